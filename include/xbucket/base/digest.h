@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Digests and MACs over bytes in memory, from OpenSSL's EVP interface. Pure; thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace xbucket {
+
+// Raw digest bytes (not hex).
+std::string sha256(std::string_view data);
+std::string md5(std::string_view data);
+std::string hmac_sha256(std::string_view key, std::string_view data);
+std::string hmac_sha1(std::string_view key, std::string_view data);
+
+// A digest that is fed piece by piece.
+class Hasher {
+  public:
+    enum class Algorithm { md5, sha256, sha1 };
+    explicit Hasher(Algorithm algorithm);
+    ~Hasher();
+    Hasher(Hasher&&) noexcept;
+    Hasher& operator=(Hasher&&) noexcept;
+    void update(std::string_view data);
+    // Raw bytes; the hasher cannot be used after it.
+    std::string finish();
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+// CRC-64/XZ (ECMA-182 reflected), OSS's x-oss-hash-crc64ecma (protocol.md 6).
+// crc64("123456789") == 11051210869376104954. Feed pieces by passing the last result as `crc`.
+uint64_t crc64(std::string_view data, uint64_t crc = 0);
+// CRC of A+B from the CRC of A, the CRC of B and B's length.
+uint64_t crc64_combine(uint64_t crc_a, uint64_t crc_b, uint64_t length_b);
+
+// `n` random bytes from the system, for key material and names that must not be guessed.
+std::string random_bytes(size_t n);
+
+}  // namespace xbucket

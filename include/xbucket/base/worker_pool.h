@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// A bounded pool of threads for work that blocks on the network. Threads start when first needed.
+#pragma once
+
+#include "xbucket/base/sync.h"
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace xbucket {
+
+// Thread-safe. The destructor runs what is queued, then joins.
+class WorkerPool {
+  public:
+    WorkerPool(std::string name, size_t threads_max);
+    ~WorkerPool();
+    WorkerPool(const WorkerPool&) = delete;
+    WorkerPool& operator=(const WorkerPool&) = delete;
+
+    // Queues `job`; never blocks. Jobs start in the order posted. A job must not throw.
+    void post(std::function<void()> job) EXCLUDES(mutex_);
+    // Returns when nothing is queued or running.
+    void drain() EXCLUDES(mutex_);
+    // Jobs queued and not started.
+    size_t queued() const EXCLUDES(mutex_);
+
+  private:
+    void run();
+
+    const std::string name_;
+    const size_t threads_max_;
+    mutable Mutex mutex_;
+    CondVar changed_;
+    std::deque<std::function<void()>> jobs_ GUARDED_BY(mutex_);
+    std::vector<std::thread> threads_ GUARDED_BY(mutex_);
+    size_t idle_ GUARDED_BY(mutex_) = 0;
+    size_t running_ GUARDED_BY(mutex_) = 0;
+    bool stopping_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace xbucket
