@@ -1,0 +1,119 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// HTTP messages as values. Bytes are kept as they are on the wire: header values are not decoded,
+// targets are already percent-encoded by whoever signs them.
+#pragma once
+
+#include "xbucket/base/clock.h"
+#include "xbucket/base/result.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xbucket {
+
+struct Header {
+    std::string name;
+    std::string value;
+    friend bool operator==(const Header&, const Header&) = default;
+};
+
+// Ordered; names compare case-insensitively (ASCII); duplicates are possible with add().
+class Headers {
+  public:
+    Headers() = default;
+    Headers(std::initializer_list<Header> list) : list_(list) {}
+
+    void add(std::string name, std::string value);
+    // Replaces every header of that name by one.
+    void set(std::string_view name, std::string value);
+    void remove(std::string_view name);
+    // The first of that name.
+    std::optional<std::string_view> get(std::string_view name) const;
+    // The first of that name, or "".
+    std::string_view value_or_empty(std::string_view name) const;
+    bool has(std::string_view name) const { return get(name).has_value(); }
+
+    bool empty() const { return list_.empty(); }
+    size_t size() const { return list_.size(); }
+    auto begin() const { return list_.begin(); }
+    auto end() const { return list_.end(); }
+
+  private:
+    std::vector<Header> list_;
+};
+
+// True when `value` can be a header value: no byte below 0x20 but tab, no 0x7f. The second wall
+// against request splitting (the first is meta's value codec); the transport refuses others.
+bool is_safe_header_value(std::string_view value);
+// An RFC 9110 token.
+bool is_safe_header_name(std::string_view name);
+
+enum class HttpMethod { get, head, put, post, del, options };
+std::string_view to_string(HttpMethod method);  // "GET", ..., "DELETE"
+
+// Whose budget a request is counted in, so that one kind of work never starves another.
+enum class RequestClass { interactive, prefetch, update, data };
+
+// Bytes of a request body. Methods are called on the transport's thread and must not block for
+// long (memory or a local file). A body can be sent more than once (retries): rewind first.
+class BodySource {
+  public:
+    virtual ~BodySource() = default;
+    virtual uint64_t size() const = 0;  // fixed for the life of the request
+    virtual Result<void> rewind() = 0;
+    struct Chunk {
+        size_t bytes = 0;
+        bool pause = false;  // nothing now; Transfer::resume() will be called when there is
+    };
+    // Fills the front of `buffer`; {0, false} only at the end.
+    virtual Result<Chunk> read(std::span<char> buffer) = 0;
+};
+
+// Where a response body goes as it arrives. Called on the transport's thread; must not block.
+class BodySink {
+  public:
+    virtual ~BodySink() = default;
+    // Status and headers are known; an Error ends the transfer with it.
+    virtual Result<void> on_headers(int status, const Headers& headers) = 0;
+    enum class Action { taken, pause };  // pause: nothing was taken, the same bytes come again
+    virtual Result<Action> on_data(std::string_view bytes) = 0;
+};
+
+struct Timeouts {
+    Duration connect = std::chrono::seconds(10);
+    // Less than 1 KiB/s for this long ends the transfer.
+    Duration stall = std::chrono::seconds(30);
+    // Everything together; zero: none (bodies of any size, held by `stall` alone).
+    Duration total = std::chrono::seconds(60);
+};
+
+struct HttpRequest {
+    HttpMethod method = HttpMethod::get;
+    std::string origin;  // "https://host[:port]", no path
+    std::string target;  // "/path?query", sent byte for byte (PATH_AS_IS)
+    Headers headers;     // Host and Content-Length are made by the transport unless given (Host)
+
+    std::string body;                         // used when body_source is null
+    std::shared_ptr<BodySource> body_source;  // PUT and POST only
+    std::shared_ptr<BodySink> sink;           // null: the body is collected in HttpResponse::body
+
+    uint64_t body_bytes_max = 16U << 20;  // cap for collected bodies; beyond it: bad_reply
+    Timeouts timeouts;
+    RequestClass request_class = RequestClass::interactive;
+};
+
+struct HttpResponse {
+    int status = 0;
+    Headers headers;
+    std::string body;       // empty when a sink took it
+    uint64_t body_bytes = 0;
+    bool reused_connection = false;
+};
+
+}  // namespace xbucket

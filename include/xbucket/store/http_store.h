@@ -1,0 +1,42 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// ObjectStore over HTTP: a Dialect builds and parses, the Transport carries, the credentials sign.
+#pragma once
+
+#include "xbucket/http/transport.h"
+#include "xbucket/store/credentials.h"
+#include "xbucket/store/object_store.h"
+
+namespace xbucket {
+
+enum class DialectKind { oss, s3 };
+enum class SignatureVersion { automatic, v1, v4 };  // automatic: OSS V4, AWS SigV4
+enum class AddressingStyle { automatic, path, virtual_host, cname };
+
+struct HttpStoreConfig {
+    DialectKind dialect = DialectKind::oss;
+    std::string bucket;
+    // Put in front of every key and cut off every listed one; "" or ends in '/'.
+    std::string key_prefix;
+    // "https://oss-cn-hangzhou.aliyuncs.com"; "" = derived from region (protocol.md 1.4).
+    std::string endpoint;
+    // Bare id: "cn-hangzhou", "us-east-1"; "" = from the endpoint, or discovered.
+    std::string region;
+    SignatureVersion signature = SignatureVersion::automatic;
+    // automatic: path style for IP addresses, localhost and names without the service's domain.
+    AddressingStyle addressing = AddressingStyle::automatic;
+    bool requester_pays = false;
+    // Copy conditions are honoured for sure (our own server).
+    bool trusted_conditions = false;
+    // Retries stop here for calls without a deadline of their own.
+    Duration metadata_deadline = std::chrono::seconds(60);
+    unsigned attempts_max = 10;
+};
+
+// References must outlive the store. Errors: invalid_argument with what to give instead (no region
+// and none can be told from the endpoint, bad bucket name). Makes no request.
+Result<std::unique_ptr<ObjectStore>> make_http_store(const HttpStoreConfig& config,
+                                                     Transport& transport,
+                                                     CredentialsProvider& credentials,
+                                                     Clock& clock);
+
+}  // namespace xbucket

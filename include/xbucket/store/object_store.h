@@ -1,0 +1,219 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// A bucket as an interface. Start here: everything above speaks to a bucket only through this.
+//
+// Every method blocks (head_async apart), is thread-safe, and works within CallOptions: the
+// request's budget class and a deadline for all attempts together. Reads are retried by the store
+// as the pure policy says (retry_policy.h). Mutations are retried only when the service has surely
+// not applied them (throttled, refused connection, 5xx other than a lost reply); otherwise the
+// error has outcome_unknown set and the caller resolves it by head() and compare (DESIGN 3.6).
+// Common errors: access_denied, bad_credentials, expired_credentials, clock_skew, no_such_bucket,
+// throttled, server_error, timed_out, network, tls, bad_reply. Others are named at each method.
+#pragma once
+
+#include "xbucket/base/result.h"
+#include "xbucket/store/object_types.h"
+
+#include <functional>
+#include <memory>
+
+namespace xbucket {
+
+struct CallOptions {
+    RequestClass request_class = RequestClass::interactive;
+    // For all attempts of this call together; zero = the store's default (60 s for metadata; for
+    // bodies no total, only the stall limit).
+    Duration deadline{0};
+};
+
+// Guard of an in-place copy (DESIGN 3.2). Unset members are not sent.
+struct CopyGuard {
+    std::optional<WallTime> source_unmodified_since;
+    // Sent only where the service takes both time conditions.
+    std::optional<WallTime> source_modified_since;
+    std::optional<ETag> source_if_match;       // contents; never with the time conditions on S3
+    std::optional<ETag> destination_if_match;  // where honoured
+    bool destination_must_not_exist = false;
+};
+
+struct CopyRequest {
+    ObjectKey source;
+    VersionId source_version;  // "" = current
+    ObjectKey destination;
+    // Set: REPLACE with this complete set. Unset: COPY directive (never for source == destination).
+    std::optional<ObjectAttributes> replace;
+    CopyGuard guard;
+    // Multipart copies (above traits().copy_bytes_max) need the size; 0 = unknown, try one copy.
+    uint64_t source_bytes = 0;
+};
+
+struct CopyReply {
+    ETag etag;               // "" where the service did not say
+    WallTime last_modified;  // cut to whole seconds
+    WallTime date;
+    VersionId version_id;
+    VersionId source_version_id;
+};
+
+struct GetRequest {
+    ObjectKey key;
+    uint64_t offset = 0;
+    // 0 = to the end.
+    uint64_t length = 0;
+    ETag if_match;        // "" = none
+    VersionId version;    // "" = current
+};
+
+// Receives a GET's bytes in order. Called on the transport's thread; must not block.
+class GetSink {
+  public:
+    virtual ~GetSink() = default;
+    // Before the first byte: what the reply says (size is the whole object's).
+    virtual Result<void> on_info(const ObjectInfo& info) = 0;
+    virtual Result<BodySink::Action> on_data(std::string_view bytes) = 0;
+};
+
+struct PutRequest {
+    ObjectKey key;
+    std::shared_ptr<BodySource> body;  // null = zero bytes
+    ObjectAttributes attributes;
+    // At most one of these.
+    std::optional<ETag> if_match;  // S3 where honoured
+    bool must_not_exist = false;   // If-None-Match:* / x-oss-forbid-overwrite
+};
+
+struct PutReply {
+    ETag etag;
+    VersionId version_id;
+    WallTime date;
+    std::optional<uint64_t> crc64;
+};
+
+struct ListRequest {
+    std::string prefix;
+    std::string delimiter;    // "/" or ""
+    std::string token;        // from ListPage::next_token; "" = from the start
+    std::string start_after;  // used when token is empty
+    unsigned keys_max = 1000;
+};
+
+struct UploadPart {
+    unsigned number = 0;  // 1..10000
+    ETag etag;
+    uint64_t bytes = 0;
+};
+
+struct PendingUpload {
+    ObjectKey key;
+    UploadId id;
+    WallTime initiated;
+};
+
+struct DeleteFailure {
+    ObjectKey key;
+    Error error;
+};
+
+class ObjectStore {
+  public:
+    virtual ~ObjectStore() = default;
+
+    virtual const StoreTraits& traits() const = 0;
+
+    // HeadObject. Errors: not_found (also a delete marker).
+    virtual Result<HeadReply> head(const ObjectKey& key, const CallOptions& options = {}) = 0;
+    // Same without blocking; `done` runs on a thread that must not be blocked.
+    virtual void head_async(const ObjectKey& key, const CallOptions& options,
+                            std::function<void(Result<HeadReply>)> done) = 0;
+
+    // GetObject, ranged when offset or length is set; checks 206 and Content-Range. Delivers all
+    // bytes to `sink`, resuming inside the object after a broken connection (then pinned to the
+    // first reply's ETag). Errors: not_found, bad_range (offset at or past the end),
+    // precondition_failed (if_match), archived, checksum_mismatch.
+    virtual Result<ObjectInfo> get(const GetRequest& request, GetSink& sink,
+                                   const CallOptions& options = {}) = 0;
+
+    // PutObject. Errors: already_exists (must_not_exist), precondition_failed, not_permitted
+    // (WORM), no_attribute_space, invalid_argument, file_too_large.
+    virtual Result<PutReply> put(const PutRequest& request, const CallOptions& options = {}) = 0;
+
+    // CopyObject; with `replace` and source == destination the metadata update. One request at
+    // any size the service takes, else multipart copy with `replace` resent at its start. Parses
+    // 200-with-<Error>. Errors: not_found, precondition_failed (guard), archived, not_permitted
+    // (WORM), no_attribute_space, unsupported, file_too_large, already_exists.
+    virtual Result<CopyReply> copy(const CopyRequest& request, const CallOptions& options = {}) = 0;
+
+    // ListObjectsV2 with encoding-type=url, one page. Errors: bad_reply for pages that do not
+    // parse, lack a token, or repeat the one given.
+    virtual Result<ListPage> list(const ListRequest& request, const CallOptions& options = {}) = 0;
+
+    // DeleteObject; success when the key is not there. `if_match` is sent where honoured.
+    virtual Result<void> remove(const ObjectKey& key, const ETag& if_match = {},
+                                const CallOptions& options = {}) = 0;
+    // DeleteMultipleObjects, up to 1000 keys; the keys that could not be deleted.
+    virtual Result<std::vector<DeleteFailure>> remove_many(const std::vector<ObjectKey>& keys,
+                                                           const CallOptions& options = {}) = 0;
+
+    // Multipart. Attributes go on create. Errors: not_found for an unknown upload.
+    virtual Result<UploadId> create_upload(const ObjectKey& key, const ObjectAttributes& attributes,
+                                           const CallOptions& options = {}) = 0;
+    virtual Result<UploadPart> upload_part(const ObjectKey& key, const UploadId& id,
+                                           unsigned number, std::shared_ptr<BodySource> body,
+                                           const CallOptions& options = {}) = 0;
+    // Copies [offset, offset+length) of `source`, guarded by its ETag.
+    virtual Result<UploadPart> upload_part_copy(const ObjectKey& key, const UploadId& id,
+                                                unsigned number, const ObjectKey& source,
+                                                uint64_t offset, uint64_t length,
+                                                const ETag& source_if_match,
+                                                const CallOptions& options = {}) = 0;
+    virtual Result<PutReply> complete_upload(const ObjectKey& key, const UploadId& id,
+                                             const std::vector<UploadPart>& parts,
+                                             const std::optional<ETag>& if_match = {},
+                                             const CallOptions& options = {}) = 0;
+    virtual Result<void> abort_upload(const ObjectKey& key, const UploadId& id,
+                                      const CallOptions& options = {}) = 0;
+    virtual Result<std::vector<PendingUpload>> list_uploads(const std::string& prefix,
+                                                            const CallOptions& options = {}) = 0;
+
+    // Tagging. put_tags replaces the set; an empty set deletes it. Errors: unsupported.
+    virtual Result<Tags> get_tags(const ObjectKey& key, const CallOptions& options = {}) = 0;
+    virtual Result<void> put_tags(const ObjectKey& key, const Tags& tags,
+                                  const CallOptions& options = {}) = 0;
+
+    // Canned ACL: "default" (OSS), "private", "public-read", "public-read-write", ... Grants that
+    // no canned name describes are `unsupported` on read.
+    virtual Result<std::string> get_acl(const ObjectKey& key, const CallOptions& options = {}) = 0;
+    virtual Result<void> put_acl(const ObjectKey& key, const std::string& canned,
+                                 const CallOptions& options = {}) = 0;
+
+    // RestoreObject. `tier` "" = the service's default. Errors: conflict when already in progress,
+    // unsupported when not archived.
+    virtual Result<void> restore(const ObjectKey& key, unsigned days, const std::string& tier,
+                                 const CallOptions& options = {}) = 0;
+
+    // PutSymlink / GetSymlink (OSS). Target: a key of this bucket. Errors: unsupported.
+    virtual Result<void> put_symlink(const ObjectKey& key, const ObjectKey& target,
+                                     const ObjectAttributes& attributes,
+                                     const CallOptions& options = {}) = 0;
+    virtual Result<ObjectKey> get_symlink(const ObjectKey& key, const CallOptions& options = {}) = 0;
+
+    // A GET URL that works without credentials for `life`. Makes no request.
+    virtual Result<std::string> presign_get(const ObjectKey& key, std::chrono::seconds life) = 0;
+
+    // One cheap authenticated request that proves bucket, endpoint, region, key and clock: a LIST
+    // of at most one key. Errors name what is wrong and what to do.
+    virtual Result<void> check_access(const CallOptions& options = {}) = 0;
+    // Whether the bucket is versioned ("", "Enabled", "Suspended").
+    virtual Result<std::string> versioning(const CallOptions& options = {}) = 0;
+
+    // Requests by kind ("HEAD", "COPY", "LIST", ...) and counts of retries; for user.xbucket.stats.
+    struct Stats {
+        std::map<std::string, uint64_t> requests;
+        uint64_t retries = 0;
+        uint64_t bytes_in = 0;
+        uint64_t bytes_out = 0;
+        uint64_t in_flight = 0;
+    };
+    virtual Stats stats() const = 0;
+};
+
+}  // namespace xbucket
