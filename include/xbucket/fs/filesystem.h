@@ -1,0 +1,143 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// What a mount means: inodes by key, directories from listings, files through a spool, attributes
+// from meta. Knows nothing of FUSE requests, of HTTP or header names. Start here in fs/.
+//
+// Thread-safe. Operations block on the network unless they end in `_cached`, which answer from
+// memory or return nullopt; fuse/ tries those first and hands the rest to the worker pool.
+// Permissions are the kernel's business (default_permissions is always on).
+#pragma once
+
+#include "xbucket/base/result.h"
+#include "xbucket/fs/reply.h"
+#include "xbucket/meta/meta_engine.h"
+#include "xbucket/store/object_store.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xbucket {
+
+enum class StatMode { list, meta };  // DESIGN 4, -o stat=
+
+struct FsConfig {
+    bool read_only = false;
+    StatMode stat_mode = StatMode::list;
+    uint32_t uid = 0;  // of files whose owner nobody recorded
+    uint32_t gid = 0;
+    uint32_t file_mode = 0644;
+    uint32_t dir_mode = 0755;
+    Duration entry_life = std::chrono::seconds(60);  // = MetaConfig::positive_life
+    Duration negative_life = std::chrono::seconds(5);
+    std::string spool_directory = "/tmp";
+    uint64_t spool_bytes_max = 0;     // 0 = the disk's limit
+    uint64_t part_bytes = 16U << 20;  // uploads above twice this go multipart
+    unsigned upload_parallel = 4;
+    size_t inodes_max = 1'000'000;
+    WallTime mount_time;
+};
+
+// How the file system tells the kernel to forget; from any thread, must not block.
+class KernelNotifier {
+  public:
+    virtual ~KernelNotifier() = default;
+    virtual void invalidate_entry(InodeNumber parent, const std::string& name) = 0;
+    virtual void invalidate_inode(InodeNumber ino, bool data_too) = 0;
+};
+
+// One directory entry as readdir(plus) gives it. The sink returns false when it is full, and the
+// entry is then not taken (nor its lookup counted).
+struct DirEntry {
+    std::string name;
+    uint64_t next_offset = 0;  // what readdir() takes to go on behind this entry; stable per handle
+    Entry entry;               // with `plus` a counted lookup, else only attr.ino and type bits
+};
+using DirSink = std::function<bool(const DirEntry&)>;
+
+class FileSystem {
+  public:
+    virtual ~FileSystem() = default;
+
+    // ---- names ---------------------------------------------------------------------------------
+    // Counts one lookup of the inode. Errors: not_found, name_too_long.
+    virtual Result<Entry> lookup(InodeNumber parent, std::string_view name) = 0;
+    virtual std::optional<Result<Entry>> lookup_cached(InodeNumber parent,
+                                                       std::string_view name) = 0;
+    virtual void forget(InodeNumber ino, uint64_t lookups) = 0;
+    virtual Result<Attr> getattr(InodeNumber ino, std::optional<HandleId> handle) = 0;
+    virtual std::optional<Result<Attr>> getattr_cached(InodeNumber ino,
+                                                       std::optional<HandleId> handle) = 0;
+    virtual Result<Attr> setattr(InodeNumber ino, const SetAttr& change,
+                                 std::optional<HandleId> handle) = 0;
+
+    virtual Result<Entry> mkdir(InodeNumber parent, std::string_view name, uint32_t mode,
+                                const Caller& caller) = 0;
+    virtual Result<Entry> mknod(InodeNumber parent, std::string_view name, uint32_t mode,
+                                const Caller& caller) = 0;
+    virtual Result<Entry> symlink(InodeNumber parent, std::string_view name,
+                                  std::string_view target, const Caller& caller) = 0;
+    virtual Result<std::string> readlink(InodeNumber ino) = 0;
+    virtual Result<void> unlink(InodeNumber parent, std::string_view name) = 0;
+    virtual Result<void> rmdir(InodeNumber parent, std::string_view name) = 0;
+    virtual Result<void> rename(InodeNumber parent, std::string_view name, InodeNumber new_parent,
+                                std::string_view new_name, bool no_replace) = 0;
+
+    // ---- directories ---------------------------------------------------------------------------
+    virtual Result<Opened> opendir(InodeNumber ino) = 0;
+    // Entries behind `offset` (0 = the start, "." and ".." included), page by page.
+    virtual Result<void> readdir(InodeNumber ino, HandleId handle, uint64_t offset, bool plus,
+                                 const DirSink& sink) = 0;
+    virtual void releasedir(HandleId handle) = 0;
+    // Everything pending in the subtree is in the bucket when it returns.
+    virtual Result<void> fsyncdir(InodeNumber ino) = 0;
+
+    // ---- files ---------------------------------------------------------------------------------
+    struct OpenFlags {
+        bool write = false;
+        bool truncate = false;
+        bool append = false;
+    };
+    virtual Result<Opened> open(InodeNumber ino, const OpenFlags& flags) = 0;
+    struct Created {
+        Entry entry;
+        Opened opened;
+    };
+    virtual Result<Created> create(InodeNumber parent, std::string_view name, uint32_t mode,
+                                   bool exclusive, const OpenFlags& flags,
+                                   const Caller& caller) = 0;
+    // Bytes read; fewer than asked only at the end of the file. Errors: stale (replaced meanwhile).
+    virtual Result<std::string> read(InodeNumber ino, HandleId handle, uint64_t offset,
+                                     size_t bytes) = 0;
+    virtual Result<size_t> write(InodeNumber ino, HandleId handle, uint64_t offset,
+                                 std::string_view bytes) = 0;
+    // close(2): a dirty file is in the bucket when it returns; a clean one costs nothing.
+    virtual Result<void> flush(InodeNumber ino, HandleId handle) = 0;
+    // Data, attributes and recorded POSIX state are in the bucket when it returns.
+    virtual Result<void> fsync(InodeNumber ino, HandleId handle) = 0;
+    virtual void release(InodeNumber ino, HandleId handle) = 0;
+    virtual StatFs statfs() = 0;
+
+    // ---- extended attributes -------------------------------------------------------------------
+    virtual Result<std::string> getxattr(InodeNumber ino, std::string_view name,
+                                         const Caller& caller) = 0;
+    virtual std::optional<Result<std::string>> getxattr_cached(InodeNumber ino,
+                                                               std::string_view name,
+                                                               const Caller& caller) = 0;
+    virtual Result<std::vector<std::string>> listxattr(InodeNumber ino) = 0;
+    virtual std::optional<Result<std::vector<std::string>>> listxattr_cached(InodeNumber ino) = 0;
+    virtual Result<void> setxattr(InodeNumber ino, std::string_view name, std::string_view value,
+                                  SetFlag flag) = 0;
+    virtual Result<void> removexattr(InodeNumber ino, std::string_view name) = 0;
+
+    virtual void set_notifier(KernelNotifier* notifier) = 0;
+    // Uploads what is dirty and sends what is pending; the mount is going down.
+    virtual Result<void> shutdown() = 0;
+};
+
+// References must outlive the file system. Errors: io (spool directory cannot be used).
+Result<std::unique_ptr<FileSystem>> make_filesystem(const FsConfig& config, MetaEngine& meta,
+                                                    ObjectStore& store, Clock& clock);
+
+}  // namespace xbucket

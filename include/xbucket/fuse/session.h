@@ -1,0 +1,42 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// One mounted file system: libfuse3's low-level session around a FileSystem.
+#pragma once
+
+#include "xbucket/base/result.h"
+#include "xbucket/fs/filesystem.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xbucket {
+
+struct SessionConfig {
+    std::string mountpoint;
+    std::string source;  // shown in /proc/mounts and df
+    bool read_only = false;
+    bool allow_other = false;
+    bool allow_root = false;
+    bool debug = false;
+    std::vector<std::string> extra_options;  // passed to libfuse as -o
+    unsigned threads = 0;                    // FUSE threads; 0 = number of cores, at least 2
+    unsigned workers = 64;                   // blocking workers
+    unsigned read_ahead_kib = 1024;          // written to the mount's bdi where permitted
+};
+
+class FuseSession {
+  public:
+    virtual ~FuseSession() = default;
+    // Answers the kernel until unmounted or stop(); afterwards nothing is mounted. `ready` runs
+    // once the kernel's INIT was answered.
+    virtual Result<void> run(const std::function<void()>& ready) = 0;
+    // Ends run(); async-signal-safe.
+    virtual void stop() = 0;
+};
+
+// Mounts. Errors: io with what to do (mount point missing or busy, fusermount3 missing, /dev/fuse
+// not there, allow_other without user_allow_other).
+Result<std::unique_ptr<FuseSession>> make_fuse_session(const SessionConfig& config, FileSystem& fs);
+
+}  // namespace xbucket

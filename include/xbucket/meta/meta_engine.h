@@ -1,0 +1,156 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Metadata of a bucket as fs sees it: cached reads, guarded updates, and the bookkeeping that makes
+// uploads, renames and deletes of an object updates too (DESIGN 3). Start here in meta/.
+//
+// Reads are served from an in-memory cache (life and bytes bounded) with one HEAD in flight per
+// key. Writes follow DESIGN 3: complete, guarded, one mutation in flight per key, unknown outcomes
+// resolved by HEAD and compare.
+#pragma once
+
+#include "xbucket/base/clock.h"
+#include "xbucket/meta/attributes.h"
+#include "xbucket/store/key_order.h"
+#include "xbucket/store/object_store.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xbucket {
+
+// When a metadata change is acknowledged. `timed` (write-behind, -o commit=SECONDS) is refused by
+// make_meta_engine() until the journal exists.
+enum class Durability { on_return, timed };
+enum class PreservePolicy { best_effort, strict };  // what to do when an ACL cannot be read
+enum class VerifyPolicy { first, always, never };   // read back after a copy (DESIGN 3.4)
+
+struct MetaConfig {
+    Duration positive_life = std::chrono::seconds(60);
+    Duration negative_life = std::chrono::seconds(5);
+    uint64_t cache_bytes_max = 64U << 20;
+    bool list_all = false;
+    Durability durability = Durability::on_return;
+    PreservePolicy preserve = PreservePolicy::best_effort;
+    VerifyPolicy verify = VerifyPolicy::first;
+    bool big_copies = false;                              // -o bigcopy (DESIGN 3.12)
+    Duration update_deadline = std::chrono::seconds(60);  // 412 retries are bounded by this
+    Duration posix_delay = std::chrono::seconds(2);       // chmod/chown/utimens recorded within
+    uint64_t seed = 0;                                    // jitter; 0 = from the system
+};
+
+// What is known of a key.
+struct ObjectStat {
+    uint64_t size = 0;
+    ETag etag;
+    WallTime last_modified;
+    ObjectType type = ObjectType::unknown;
+    std::string storage_class;
+    // Recorded POSIX state with what is pending merged in. Only meaningful with posix_known: the
+    // entry is complete, or an earlier HEAD of the same ETag and Last-Modified, or an own write,
+    // made it known.
+    PosixRecord posix;
+    bool posix_known = false;
+    // Learnt by HEAD (true) or from a listing only (false).
+    bool complete = false;
+    TimePoint expires;  // until when it may be shown without asking
+};
+
+enum class Freshness {
+    cached,   // within its life; an entry known from a listing alone is enough
+    complete, // within its life, attributes included (HEAD where only a listing is known)
+    current,  // by a HEAD begun after this call
+};
+
+// Result of preparing an upload: everything the PUT must carry.
+struct UploadPlan {
+    ObjectAttributes attributes;  // complete: existing object's, patched with what is staged
+    bool exists = false;
+    ETag base_etag;  // of the existing object
+    WallTime base_last_modified;
+    ObjectAttributes base_attributes;  // as read, before `staged` was applied
+};
+
+// Thread-safe. Calls block on the network unless they say otherwise.
+class MetaEngine {
+  public:
+    virtual ~MetaEngine() = default;
+
+    virtual const AttributeModel& model() const = 0;
+    virtual KeyOrder& order() = 0;
+
+    // ---- reading -----------------------------------------------------------------------------
+    // Errors: not_found (cached for the negative life) and the store's.
+    virtual Result<ObjectStat> stat(const ObjectKey& key, Freshness freshness) = 0;
+    // Never blocks: nullopt when memory does not know. A remembered negative is not_found.
+    virtual std::optional<Result<ObjectStat>> stat_cached(const ObjectKey& key) = 0;
+
+    // getxattr / listxattr. Foreign names are answered without the object (no_such_attribute).
+    // Errors: no_such_attribute, not_found, access_denied.
+    virtual Result<std::string> get_attribute(const ObjectKey& key, std::string_view name) = 0;
+    virtual std::optional<Result<std::string>> get_attribute_cached(const ObjectKey& key,
+                                                                    std::string_view name) = 0;
+    virtual Result<std::vector<std::string>> list_attributes(const ObjectKey& key) = 0;
+    virtual std::optional<Result<std::vector<std::string>>> list_attributes_cached(
+        const ObjectKey& key) = 0;
+
+    // ---- changing ----------------------------------------------------------------------------
+    // setxattr / removexattr: returns when the service has acknowledged. A value that is already
+    // there copies nothing. For keys ending in '/' a missing marker is created (only if absent).
+    // Flags are judged against fresh state. Takes the key's turn itself.
+    // Errors: AttributeModel::apply()'s, not_found, conflict (deadline of retries), archived,
+    // not_permitted (WORM), file_too_large, access_denied (preserve=strict).
+    virtual Result<void> change_attribute(const ObjectKey& key, std::string_view name,
+                                          std::optional<std::string> value, SetFlag flag) = 0;
+    // chmod, chown, utimens: never fails, never blocks; merged, sent within posix_delay, by
+    // flush(), with the next attribute change, upload or rename of the key. stat() shows it at once.
+    virtual void record_posix(const ObjectKey& key, const PosixRecord& change) = 0;
+    // Sends what is pending for `key`. Errors as change_attribute().
+    virtual Result<void> flush(const ObjectKey& key) = 0;
+    // Sends everything pending at keys that start with `prefix`; the first error, after trying all.
+    virtual Result<void> flush_below(const std::string& prefix) = 0;
+
+    // ---- uploads, renames, deletes: the caller holds order().acquire(key) throughout ------------
+    // HEAD just before PUT or CreateMultipart (DESIGN 3.8): the existing object's complete metadata
+    // with `staged` and what is pending applied; a fresh set with the default content type when
+    // there is none.
+    virtual Result<UploadPlan> plan_upload(const ObjectKey& key, const Patch& staged) = 0;
+    // After PUT / Complete: compares, applies what others changed meanwhile as a guarded patch,
+    // adopts the reply as this mount's own last result. `size` is the uploaded object's. POSIX
+    // state that travelled with the upload is no longer pending.
+    virtual Result<ObjectStat> finish_upload(const ObjectKey& key, const UploadPlan& plan,
+                                             const PutReply& reply, uint64_t size) = 0;
+    // Copies `from` to `to` with pending changes applied, reads the source again, copies again if
+    // it moved, deletes the source with If-Match where honoured (DESIGN 3.9). The caller holds both
+    // keys. Content type is re-derived where it equals the old name's default.
+    // Errors: not_found, already_exists (no_replace), and copy()'s.
+    virtual Result<ObjectStat> rename(const ObjectKey& from, const ObjectKey& to,
+                                      bool no_replace) = 0;
+    // Deletes; pending changes are dropped. Success when it was not there.
+    virtual Result<void> remove(const ObjectKey& key) = 0;
+
+    // ---- cache -------------------------------------------------------------------------------
+    // A listing page carries size, ETag and Last-Modified of its keys: entries that agree are
+    // renewed, others lose their attributes.
+    virtual void observe_listing(const ListPage& page) = 0;
+    // Remembers that `key` does not exist (from a complete listing).
+    virtual void observe_absent(const ObjectKey& key) = 0;
+    // An own change by other means (symlink, directory marker): forget what was known.
+    virtual void forget(const ObjectKey& key) = 0;
+    // user.xbucket.refresh: the key itself, and everything below it when it ends in '/' or is "".
+    virtual void forget_below(const std::string& prefix) = 0;
+
+    // JSON object for user.xbucket.stats; never blocks.
+    virtual std::string stats_json() const = 0;
+    // Called after an own update or a HEAD changed what is known of `key`; from any thread, must
+    // not block nor call back. Set once before use.
+    virtual void set_listener(std::function<void(const ObjectKey&, const ObjectStat&)> listener) = 0;
+    // Sends all that is pending and stops background work. Further changes fail with cancelled.
+    virtual Result<void> shutdown() = 0;
+};
+
+// References must outlive the engine. Errors: unsupported (Durability::timed).
+Result<std::unique_ptr<MetaEngine>> make_meta_engine(const MetaConfig& config, ObjectStore& store,
+                                                     Clock& clock);
+
+}  // namespace xbucket
