@@ -29,8 +29,7 @@ MemoryStore::~MemoryStore() {
 void MemoryStore::deliver_answers() {
     LockGuard lock(mutex_);
     while (true) {
-        answers_changed_.wait(mutex_,
-                              [this]() REQUIRES(mutex_) { return ending_ || !answers_.empty(); });
+        while (!ending_ && answers_.empty()) answers_changed_.wait(mutex_);
         if (answers_.empty()) return;
         const std::function<void()> answer = std::move(answers_.front());
         answers_.pop_front();
