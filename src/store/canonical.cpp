@@ -1,0 +1,102 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "canonical.h"
+
+#include "xbucket/base/digest.h"
+#include "xbucket/base/encoding.h"
+
+#include <algorithm>
+
+namespace xbucket::canonical {
+namespace {
+
+std::string collapse_blanks(std::string_view value) {
+    std::string out;
+    out.reserve(value.size());
+    for (const char c : value) {
+        const bool blank = c == ' ' || c == '\t';
+        if (!blank) {
+            out += c;
+        } else if (!out.empty() && out.back() != ' ') {
+            out += ' ';
+        }
+    }
+    if (!out.empty() && out.back() == ' ') out.pop_back();
+    return out;
+}
+
+// The last derived key of this thread. Requests of a mount share one secret and one scope a day,
+// so one entry hits nearly always; it never leaves the thread, so it needs no lock.
+struct DerivedKey {
+    Secret secret;
+    std::string scope;
+    Secret key;
+};
+
+const Secret& derived_key(const V4Shape& shape, const Secret& secret, const SigningScope& scope) {
+    thread_local DerivedKey cached;
+    const std::string line = scope_line(scope, shape.terminator);
+    if (cached.scope != line || !(cached.secret == secret)) {
+        const Secret seed(std::string(shape.key_prefix) + secret.reveal());
+        const Secret date(hmac_sha256(seed.reveal(), scope.date));
+        const Secret region(hmac_sha256(date.reveal(), scope.region));
+        const Secret product(hmac_sha256(region.reveal(), scope.product));
+        cached.key = Secret(hmac_sha256(product.reveal(), shape.terminator));
+        cached.secret = secret;
+        cached.scope = line;
+    }
+    return cached.key;
+}
+
+}  // namespace
+
+HeaderMap gather_headers(const Headers& headers, Blanks blanks) {
+    HeaderMap out;
+    for (const Header& header : headers) {
+        std::string value = blanks == Blanks::collapse ? collapse_blanks(header.value)
+                                                       : std::string(trim_ows(header.value));
+        auto [it, inserted] = out.try_emplace(to_lower(header.name), value);
+        if (!inserted) it->second += "," + value;
+    }
+    return out;
+}
+
+std::string header_lines(const HeaderMap& headers) {
+    std::string out;
+    for (const auto& [name, value] : headers) {
+        out.append(name).append(":").append(value).append("\n");
+    }
+    return out;
+}
+
+std::string query_line(const QueryParameters& query, EmptyValue empty) {
+    std::vector<std::pair<std::string, std::string>> encoded;
+    encoded.reserve(query.size());
+    for (const auto& [key, value] : query) {
+        encoded.emplace_back(percent_encode(key), percent_encode(value));
+    }
+    std::sort(encoded.begin(), encoded.end());
+    std::string out;
+    for (const auto& [key, value] : encoded) {
+        if (!out.empty()) out += '&';
+        out += key;
+        if (!value.empty() || empty == EmptyValue::with_equals) out.append("=").append(value);
+    }
+    return out;
+}
+
+std::string scope_line(const SigningScope& scope, std::string_view terminator) {
+    std::string out = scope.date;
+    out.append("/").append(scope.region).append("/").append(scope.product).append("/");
+    return out.append(terminator);
+}
+
+std::string v4_signature(const V4Shape& shape, const Secret& secret, const SigningScope& scope,
+                         std::string_view timestamp, std::string_view canonical_request) {
+    std::string string_to_sign(shape.algorithm);
+    string_to_sign.append("\n").append(timestamp).append("\n");
+    string_to_sign.append(scope_line(scope, shape.terminator)).append("\n");
+    string_to_sign.append(hex_encode(sha256(canonical_request)));
+    return hex_encode(hmac_sha256(derived_key(shape, secret, scope).reveal(), string_to_sign));
+}
+
+}  // namespace xbucket::canonical
