@@ -23,14 +23,15 @@ std::string percent_encode(std::string_view bytes, bool keep_slash = false);
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
 
 bool is_valid_utf8(std::string_view bytes);
-// For logs and terminals: control bytes and invalid UTF-8 as \xNN, so that nothing forges a line.
+// For logs and terminals: control characters, those that end a line or turn its direction, and
+// invalid UTF-8 as \xNN, so that nothing forges a line. A backslash stays: this is for reading only.
 std::string printable(std::string_view bytes);
 
 std::string to_lower(std::string_view ascii);
 bool iequals(std::string_view a, std::string_view b);          // ASCII case-insensitive
 std::string_view trim_ows(std::string_view text);              // spaces and tabs
 std::optional<uint64_t> parse_u64(std::string_view digits);    // whole text, no sign, no overflow
-std::optional<int64_t> parse_i64(std::string_view digits);
+std::optional<int64_t> parse_i64(std::string_view digits);    // the same, or with one '-'
 
 // "Wed, 28 Dec 2022 10:27:41 GMT"
 std::string format_http_date(WallTime t);
@@ -45,7 +46,8 @@ std::optional<WallTime> parse_iso8601(std::string_view text);
 // RFC 2047 encoded words. encode_rfc2047_b gives one or more "=?UTF-8?B?...?=" words of at most 75
 // characters, joined by one space, never splitting a UTF-8 sequence. decode_rfc2047 decodes a
 // text made wholly of encoded words (B or Q, UTF-8 or US-ASCII or ISO-8859-1, any case), white
-// space between them dropped; nullopt when `text` is anything else.
+// space between them dropped; nullopt when `text` is anything else or the result is not UTF-8.
+// The empty text is "=?UTF-8?B??=".
 std::string encode_rfc2047_b(std::string_view utf8);
 std::optional<std::string> decode_rfc2047(std::string_view text);
 

@@ -6,6 +6,7 @@
 
 #include "xbucket/base/clock.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -88,7 +89,8 @@ class CondVar {
         } else if (deadline == TimePoint::never()) {
             cv_.wait(lock);
         } else {
-            const Duration left = deadline - clock.now();
+            // Far deadlines would overflow the sum inside wait_for; an hour's wake-up is cheap.
+            const Duration left = std::min<Duration>(deadline - clock.now(), std::chrono::hours(1));
             if (left > Duration::zero()) cv_.wait_for(lock, left);
         }
         lock.release();

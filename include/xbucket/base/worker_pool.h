@@ -20,9 +20,11 @@ class WorkerPool {
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
-    // Queues `job`; never blocks. Jobs start in the order posted. A job must not throw.
+    // Queues `job`; never blocks. Jobs start in the order posted. A job must not throw: what it
+    // throws is logged and lost. Jobs run with all signals blocked, and may post.
     void post(std::function<void()> job) EXCLUDES(mutex_);
-    // Returns when nothing is queued or running.
+    // Returns when nothing is queued or running and the jobs themselves are destroyed. Not for use
+    // inside a job.
     void drain() EXCLUDES(mutex_);
     // Jobs queued and not started.
     size_t queued() const EXCLUDES(mutex_);
@@ -33,7 +35,8 @@ class WorkerPool {
     const std::string name_;
     const size_t threads_max_;
     mutable Mutex mutex_;
-    CondVar changed_;
+    CondVar changed_;  // a job came, or stopping_
+    CondVar drained_;  // nothing queued or running
     std::deque<std::function<void()>> jobs_ GUARDED_BY(mutex_);
     std::vector<std::thread> threads_ GUARDED_BY(mutex_);
     size_t idle_ GUARDED_BY(mutex_) = 0;

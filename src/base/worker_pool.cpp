@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// One queue, one lock; a thread is added while jobs outnumber the idle threads.
+#include "xbucket/base/worker_pool.h"
+
+#include "xbucket/base/log.h"
+#include "xbucket/base/result.h"
+
+#include <csignal>
+#include <exception>
+#include <pthread.h>
+#include <system_error>
+#include <utility>
+
+namespace xbucket {
+namespace {
+
+// A thread inherits its creator's mask: signals are for the threads that wait for them, and must
+// not interrupt a worker.
+class SignalsBlocked {
+  public:
+    SignalsBlocked() {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+  private:
+    sigset_t before_{};
+};
+
+// A job that throws has broken its contract; the other jobs are not to suffer for it.
+void run_job(const std::function<void()>& job, const std::string& pool) {
+    try {
+        job();
+    } catch (const std::exception& e) {
+        log_error("worker", "pool={} job threw: {}", pool, e.what());
+    } catch (...) {
+        log_error("worker", "pool={} job threw", pool);
+    }
+}
+
+}  // namespace
+
+WorkerPool::WorkerPool(std::string name, size_t threads_max)
+    : name_(std::move(name)), threads_max_(threads_max) {
+    CHECK(threads_max_ > 0);
+}
+
+WorkerPool::~WorkerPool() {
+    std::vector<std::thread> threads;
+    {
+        LockGuard lock(mutex_);
+        stopping_ = true;
+        threads.swap(threads_);
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads) thread.join();
+}
+
+void WorkerPool::post(std::function<void()> job) {
+    LockGuard lock(mutex_);
+    jobs_.push_back(std::move(job));
+    // While stopping, only jobs post, and the thread that runs one comes back to the queue.
+    if (!stopping_ && idle_ < jobs_.size() && threads_.size() < threads_max_) {
+        const SignalsBlocked blocked;
+        try {
+            threads_.emplace_back([this] { run(); });
+        } catch (const std::system_error& e) {
+            log_warning("worker", "pool={} threads={} cannot start another: {}", name_,
+                        threads_.size(), e.what());
+            CHECK(!threads_.empty());
+        }
+    }
+    changed_.notify_one();
+}
+
+void WorkerPool::drain() {
+    LockGuard lock(mutex_);
+    while (!jobs_.empty() || running_ > 0) drained_.wait(mutex_);
+}
+
+size_t WorkerPool::queued() const {
+    LockGuard lock(mutex_);
+    return jobs_.size();
+}
+
+void WorkerPool::run() {
+    pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());  // The kernel's limit.
+    LockGuard lock(mutex_);
+    while (true) {
+        while (jobs_.empty() && !stopping_) {
+            ++idle_;
+            changed_.wait(mutex_);
+            --idle_;
+        }
+        if (jobs_.empty()) return;
+        std::function<void()> job = std::move(jobs_.front());
+        jobs_.pop_front();
+        ++running_;
+        lock.unlock();
+        run_job(job, name_);
+        job = nullptr;  // What it holds is gone before drain() returns.
+        lock.lock();
+        --running_;
+        if (jobs_.empty() && running_ == 0) drained_.notify_all();
+    }
+}
+
+}  // namespace xbucket
