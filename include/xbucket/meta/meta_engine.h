@@ -69,6 +69,9 @@ struct UploadPlan {
     ETag base_etag;  // of the existing object
     WallTime base_last_modified;
     ObjectAttributes base_attributes;  // as read, before `staged` was applied
+    // What others changed since base_attributes was read; set by recheck_upload(), applied by
+    // finish_upload() as a guarded patch.
+    std::optional<ObjectAttributes> late_attributes;
 };
 
 // Thread-safe. Calls block on the network unless they say otherwise.
@@ -85,7 +88,9 @@ class MetaEngine {
     // Never blocks: nullopt when memory does not know. A remembered negative is not_found.
     virtual std::optional<Result<ObjectStat>> stat_cached(const ObjectKey& key) = 0;
 
-    // getxattr / listxattr. Foreign names are answered without the object (no_such_attribute).
+    // getxattr / listxattr. Foreign names are answered without the object (no_such_attribute). A
+    // directory without a marker (key ending in '/', or "" for the root) has no attributes: that
+    // is no_such_attribute and an empty list, never not_found.
     // Errors: no_such_attribute, not_found, access_denied.
     virtual Result<std::string> get_attribute(const ObjectKey& key, std::string_view name) = 0;
     virtual std::optional<Result<std::string>> get_attribute_cached(const ObjectKey& key,
@@ -115,6 +120,13 @@ class MetaEngine {
     // with `staged` and what is pending applied; a fresh set with the default content type when
     // there is none.
     virtual Result<UploadPlan> plan_upload(const ObjectKey& key, const Patch& staged) = 0;
+    // Before Complete of a multipart upload: reads the object again and notes in `plan` what others
+    // changed meanwhile. Errors: stale (content was replaced since plan_upload()), the store's.
+    virtual Result<void> recheck_upload(const ObjectKey& key, UploadPlan& plan) {
+        static_cast<void>(key);
+        static_cast<void>(plan);
+        return {};
+    }
     // After PUT / Complete: compares, applies what others changed meanwhile as a guarded patch,
     // adopts the reply as this mount's own last result. `size` is the uploaded object's. POSIX
     // state that travelled with the upload is no longer pending.
