@@ -28,10 +28,11 @@ struct Civil {
 };
 
 Civil to_civil(WallTime t) {
-    const auto days = std::chrono::floor<std::chrono::days>(t.since_epoch);
+    const std::chrono::seconds seconds(t.seconds());
+    const auto days = std::chrono::floor<std::chrono::days>(seconds);
     const std::chrono::sys_days date(days);
     const std::chrono::year_month_day ymd(date);
-    const std::chrono::hh_mm_ss<std::chrono::nanoseconds> time(t.since_epoch - days);
+    const std::chrono::hh_mm_ss<std::chrono::seconds> time(seconds - days);
     return {
         .year = static_cast<int>(ymd.year()),
         .month = static_cast<unsigned>(ymd.month()),
@@ -39,7 +40,7 @@ Civil to_civil(WallTime t) {
         .hour = static_cast<unsigned>(time.hours().count()),
         .minute = static_cast<unsigned>(time.minutes().count()),
         .second = static_cast<unsigned>(time.seconds().count()),
-        .nanosecond = static_cast<unsigned>(time.subseconds().count()),
+        .nanosecond = static_cast<unsigned>(t.nanosecond()),
         .weekday = std::chrono::weekday(date).c_encoding(),
     };
 }

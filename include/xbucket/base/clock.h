@@ -26,9 +26,15 @@ struct WallTime {
     friend WallTime operator+(WallTime t, Duration d) { return {t.since_epoch + d}; }
     friend WallTime operator-(WallTime t, Duration d) { return {t.since_epoch - d}; }
     friend Duration operator-(WallTime a, WallTime b) { return a.since_epoch - b.since_epoch; }
-    // Whole seconds, rounded down.
+    // Whole seconds, rounded down. Not chrono's floor, which overflows at the far past.
     int64_t seconds() const {
-        return std::chrono::floor<std::chrono::seconds>(since_epoch).count();
+        const int64_t count = since_epoch.count();
+        return count / 1'000'000'000 - (count % 1'000'000'000 < 0 ? 1 : 0);
+    }
+    // What seconds() leaves out: 0 to 999,999,999.
+    int64_t nanosecond() const {
+        const int64_t rest = since_epoch.count() % 1'000'000'000;
+        return rest < 0 ? rest + 1'000'000'000 : rest;
     }
     static WallTime from_seconds(int64_t s) { return {std::chrono::seconds(s)}; }
 };
