@@ -1,0 +1,242 @@
+# SPDX-FileCopyrightText: the xbucket authors
+"""Starts a bucket server, mounts it with the real binary, and looks at the bucket from outside with
+a client of its own. XBUCKET names the binary. Everything started here is ended here, by pid."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from urllib.parse import quote, urlencode
+
+import signing
+
+BINARY = os.environ.get("XBUCKET", os.path.join(os.path.dirname(__file__), "../../build/src/app/xbucket"))
+ACCESS_KEY = "testkeyid"
+SECRET = "testsecret"
+
+
+def wait_for(condition, seconds=20.0, what="condition"):
+    """Polls; for things that other processes do, whose clocks no test can move."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"gave up waiting for {what}")
+
+
+class Server:
+    """`xbucket serve` on a directory."""
+
+    def __init__(self, directory, *options, token=None):
+        self.directory = directory
+        self.log = os.path.join(directory, "..", f"requests-{os.path.basename(directory)}.log")
+        env = dict(os.environ, OSS_ACCESS_KEY_ID=ACCESS_KEY, OSS_ACCESS_KEY_SECRET=SECRET)
+        env.pop("OSS_SESSION_TOKEN", None)
+        if token:
+            env["OSS_SESSION_TOKEN"] = token
+        self.output = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [BINARY, "serve", directory, "--listen", "127.0.0.1:0", "--log", self.log, *options],
+            env=env, stdout=self.output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        self.port = int(wait_for(self._find_port, what="the server's port"))
+
+    def _find_port(self):
+        if self.process.poll() is not None:
+            self.output.seek(0)
+            raise AssertionError("server ended: " + self.output.read().decode())
+        self.output.seek(0)
+        match = re.search(r"127\.0\.0\.1:(\d+)", self.output.read().decode())
+        return match and match.group(1)
+
+    @property
+    def endpoint(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def requests(self):
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as log:
+                return [json.loads(line) for line in log if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
+
+    def stop(self, with_signal=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(with_signal)
+            self.process.wait(timeout=30)
+        self.output.close()
+
+
+class Client:
+    """A bucket seen by an independent HTTP client, in one dialect."""
+
+    def __init__(self, dialect, server, bucket):
+        self.dialect, self.server, self.bucket = dialect, server, bucket
+        self.prefix = "x-oss-" if dialect == "oss" else "x-amz-"
+
+    def request(self, method, key="", query=None, headers=None, body=b""):
+        query, headers = dict(query or {}), dict(headers or {})
+        path = "/" + self.bucket + "/" + quote(key, safe="/-._~")
+        host = f"127.0.0.1:{self.server.port}"
+        if self.dialect == "oss":
+            signed = signing.oss_v4(method, self.bucket, key, query, headers, ACCESS_KEY, SECRET)
+        else:
+            signed = signing.sigv4(method, host, path, query, headers, body, ACCESS_KEY, SECRET)
+            signed.pop("host")
+        target = path
+        if query:
+            target += "?" + urlencode({k: v or "" for k, v in query.items()}, quote_via=quote, safe="-._~")
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        try:
+            connection.putrequest(method, target, skip_accept_encoding=True)
+            for name, value in signed.items():
+                connection.putheader(name, value.encode("utf-8", "surrogateescape"))
+            connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders()
+            connection.send(body)
+            reply = connection.getresponse()
+            data = reply.read()
+            return reply.status, {k.lower(): v for k, v in reply.getheaders()}, data
+        finally:
+            connection.close()
+
+    def ok(self, *args, **kwargs):
+        status, headers, body = self.request(*args, **kwargs)
+        if status // 100 != 2:
+            raise AssertionError(f"{args}: {status} {body[:500]!r}")
+        return headers, body
+
+    def make_bucket(self):
+        self.ok("PUT")
+
+    def put(self, key, body=b"", **headers):
+        return self.ok("PUT", key, headers={k.replace("_", "-"): v for k, v in headers.items()}, body=body)
+
+    def head(self, key):
+        return self.ok("HEAD", key)[0]
+
+    def metadata(self, key):
+        start = self.prefix + "meta-"
+        return {k[len(start):]: v for k, v in self.head(key).items() if k.startswith(start)}
+
+    def get(self, key):
+        return self.ok("GET", key)[1]
+
+    def acl(self, key):
+        return self.ok("GET", key, query={"acl": None})[1].decode()
+
+    def tags(self, key):
+        body = self.ok("GET", key, query={"tagging": None})[1].decode()
+        return dict(zip(re.findall("<Key>([^<]*)</Key>", body), re.findall("<Value>([^<]*)</Value>", body)))
+
+
+class Mount:
+    """One foreground mount of a bucket."""
+
+    def __init__(self, source, *options, env=None):
+        self.path = tempfile.mkdtemp(prefix="xbucket-mnt-")
+        self.errors = tempfile.TemporaryFile()
+        full = dict(os.environ, OSS_ACCESS_KEY_ID=ACCESS_KEY, OSS_ACCESS_KEY_SECRET=SECRET,
+                    AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY=SECRET)
+        full.update(env or {})
+        self.process = subprocess.Popen([BINARY, source, self.path, "--foreground", *options], env=full,
+                                        stdin=subprocess.DEVNULL, stdout=self.errors, stderr=subprocess.STDOUT)
+        try:
+            wait_for(self._up, what="the mount")
+        except AssertionError:
+            self.stop(signal.SIGKILL)
+            raise
+
+    def _up(self):
+        if self.process.poll() is not None:
+            raise AssertionError("mount ended: " + self.said())
+        return os.path.ismount(self.path)
+
+    def said(self):
+        self.errors.seek(0)
+        return self.errors.read().decode(errors="replace")
+
+    def __truediv__(self, name):
+        return os.path.join(self.path, name)
+
+    def kill(self):
+        """kill -9, then clears the dead mount point."""
+        self.process.kill()
+        self.process.wait()
+        self.clear()
+
+    def clear(self):
+        subprocess.run(["fusermount3", "-u", "-z", "-q", self.path], check=False)
+
+    def stop(self, with_signal=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(with_signal)
+            try:
+                self.process.wait(timeout=120)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if os.path.ismount(self.path) or self.process.returncode not in (0, None):
+            self.clear()
+        try:
+            os.rmdir(self.path)
+        except OSError:
+            pass
+        return self.process.returncode
+
+
+def mount_options(dialect, server):
+    region = "cn-hangzhou" if dialect == "oss" else "us-east-1"
+    return ["-o", f"endpoint={server.endpoint},region={region}"]
+
+
+class BucketCase(unittest.TestCase):
+    """A server, an empty bucket and a client per test; both dialects by subclassing."""
+
+    dialect = "oss"
+    server_options = ()
+
+    def setUp(self):
+        self.scratch = tempfile.TemporaryDirectory(prefix="xbucket-e2e-")
+        self.addCleanup(self.scratch.cleanup)
+        self.data = os.path.join(self.scratch.name, "data")
+        os.mkdir(self.data)
+        self.server = Server(self.data, *self.server_options)
+        self.addCleanup(self.server.stop)
+        self.client = Client(self.dialect, self.server, "examplebucket")
+        self.client.make_bucket()
+
+    def mount(self, *options, bucket="examplebucket"):
+        mounted = Mount(f"{self.dialect}://{bucket}", *mount_options(self.dialect, self.server), *options)
+        self.addCleanup(mounted.stop)
+        return mounted
+
+    def count(self, since, key=None):
+        """Requests after the first `since`, by kind."""
+        kinds = {}
+        for entry in self.server.requests()[since:]:
+            if key is not None and entry.get("key") != key:
+                continue
+            kind = entry["method"]
+            if kind == "GET" and not entry.get("key") :
+                kind = "LIST"
+            if kind == "PUT" and entry.get("copy"):
+                kind = "COPY"
+            kinds[kind] = kinds.get(kind, 0) + 1
+        return kinds
+
+
+def both_dialects(case):
+    """Makes CaseOss and CaseS3 out of a class, in the caller's module."""
+    import sys
+    module = sys.modules[case.__module__]
+    for dialect in ("oss", "s3"):
+        name = case.__name__ + dialect.capitalize()
+        setattr(module, name, type(name, (case, BucketCase), {"dialect": dialect, "__module__": case.__module__}))
+    return case

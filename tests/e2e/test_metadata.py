@@ -1,0 +1,318 @@
+# SPDX-FileCopyrightText: the xbucket authors
+"""What a mount promises about metadata, seen from outside through an independent HTTP client."""
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import BucketCase, both_dialects
+
+
+def xattrs(path):
+    return {n: os.getxattr(path, n) for n in os.listxattr(path)}
+
+
+def error_of(call, *arguments):
+    try:
+        call(*arguments)
+    except OSError as failure:
+        return errno.errorcode[failure.errno]
+    return "OK"
+
+
+@both_dialects
+class Metadata:
+    def headers_of(self, key):
+        """All that a metadata update must keep."""
+        kept = {}
+        for name, value in self.client.head(key).items():
+            if name.startswith(self.client.prefix) or name in (
+                    "content-type", "cache-control", "content-disposition", "content-encoding",
+                    "content-language", "expires", "etag", "content-length"):
+                kept[name] = value
+        for volatile in ("request-id", "id-2", "server-time", "version-id", "date"):
+            kept.pop(self.client.prefix + volatile, None)
+        return kept
+
+    def put_rich_object(self, key):
+        p = self.client.prefix
+        headers = {f"{p}meta-key{i:02}": f"value {i}" for i in range(20)}
+        headers.update({
+            "content-type": "text/x-rich; charset=utf-8", "cache-control": "max-age=60",
+            "content-disposition": 'attachment; filename="a b.txt"', "content-encoding": "identity",
+            "content-language": "de", "expires": "Wed, 21 Oct 2026 07:28:00 GMT",
+            p + "server-side-encryption": "AES256", p + "tagging": "t0=0&t1=1&t2=2&t3=3&t4=4",
+            p + ("object-acl" if self.dialect == "oss" else "acl"): "public-read",
+            p + "storage-class": "IA" if self.dialect == "oss" else "STANDARD_IA"})
+        self.client.ok("PUT", key, headers=headers, body=b"rich")
+
+    def test_one_setfattr_changes_one_header_and_nothing_else(self):
+        self.put_rich_object("rich.txt")
+        before, acl, tags = self.headers_of("rich.txt"), self.client.acl("rich.txt"), self.client.tags("rich.txt")
+        self.assertIn("public-read" if self.dialect == "oss" else "AllUsers", acl)
+        self.assertEqual(len(tags), 5)
+        mount = self.mount()
+        subprocess.run(["setfattr", "-n", "user.year", "-v", "2021", mount / "rich.txt"], check=True)
+        after = self.headers_of("rich.txt")
+        self.assertEqual(after.pop(self.client.prefix + "meta-year"), "2021")
+        self.assertEqual(after, before)
+        self.assertEqual(self.client.acl("rich.txt"), acl)
+        self.assertEqual(self.client.tags("rich.txt"), tags)
+        self.assertEqual(self.client.get("rich.txt"), b"rich")
+
+    def test_every_http_header_can_be_set_and_removed_alone(self):
+        self.put_rich_object("rich.txt")
+        mount = self.mount()
+        wanted = {"cache-control": "no-cache", "content-disposition": "inline", "content-encoding": "br",
+                  "content-language": "fr", "expires": "Thu, 22 Oct 2026 07:28:00 GMT",
+                  "content-type": "image/x-test"}
+        for name, value in wanted.items():
+            before = self.headers_of("rich.txt")
+            os.setxattr(mount / "rich.txt", "user.http." + name, value.encode())
+            before[name] = value
+            self.assertEqual(self.headers_of("rich.txt"), before)
+        for name in wanted:
+            if name == "content-type":
+                continue
+            os.removexattr(mount / "rich.txt", "user.http." + name)
+            self.assertNotIn(name, self.client.head("rich.txt"))
+
+    def test_what_getfattr_shows_is_what_the_object_carries(self):
+        p = self.client.prefix
+        self.client.ok("PUT", "a.txt", headers={p + "meta-year": "2020", p + "meta-people": "eliot",
+                                                "content-type": "text/plain"}, body=b"x")
+        mount = self.mount()
+        self.assertEqual(xattrs(mount / "a.txt"), {"user.year": b"2020", "user.people": b"eliot"})
+        self.assertEqual(os.getxattr(mount / "a.txt", "user.mime_type"), b"text/plain")
+        self.assertEqual(os.getxattr(mount / "a.txt", "user.object.size"), b"1")
+        headers = os.getxattr(mount / "a.txt", "user.xbucket.headers").decode().lower()
+        self.assertIn(p + "meta-year: 2020", headers)
+
+    def test_a_value_already_there_costs_no_copy(self):
+        p = self.client.prefix
+        self.client.ok("PUT", "a.txt", headers={p + "meta-year": "2020"}, body=b"x")
+        modified = self.client.head("a.txt")["last-modified"]
+        time.sleep(1.1)  # the service's resolution: a copy would show
+        mount = self.mount()
+        mark = len(self.server.requests())
+        os.setxattr(mount / "a.txt", "user.year", b"2020")
+        self.assertEqual([r for r in self.server.requests()[mark:] if r["method"] == "PUT"], [])
+        self.assertEqual(self.client.head("a.txt")["last-modified"], modified)
+
+    def test_foreign_names_never_cause_a_request(self):
+        self.client.ok("PUT", "a.txt", body=b"x")
+        mount = self.mount()
+        os.stat(mount / "a.txt")
+        mark = len(self.server.requests())
+        for name in ("security.capability", "security.selinux", "system.posix_acl_access",
+                     "system.posix_acl_default", "trusted.x", "com.apple.quarantine"):
+            self.assertIn(error_of(os.getxattr, mount / "a.txt", name), ("ENODATA", "EOPNOTSUPP"))
+            self.assertIn(error_of(os.setxattr, mount / "a.txt", name, b"1"), ("EOPNOTSUPP",))
+        self.assertEqual(self.server.requests()[mark:], [])
+
+    def test_tags_and_acl_are_attributes_without_a_copy(self):
+        self.client.ok("PUT", "a.txt", body=b"x")
+        mount = self.mount()
+        os.setxattr(mount / "a.txt", "user.tag.project", b"apollo 11")
+        os.setxattr(mount / "a.txt", "user.object.acl", b"public-read")
+        self.assertEqual(self.client.tags("a.txt"), {"project": "apollo 11"})
+        self.assertEqual(os.getxattr(mount / "a.txt", "user.tag.project"), b"apollo 11")
+        self.assertIn("user.tag.project", os.listxattr(mount / "a.txt"))
+        self.assertEqual(os.getxattr(mount / "a.txt", "user.object.acl"), b"public-read")
+        os.removexattr(mount / "a.txt", "user.tag.project")
+        self.assertEqual(self.client.tags("a.txt"), {})
+
+    def test_storage_class_is_written_by_a_copy_that_keeps_the_rest(self):
+        self.put_rich_object("rich.txt")
+        mount = self.mount()
+        before = self.headers_of("rich.txt")
+        target = "Standard" if self.dialect == "oss" else "STANDARD"
+        os.setxattr(mount / "rich.txt", "user.object.storage-class", target.encode())
+        after = self.headers_of("rich.txt")
+        for side in (before, after):
+            side.pop(self.client.prefix + "storage-class", None)
+        self.assertEqual(after, before)
+        self.assertEqual(len(self.client.tags("rich.txt")), 5)
+
+    def test_read_only_facts_refuse_other_values_and_accept_their_own(self):
+        self.client.ok("PUT", "a.txt", body=b"x")
+        mount = self.mount()
+        etag = os.getxattr(mount / "a.txt", "user.object.etag")
+        self.assertEqual(error_of(os.setxattr, mount / "a.txt", "user.object.etag", b"other"), "EPERM")
+        self.assertEqual(error_of(os.setxattr, mount / "a.txt", "user.object.etag", etag), "OK")
+        self.assertEqual(error_of(os.removexattr, mount / "a.txt", "user.object.etag"), "EPERM")
+
+    def test_values_of_any_byte_come_back(self):
+        self.client.ok("PUT", "a.txt", body=b"x")
+        mount = self.mount()
+        values = [b"", b" ", b"a\r\nx-oss-acl: public", bytes(range(256)), "h\u00e9llo \u4e16\u754c".encode(),
+                  b"=?UTF-8?B?aGk=?=", b"%41", b"a  b", b"\x00", b"\xff\xfe", b"tab\there", b"\x7f"]
+        for value in values:
+            os.setxattr(mount / "a.txt", "user.v", value)
+            self.assertEqual(os.getxattr(mount / "a.txt", "user.v"), value, value)
+        # A second mount has nothing but the headers to go by.
+        other = self.mount()
+        for value in values:
+            os.setxattr(mount / "a.txt", "user.v", value)
+            os.setxattr(other / "a.txt", "user.xbucket.refresh", b"1")
+            self.assertEqual(os.getxattr(other / "a.txt", "user.v"), value, value)
+
+    def test_over_the_limit_is_ENOSPC_or_E2BIG_and_changes_nothing(self):
+        self.client.ok("PUT", "a.txt", body=b"x")
+        mount = self.mount()
+        limit = 8192 if self.dialect == "oss" else 2048
+        os.setxattr(mount / "a.txt", "user.keep", b"k" * (limit // 2))
+        before = self.client.metadata("a.txt")
+        self.assertEqual(error_of(os.setxattr, mount / "a.txt", "user.more", b"m" * (limit // 2)), "ENOSPC")
+        self.assertEqual(error_of(os.setxattr, mount / "a.txt", "user.big", b"m" * (limit + 1)), "E2BIG")
+        self.assertEqual(error_of(os.setxattr, mount / "a.txt", "user.big", b"m" * 65536), "E2BIG")
+        self.assertEqual(self.client.metadata("a.txt"), before)
+
+    def test_directories_carry_attributes_on_their_marker(self):
+        self.client.ok("PUT", "implicit/a.txt", body=b"x")
+        mount = self.mount()
+        os.setxattr(mount / "implicit", "user.d", b"dir")
+        self.assertEqual(os.getxattr(mount / "implicit", "user.d"), b"dir")
+        self.assertEqual(self.client.metadata("implicit/").get("d"), "dir")
+        self.assertEqual(os.listdir(mount / "implicit"), ["a.txt"])
+
+    def test_a_change_made_elsewhere_is_kept_when_another_attribute_is_set(self):
+        p = self.client.prefix
+        self.client.ok("PUT", "a.txt", headers={p + "meta-one": "1"}, body=b"x")
+        mount = self.mount()
+        self.assertEqual(os.getxattr(mount / "a.txt", "user.one"), b"1")
+        self.client.ok("PUT", "a.txt", headers={p + "meta-one": "1", p + "meta-elsewhere": "yes"}, body=b"x")
+        os.setxattr(mount / "a.txt", "user.two", b"2")
+        self.assertEqual({k: v for k, v in self.client.metadata("a.txt").items() if k in ("one", "two", "elsewhere")},
+                         {"one": "1", "two": "2", "elsewhere": "yes"})
+
+    def test_two_mounts_edit_one_object_in_a_tight_loop_and_lose_nothing(self):
+        self.client.ok("PUT", "a.txt", body=b"x")
+        mounts = [self.mount(), self.mount()]
+        edits = 500
+        failures, took = [], []
+
+        def edit(which):
+            started = time.monotonic()
+            for i in range(edits):
+                name = f"user.m{which}-{i % 25}"
+                try:
+                    os.setxattr(mounts[which] / "a.txt", name, str(i).encode())
+                except OSError as failure:
+                    failures.append((name, i, failure))
+            took.append(time.monotonic() - started)
+
+        threads = [threading.Thread(target=edit, args=(i,)) for i in (0, 1)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(180)
+            self.assertFalse(thread.is_alive(), "starved")
+        self.assertEqual(failures, [])
+        expected = {f"m{w}-{i % 25}": str(i) for w in (0, 1) for i in range(edits)}
+        found = self.client.metadata("a.txt")
+        self.assertEqual({k: found.get(k) for k in expected}, expected)
+
+    def test_kill_9_loses_no_acknowledged_attribute_and_damages_no_object(self):
+        seed = int(os.environ.get("XBUCKET_SEED", time.time_ns() % 1_000_000))
+        print(f"seed {seed}")
+        rng = random.Random(seed)
+        for n in range(4):
+            self.client.ok("PUT", f"o{n}.txt", body=b"body %d" % n)
+        acknowledged = {}
+        for round_number in range(4):
+            mount = self.mount()
+            stop = threading.Event()
+
+            def edit(n):
+                i = 0
+                while not stop.is_set():
+                    i += 1
+                    value = f"{round_number}-{i}"
+                    try:
+                        os.setxattr(mount / f"o{n}.txt", f"user.r{round_number}", value.encode())
+                    except OSError:
+                        return
+                    acknowledged[n, f"r{round_number}"] = i
+
+            threads = [threading.Thread(target=edit, args=(n,)) for n in range(4)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.2 + rng.random())  # the moment is random on purpose
+            mount.kill()
+            stop.set()
+            for thread in threads:
+                thread.join(30)
+            for n in range(4):
+                found = self.client.metadata(f"o{n}.txt")
+                for r in range(round_number + 1):
+                    least = acknowledged.get((n, f"r{r}"), 0)
+                    got = int(found.get(f"r{r}", f"{r}-0").split("-")[1])
+                    self.assertIn(got, (least, least + 1))
+                self.assertEqual(self.client.get(f"o{n}.txt"), b"body %d" % n)
+
+
+@both_dialects
+class Requests:
+    def test_ls_l_of_ten_thousand_objects_is_ten_lists_and_no_head(self):
+        os.makedirs(os.path.join(self.data, "many", "d"))
+        for i in range(10_000):
+            with open(os.path.join(self.data, "many", "d", f"{i:05}"), "wb"):
+                pass
+        self.server.stop()
+        self.server.__init__(self.data)
+        mount = self.mount(bucket="many")
+        os.stat(mount / "d")
+        mark = len(self.server.requests())
+        listing = subprocess.run(["ls", "-l", mount / "d"], check=True, capture_output=True, text=True).stdout
+        self.assertEqual(len(listing.splitlines()), 10_001)
+        made = self.server.requests()[mark:]
+        self.assertEqual({r["method"] for r in made}, {"GET"})
+        self.assertLessEqual(len(made), 10)
+
+    def test_cp_a_of_a_new_file_with_five_attributes_is_one_put(self):
+        mount = self.mount()
+        source = os.path.join(self.scratch.name, "source.txt")
+        with open(source, "wb") as file:
+            file.write(b"content")
+        try:
+            for i in range(5):
+                os.setxattr(source, f"user.a{i}", b"%d" % i)
+        except OSError:
+            self.skipTest("the scratch file system has no user xattrs")
+        os.chmod(source, 0o640)
+        os.utime(source, (1_600_000_000, 1_600_000_000))
+        mark = len(self.server.requests())
+        subprocess.run(["cp", "-a", source, mount / "copy.txt"], check=True)
+        time.sleep(2.5)  # whatever would be recorded late has been by now
+        puts = [r for r in self.server.requests()[mark:] if r["method"] in ("PUT", "POST", "DELETE")]
+        self.assertEqual(len(puts), 1, puts)
+        self.assertEqual(xattrs(mount / "copy.txt"), {f"user.a{i}": b"%d" % i for i in range(5)})
+        self.assertEqual(int(os.stat(mount / "copy.txt").st_mtime), 1_600_000_000)
+        self.assertEqual(os.stat(mount / "copy.txt").st_mode & 0o777, 0o640)
+
+    def test_rsync_aX_twice_sends_nothing_the_second_time(self):
+        mount = self.mount()
+        source = os.path.join(self.scratch.name, "tree")
+        os.makedirs(os.path.join(source, "sub"))
+        for name in ("a.txt", "b.png", "sub/c"):
+            with open(os.path.join(source, name), "wb") as file:
+                file.write(name.encode() * 100)
+            try:
+                os.setxattr(os.path.join(source, name), "user.note", name.encode())
+            except OSError:
+                self.skipTest("the scratch file system has no user xattrs")
+        subprocess.run(["rsync", "-aX", source + "/", mount / "in/"], check=True)
+        mark = len(self.server.requests())
+        second = subprocess.run(["rsync", "-aXi", source + "/", mount / "in/"], check=True, capture_output=True, text=True)
+        self.assertEqual(second.stdout, "")
+        self.assertEqual({r["method"] for r in self.server.requests()[mark:]} - {"GET", "HEAD"}, set())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
