@@ -24,14 +24,15 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 
 bool is_valid_utf8(std::string_view bytes);
 // For logs and terminals: control characters, those that end a line or turn its direction, and
-// invalid UTF-8 as \xNN, so that nothing forges a line. A backslash stays: this is for reading only.
+// invalid UTF-8 as \xNN, so that nothing forges a line. A backslash stays: this is for reading
+// only.
 std::string printable(std::string_view bytes);
 
 std::string to_lower(std::string_view ascii);
-bool iequals(std::string_view a, std::string_view b);          // ASCII case-insensitive
-std::string_view trim_ows(std::string_view text);              // spaces and tabs
-std::optional<uint64_t> parse_u64(std::string_view digits);    // whole text, no sign, no overflow
-std::optional<int64_t> parse_i64(std::string_view digits);    // the same, or with one '-'
+bool iequals(std::string_view a, std::string_view b);        // ASCII case-insensitive
+std::string_view trim_ows(std::string_view text);            // spaces and tabs
+std::optional<uint64_t> parse_u64(std::string_view digits);  // whole text, no sign, no overflow
+std::optional<int64_t> parse_i64(std::string_view digits);   // the same, or with one '-'
 
 // "Wed, 28 Dec 2022 10:27:41 GMT"
 std::string format_http_date(WallTime t);

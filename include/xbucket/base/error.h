@@ -59,13 +59,14 @@ std::string_view to_string(ErrorKind kind);
 
 struct Error {
     ErrorKind kind = ErrorKind::internal;
-    std::string message;  // what failed and, where known, what to do; no secrets, no trailing period
+    std::string
+        message;  // what failed and, where known, what to do; no secrets, no trailing period
 
     // What the service said; empty or 0 where there was no reply.
     int http_status = 0;
     std::string code;        // e.g. "NoSuchKey"
     std::string request_id;  // x-oss-request-id, x-amz-request-id
-    std::string hint;        // wrong_endpoint: the region or endpoint; clock_skew: the server's Date
+    std::string hint;  // wrong_endpoint: the region or endpoint; clock_skew: the server's Date
     std::chrono::milliseconds retry_after{0};
 
     // The request may have been applied although we have no success reply (DESIGN 3.6): timeouts

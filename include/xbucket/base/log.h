@@ -34,10 +34,10 @@ void log(LogLevel level, std::string_view component, fmt::format_string<Args...>
         log_line(level, component, fmt::format(format, std::forward<Args>(args)...));
     }
 }
-#define XB_LOG_FN(name, level)                                                        \
-    template <class... Args>                                                          \
+#define XB_LOG_FN(name, level)                                                                  \
+    template <class... Args>                                                                    \
     void name(std::string_view component, fmt::format_string<Args...> format, Args&&... args) { \
-        log(level, component, format, std::forward<Args>(args)...);                   \
+        log(level, component, format, std::forward<Args>(args)...);                             \
     }
 XB_LOG_FN(log_debug, LogLevel::debug)
 XB_LOG_FN(log_info, LogLevel::info)

@@ -3,9 +3,9 @@
 // Debian 12's version, so a thin derived class adds that. TRY unwraps or returns the error.
 #pragma once
 
-#include <tl/expected.hpp>
-
 #include "xbucket/base/error.h"
+
+#include <tl/expected.hpp>
 
 #include <cstdio>
 #include <cstdlib>
@@ -19,8 +19,9 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
   public:
     using Base = tl::expected<T, Error>;
     using Base::Base;
-    Result(Error error) : Base(tl::unexpected<Error>(std::move(error))) {}  // NOLINT: implicit on purpose
-    Result(Base other) : Base(std::move(other)) {}                          // NOLINT
+    Result(Error error)
+        : Base(tl::unexpected<Error>(std::move(error))) {}  // NOLINT: implicit on purpose
+    Result(Base other) : Base(std::move(other)) {}          // NOLINT
 };
 
 namespace detail {
@@ -37,21 +38,21 @@ inline Error fail(ErrorKind kind, std::string message) { return Error(kind, std:
 
 #define XB_CONCAT2(a, b) a##b
 #define XB_CONCAT(a, b) XB_CONCAT2(a, b)
-#define XB_TRY_NAMED(expr, name)                                     \
-    __extension__({                                                  \
-        auto name = (expr);                                          \
-        if (!name) return std::move(name).error();                   \
-        ::xbucket::detail::unwrap(std::move(name));                  \
+#define XB_TRY_NAMED(expr, name)                    \
+    __extension__({                                 \
+        auto name = (expr);                         \
+        if (!name) return std::move(name).error();  \
+        ::xbucket::detail::unwrap(std::move(name)); \
     })
 // Value of a Result expression, or return its Error from the enclosing function (which must return
 // a Result or an Error). Not for use inside coroutines; there are none here.
 #define TRY(expr) XB_TRY_NAMED(expr, XB_CONCAT(xb_try_, __COUNTER__))
 
 // Programmer errors end the process with a message; always on.
-#define CHECK(cond)                                                                          \
-    do {                                                                                     \
-        if (!(cond)) {                                                                       \
-            std::fprintf(stderr, "%s:%d: CHECK failed: %s\n", __FILE__, __LINE__, #cond);    \
-            std::abort();                                                                    \
-        }                                                                                    \
+#define CHECK(cond)                                                                       \
+    do {                                                                                  \
+        if (!(cond)) {                                                                    \
+            std::fprintf(stderr, "%s:%d: CHECK failed: %s\n", __FILE__, __LINE__, #cond); \
+            std::abort();                                                                 \
+        }                                                                                 \
     } while (false)

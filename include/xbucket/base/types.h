@@ -27,7 +27,9 @@ class StringId {
     friend std::strong_ordering operator<=>(const StringId& a, const StringId& b) {
         return a.text_.compare(b.text_) <=> 0;
     }
-    friend std::ostream& operator<<(std::ostream& out, const StringId& id) { return out << id.text_; }
+    friend std::ostream& operator<<(std::ostream& out, const StringId& id) {
+        return out << id.text_;
+    }
 
   private:
     std::string text_;

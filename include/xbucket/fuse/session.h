@@ -2,6 +2,7 @@
 // One mounted file system: libfuse3's low-level session around a FileSystem.
 #pragma once
 
+#include "xbucket/base/clock.h"
 #include "xbucket/base/result.h"
 #include "xbucket/fs/filesystem.h"
 
@@ -22,7 +23,8 @@ struct SessionConfig {
     std::vector<std::string> extra_options;  // passed to libfuse as -o
     unsigned threads = 0;                    // FUSE threads; 0 = number of cores, at least 2
     unsigned workers = 64;                   // blocking workers
-    unsigned read_ahead_kib = 1024;          // written to the mount's bdi where permitted
+    Duration negative_life = std::chrono::seconds(5);  // the kernel keeps "no such name" so long
+    unsigned read_ahead_kib = 1024;                    // written to the mount's bdi where permitted
 };
 
 class FuseSession {

@@ -10,9 +10,9 @@
 namespace xbucket {
 
 struct CurlTransportConfig {
-    std::string proxy;     // "" = none; the environment's http_proxy is never read here
-    std::string no_proxy;  // comma-separated hosts
-    std::string ca_bundle; // "" = the system's
+    std::string proxy;      // "" = none; the environment's http_proxy is never read here
+    std::string no_proxy;   // comma-separated hosts
+    std::string ca_bundle;  // "" = the system's
     std::string client_certificate;
     std::string client_key;
     bool insecure_tls = false;

@@ -111,7 +111,7 @@ struct HttpRequest {
 struct HttpResponse {
     int status = 0;
     Headers headers;
-    std::string body;       // empty when a sink took it
+    std::string body;  // empty when a sink took it
     uint64_t body_bytes = 0;
     bool reused_connection = false;
 };

@@ -45,12 +45,12 @@ struct ServerConfig {
     std::string region = "cn-hangzhou";
 
     // For tests and benchmarks.
-    std::string log_file;  // one JSON line a request; "" = none. Appended to.
+    std::string log_file;                  // one JSON line a request; "" = none. Appended to.
     std::chrono::milliseconds latency{0};  // added to every request
     // Rules separated by ',' or new lines: see faults.h's language, e.g. "copy:2:apply-drop".
     std::string faults;
-    double error_rate = 0;     // 0..1: share of requests that are answered 503 instead
-    uint64_t error_seed = 1;   // of the generator behind error_rate
+    double error_rate = 0;    // 0..1: share of requests that are answered 503 instead
+    uint64_t error_seed = 1;  // of the generator behind error_rate
     // New buckets (and folders without a setting of their own) have versioning Enabled.
     bool versioning = false;
     // How long RestoreObject of an archived object takes.
@@ -59,8 +59,8 @@ struct ServerConfig {
     // 100 KiB on OSS, 5 MiB on S3.
     uint64_t part_bytes_min = 0;
 
-    unsigned threads = 2;          // that run the connections
-    unsigned worker_threads = 8;   // that wait for disk and database
+    unsigned threads = 2;         // that run the connections
+    unsigned worker_threads = 8;  // that wait for disk and database
 };
 
 // Thread-safe. The clock must outlive the server; with a FakeClock dates, expiries, restores and

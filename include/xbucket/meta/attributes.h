@@ -68,10 +68,12 @@ class AttributeModel {
     // desktops and curl use, so that copies to and from other file systems settle. Tags are listed
     // from `tags` when known.
     std::vector<std::string> list(const ObjectKey& key, const ObjectInfo& info,
-                                  const std::optional<Tags>& tags, const ListOptions& options) const;
+                                  const std::optional<Tags>& tags,
+                                  const ListOptions& options) const;
     // Value of a user_metadata, http_field, object_fact or storage_class attribute.
     // Errors: no_such_attribute.
-    Result<std::string> get(const ObjectKey& key, const ObjectInfo& info, const AttrName& name) const;
+    Result<std::string> get(const ObjectKey& key, const ObjectInfo& info,
+                            const AttrName& name) const;
 
     // Applies one change to the complete set, judging flags against `attributes` as it is, and
     // the limits on the result. Handles user_metadata, http_field, tag (attributes.tags must be

@@ -57,9 +57,9 @@ struct ObjectStat {
 };
 
 enum class Freshness {
-    cached,   // within its life; an entry known from a listing alone is enough
-    complete, // within its life, attributes included (HEAD where only a listing is known)
-    current,  // by a HEAD begun after this call
+    cached,    // within its life; an entry known from a listing alone is enough
+    complete,  // within its life, attributes included (HEAD where only a listing is known)
+    current,   // by a HEAD begun after this call
 };
 
 // Result of preparing an upload: everything the PUT must carry.
@@ -108,7 +108,8 @@ class MetaEngine {
     virtual Result<void> change_attribute(const ObjectKey& key, std::string_view name,
                                           std::optional<std::string> value, SetFlag flag) = 0;
     // chmod, chown, utimens: never fails, never blocks; merged, sent within posix_delay, by
-    // flush(), with the next attribute change, upload or rename of the key. stat() shows it at once.
+    // flush(), with the next attribute change, upload or rename of the key. stat() shows it at
+    // once.
     virtual void record_posix(const ObjectKey& key, const PosixRecord& change) = 0;
     // Sends what is pending for `key`. Errors as change_attribute().
     virtual Result<void> flush(const ObjectKey& key) = 0;
@@ -156,7 +157,8 @@ class MetaEngine {
     virtual std::string stats_json() const = 0;
     // Called after an own update or a HEAD changed what is known of `key`; from any thread, must
     // not block nor call back. Set once before use.
-    virtual void set_listener(std::function<void(const ObjectKey&, const ObjectStat&)> listener) = 0;
+    virtual void set_listener(
+        std::function<void(const ObjectKey&, const ObjectStat&)> listener) = 0;
     // Sends all that is pending and stops background work. Further changes fail with cancelled.
     virtual Result<void> shutdown() = 0;
 };

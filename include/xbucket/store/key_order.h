@@ -27,7 +27,8 @@ class KeyOrder {
 
       private:
         friend class KeyOrder;
-        Turn(KeyOrder* order, std::vector<ObjectKey> keys) : order_(order), keys_(std::move(keys)) {}
+        Turn(KeyOrder* order, std::vector<ObjectKey> keys)
+            : order_(order), keys_(std::move(keys)) {}
         KeyOrder* order_ = nullptr;
         std::vector<ObjectKey> keys_;
     };

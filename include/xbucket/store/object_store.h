@@ -59,8 +59,8 @@ struct GetRequest {
     uint64_t offset = 0;
     // 0 = to the end.
     uint64_t length = 0;
-    ETag if_match;        // "" = none
-    VersionId version;    // "" = current
+    ETag if_match;      // "" = none
+    VersionId version;  // "" = current
 };
 
 // Receives a GET's bytes in order. Called on the transport's thread; must not block.
@@ -194,7 +194,8 @@ class ObjectStore {
     virtual Result<void> put_symlink(const ObjectKey& key, const ObjectKey& target,
                                      const ObjectAttributes& attributes,
                                      const CallOptions& options = {}) = 0;
-    virtual Result<ObjectKey> get_symlink(const ObjectKey& key, const CallOptions& options = {}) = 0;
+    virtual Result<ObjectKey> get_symlink(const ObjectKey& key,
+                                          const CallOptions& options = {}) = 0;
 
     // A GET URL that works without credentials for `life`. Makes no request.
     virtual Result<std::string> presign_get(const ObjectKey& key, std::chrono::seconds life) = 0;

@@ -40,15 +40,15 @@ using UserMetadata = std::map<std::string, std::string, std::less<>>;
 using Tags = std::map<std::string, std::string, std::less<>>;
 
 struct ServerSideEncryption {
-    std::string algorithm;        // "AES256", "KMS", "SM4", "aws:kms", ...
-    std::string key_id;           // KMS key, "" = default
-    std::string data_algorithm;   // OSS x-oss-server-side-data-encryption
-    bool bucket_key = false;      // S3
+    std::string algorithm;       // "AES256", "KMS", "SM4", "aws:kms", ...
+    std::string key_id;          // KMS key, "" = default
+    std::string data_algorithm;  // OSS x-oss-server-side-data-encryption
+    bool bucket_key = false;     // S3
     bool empty() const { return algorithm.empty(); }
     friend bool operator==(const ServerSideEncryption&, const ServerSideEncryption&) = default;
 };
 
-struct ObjectLock {  // S3
+struct ObjectLock {            // S3
     std::string mode;          // GOVERNANCE, COMPLIANCE
     std::string retain_until;  // as the service spells it
     std::string legal_hold;    // ON, OFF
@@ -91,11 +91,11 @@ struct ObjectInfo {
     ObjectType type = ObjectType::normal;
     VersionId version_id;
     std::optional<uint64_t> crc64;
-    std::string restore;     // raw x-oss-restore / x-amz-restore
+    std::string restore;  // raw x-oss-restore / x-amz-restore
     std::string expiration;
     std::string replication_status;
-    std::optional<unsigned> tag_count;   // nullopt: not said (absent is not zero)
-    unsigned missing_metadata = 0;       // x-amz-missing-meta: entries the service hides
+    std::optional<unsigned> tag_count;  // nullopt: not said (absent is not zero)
+    unsigned missing_metadata = 0;      // x-amz-missing-meta: entries the service hides
     std::optional<uint64_t> next_append_position;
     std::string request_id;
 };
@@ -144,9 +144,9 @@ struct StoreTraits {
     // Characters that may stand in metadata names that we make; all others are escaped by meta.
     std::string raw_name_characters;
     // Limits in bytes.
-    uint64_t metadata_bytes_max = 0;            // 8191 on OSS, 2048 on S3
-    uint64_t metadata_bytes_per_name = 0;       // added for each name: prefix on OSS, 0 on S3
-    uint64_t copy_bytes_max = 0;                // single copy; 0 = no limit known
+    uint64_t metadata_bytes_max = 0;       // 8191 on OSS, 2048 on S3
+    uint64_t metadata_bytes_per_name = 0;  // added for each name: prefix on OSS, 0 on S3
+    uint64_t copy_bytes_max = 0;           // single copy; 0 = no limit known
     uint64_t put_bytes_max = 5ULL << 30;
     uint64_t part_bytes_min = 100 << 10;
     uint64_t part_bytes_max = 5ULL << 30;

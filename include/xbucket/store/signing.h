@@ -20,11 +20,11 @@ using QueryParameters = std::vector<std::pair<std::string, std::string>>;
 
 // A request as the signer sees it, independent of addressing style.
 struct SignedRequest {
-    std::string method;   // "GET"
-    std::string bucket;   // "" for service requests
-    std::string key;      // raw bytes; "" for bucket requests
+    std::string method;  // "GET"
+    std::string bucket;  // "" for service requests
+    std::string key;     // raw bytes; "" for bucket requests
     QueryParameters query;
-    Headers headers;      // all that will be sent, Host included for SigV4
+    Headers headers;  // all that will be sent, Host included for SigV4
     // SigV4 signs the path as sent (bucket in it for path style only): already encoded.
     std::string encoded_path;
 };

@@ -1,0 +1,94 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Open files.
+#include "handlers.h"
+#include "replies.h"
+
+#include <fcntl.h>
+
+namespace xbucket::fuse {
+
+namespace {
+
+FileSystem::OpenFlags to_open_flags(int flags) {
+    return {.write = (flags & O_ACCMODE) != O_RDONLY,
+            .truncate = (flags & O_TRUNC) != 0,
+            .append = (flags & O_APPEND) != 0};
+}
+
+fuse_file_info opened_info(const fuse_file_info& asked, const Opened& opened) {
+    fuse_file_info info = asked;
+    info.fh = static_cast<uint64_t>(opened.handle);
+    info.keep_cache = opened.keep_cache ? 1 : 0;
+    info.direct_io = 0;
+    return info;
+}
+
+}  // namespace
+
+void on_open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
+    later(req, "open", [req, ino, asked = *file] {
+        FileSystem& fs = mount_of(req).fs;
+        const Result<Opened> opened = fs.open(inode(ino), to_open_flags(asked.flags));
+        if (!opened) return reply_error(req, "open", opened.error());
+        const fuse_file_info info = opened_info(asked, *opened);
+        // An interrupted open has no close to come.
+        if (fuse_reply_open(req, &info) == -ENOENT) fs.release(inode(ino), opened->handle);
+    });
+}
+
+void on_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
+               fuse_file_info* file) {
+    later(req, "create", [req, parent, mode, asked = *file, text = std::string(name)] {
+        FileSystem& fs = mount_of(req).fs;
+        const auto created = fs.create(inode(parent), text, mode, (asked.flags & O_EXCL) != 0,
+                                       to_open_flags(asked.flags), caller_of(req));
+        if (!created) return reply_error(req, "create", created.error());
+        const fuse_entry_param param = to_entry(created->entry);
+        const fuse_file_info info = opened_info(asked, created->opened);
+        if (fuse_reply_create(req, &param, &info) == -ENOENT) {
+            fs.release(created->entry.attr.ino, created->opened.handle);
+            fs.forget(created->entry.attr.ino, 1);
+        }
+    });
+}
+
+void on_read(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset, fuse_file_info* file) {
+    later(req, "read", [req, ino, bytes, offset, handle = HandleId{file->fh}] {
+        const Result<std::string> data =
+            mount_of(req).fs.read(inode(ino), handle, static_cast<uint64_t>(offset), bytes);
+        if (!data) return reply_error(req, "read", data.error());
+        fuse_reply_buf(req, data->data(), data->size());
+    });
+}
+
+void on_write(fuse_req_t req, fuse_ino_t ino, const char* data, size_t bytes, off_t offset,
+              fuse_file_info* file) {
+    later(req, "write",
+          [req, ino, offset, handle = HandleId{file->fh}, copy = std::string(data, bytes)] {
+              const Result<size_t> written =
+                  mount_of(req).fs.write(inode(ino), handle, static_cast<uint64_t>(offset), copy);
+              if (!written) return reply_error(req, "write", written.error());
+              fuse_reply_write(req, *written);
+          });
+}
+
+void on_flush(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
+    later(req, "flush", [req, ino, handle = HandleId{file->fh}] {
+        reply_done(req, "flush", mount_of(req).fs.flush(inode(ino), handle));
+    });
+}
+
+void on_release(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
+    later(req, "release", [req, ino, handle = HandleId{file->fh}] {
+        mount_of(req).fs.release(inode(ino), handle);
+        fuse_reply_err(req, 0);
+    });
+}
+
+void on_fsync(fuse_req_t req, fuse_ino_t ino, int, fuse_file_info* file) {
+    later(req, "fsync", [req, ino, handle = HandleId{file->fh}] {
+        reply_done(req, "fsync", mount_of(req).fs.fsync(inode(ino), handle));
+    });
+}
+
+}  // namespace xbucket::fuse

@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "notifier.h"
+
+#include <csignal>
+
+namespace xbucket::fuse {
+
+Notifier::Notifier(fuse_session* session) : session_(session) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);  // signals belong to the thread that runs the session
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { run(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Notifier::invalidate_entry(InodeNumber parent, const std::string& name) {
+    push({parent, name, false});
+}
+
+void Notifier::invalidate_inode(InodeNumber ino, bool data_too) { push({ino, {}, data_too}); }
+
+void Notifier::push(Item item) {
+    LockGuard lock(mutex_);
+    if (stopping_ || queue_.size() >= kQueueMax) return;
+    queue_.push_back(std::move(item));
+    changed_.notify_one();
+}
+
+void Notifier::stop() {
+    {
+        LockGuard lock(mutex_);
+        stopping_ = true;
+        changed_.notify_all();
+    }
+    if (thread_.joinable()) thread_.join();
+}
+
+void Notifier::run() {
+    for (;;) {
+        Item item;
+        {
+            LockGuard lock(mutex_);
+            while (queue_.empty() && !stopping_) changed_.wait(mutex_);
+            if (stopping_) return;
+            item = std::move(queue_.front());
+            queue_.pop_front();
+        }
+        tell(item);
+    }
+}
+
+void Notifier::tell(const Item& item) {
+    // ENOENT means that the kernel did not know it: fine. Other errors only delay what timeouts do.
+    const auto ino = static_cast<fuse_ino_t>(item.ino);
+    if (!item.name.empty()) {
+        fuse_lowlevel_notify_inval_entry(session_, ino, item.name.data(), item.name.size());
+    } else {
+        fuse_lowlevel_notify_inval_inode(session_, ino, item.data_too ? 0 : -1, 0);
+    }
+}
+
+}  // namespace xbucket::fuse

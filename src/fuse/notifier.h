@@ -1,0 +1,46 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Tells the kernel to forget names and inodes, from a thread of its own: the notify calls wait for
+// locks that the kernel may hold while it waits for one of our replies.
+#pragma once
+
+#include "xbucket/base/sync.h"
+#include "xbucket/fs/filesystem.h"
+
+#include <fuse3/fuse_lowlevel.h>
+
+#include <deque>
+#include <thread>
+
+namespace xbucket::fuse {
+
+// Thread-safe. When more than kQueueMax are waiting, new ones are dropped: the kernel's timeouts
+// then do the work later.
+class Notifier final : public KernelNotifier {
+  public:
+    explicit Notifier(fuse_session* session);
+    ~Notifier() override { stop(); }
+    void invalidate_entry(InodeNumber parent, const std::string& name) override;
+    void invalidate_inode(InodeNumber ino, bool data_too) override;
+    // Ends the thread; call after the session is unmounted, when no notify call can wait any more.
+    void stop() EXCLUDES(mutex_);
+
+  private:
+    struct Item {
+        InodeNumber ino{};
+        std::string name;  // "" = the inode itself
+        bool data_too = false;
+    };
+    void push(Item item) EXCLUDES(mutex_);
+    void run();
+    void tell(const Item& item);
+
+    static constexpr size_t kQueueMax = 100'000;
+    fuse_session* const session_;
+    Mutex mutex_;
+    CondVar changed_;
+    std::deque<Item> queue_ GUARDED_BY(mutex_);
+    bool stopping_ GUARDED_BY(mutex_) = false;
+    std::thread thread_;
+};
+
+}  // namespace xbucket::fuse

@@ -1,0 +1,211 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Mounting, the request loop, and going down in order: the loop ends, workers finish what they
+// have (their replies may fall on deaf ears), the kernel's side is unmounted, the notifier stops.
+#include "xbucket/fuse/session.h"
+
+#include "mount.h"
+#include "notifier.h"
+#include "operations.h"
+
+#include "xbucket/base/log.h"
+
+#include <fuse3/fuse_lowlevel.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <pthread.h>
+#include <sstream>
+#include <sys/statvfs.h>
+#include <thread>
+#include <unistd.h>
+
+namespace xbucket {
+
+namespace {
+
+void ignore_signal(int) {}
+
+// argv for fuse_session_new, which keeps pointers into it only while it parses.
+class Arguments {
+  public:
+    explicit Arguments(const SessionConfig& config) {
+        std::string options = "fsname=" + escape(config.source) + ",subtype=xbucket";
+        options += ",default_permissions,nosuid,nodev";
+        if (config.read_only) options += ",ro";
+        if (config.allow_other) options += ",allow_other";
+        if (config.allow_root) options += ",allow_root";
+        for (const std::string& extra : config.extra_options) options += "," + extra;
+        words_ = {"xbucket", "-o", options};
+        if (config.debug) words_.emplace_back("-d");
+        for (std::string& word : words_) pointers_.push_back(word.data());
+    }
+    fuse_args get() { return FUSE_ARGS_INIT(static_cast<int>(pointers_.size()), pointers_.data()); }
+
+  private:
+    // A comma ends an option unless escaped.
+    static std::string escape(const std::string& text) {
+        std::string out;
+        for (const char c : text) {
+            if (c == ',' || c == '\\') out.push_back('\\');
+            out.push_back(c);
+        }
+        return out;
+    }
+    std::vector<std::string> words_;
+    std::vector<char*> pointers_;
+};
+
+// "MAJOR:MINOR" of the mount, from mountinfo: asking the mount itself would be a request to us.
+std::string device_of(const std::string& mountpoint) {
+    std::ifstream mounts("/proc/self/mountinfo");
+    std::string line;
+    std::string found;
+    while (std::getline(mounts, line)) {
+        std::istringstream fields(line);
+        std::string id, parent, device, root, point;
+        fields >> id >> parent >> device >> root >> point;
+        if (point == mountpoint) found = device;  // the last one mounted there is on top
+    }
+    return found;
+}
+
+// The kernel reads ahead 128 KiB unless told otherwise (performance.md 1b).
+void raise_read_ahead(const std::string& mountpoint, unsigned kib) {
+    if (kib == 0) return;
+    const std::string path = "/sys/class/bdi/" + device_of(mountpoint) + "/read_ahead_kb";
+    std::ofstream file(path);
+    file << kib << std::flush;
+    if (!file) {
+        log_info("fuse",
+                 "cannot set {} to {}: reads stay at the kernel's 128 KiB read-ahead (root may "
+                 "write that file)",
+                 path, kib);
+    }
+}
+
+class Session final : public FuseSession {
+  public:
+    Session(const SessionConfig& config, FileSystem& fs)
+        : config_(config), mount_(fs, config.workers, config.negative_life) {}
+
+    ~Session() override {
+        if (session_ == nullptr) return;
+        mount_.fs.set_notifier(nullptr);
+        unmount();
+        if (notifier_) notifier_->stop();
+        fuse_session_destroy(session_);
+    }
+
+    Result<void> start() {
+        Arguments arguments(config_);
+        fuse_args args = arguments.get();
+        session_ = fuse_session_new(&args, &fuse::operations(), sizeof(fuse_lowlevel_ops), &mount_);
+        fuse_opt_free_args(&args);
+        if (session_ == nullptr) {
+            return fail(ErrorKind::invalid_argument,
+                        "libfuse refused the mount options; see its message above and correct -o");
+        }
+        if (fuse_session_mount(session_, config_.mountpoint.c_str()) != 0) {
+            return fail(ErrorKind::io, "cannot mount on " + config_.mountpoint + explanation());
+        }
+        mounted_ = true;
+        notifier_ = std::make_unique<fuse::Notifier>(session_);
+        mount_.fs.set_notifier(notifier_.get());
+        return {};
+    }
+
+    Result<void> run(const std::function<void()>& ready) override {
+        struct sigaction action = {};
+        action.sa_handler = ignore_signal;  // without SA_RESTART: it only interrupts the wait
+        sigaction(SIGUSR1, &action, nullptr);
+        loop_thread_ = pthread_self();
+        looping_ = true;
+        std::thread announcer = start_announcer(ready);
+
+        fuse_loop_config* loop = fuse_loop_cfg_create();
+        const unsigned cores = std::max(2U, std::thread::hardware_concurrency());
+        fuse_loop_cfg_set_max_threads(loop, config_.threads != 0 ? config_.threads : cores);
+        fuse_loop_cfg_set_idle_threads(loop, 10);  // 1 would make a thread per request
+        fuse_loop_cfg_set_clone_fd(loop, 0);
+        const int outcome = fuse_session_loop_mt(session_, loop);
+        fuse_loop_cfg_destroy(loop);
+
+        looping_ = false;
+        mount_.fs.set_notifier(nullptr);
+        mount_.pool.drain();
+        unmount();
+        announcer.join();
+        if (outcome < 0) {
+            return fail(ErrorKind::io,
+                        std::string("the FUSE connection failed: ") + std::strerror(-outcome));
+        }
+        return {};
+    }
+
+    void stop() override {
+        fuse_session_exit(session_);
+        if (looping_) pthread_kill(loop_thread_, SIGUSR1);
+    }
+
+  private:
+    // Says "ready" once the mount answers: statvfs returns when INIT is over and we replied.
+    std::thread start_announcer(const std::function<void()>& ready) {
+        sigset_t all;
+        sigset_t before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        std::thread announcer([this, ready] {
+            struct statvfs ignored = {};
+            if (statvfs(config_.mountpoint.c_str(), &ignored) != 0) return;
+            raise_read_ahead(config_.mountpoint, config_.read_ahead_kib);
+            if (ready) ready();
+        });
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        return announcer;
+    }
+
+    std::string explanation() const {
+        if (access("/dev/fuse", R_OK | W_OK) != 0) {
+            return ": /dev/fuse cannot be opened; load the fuse module, or in a container pass the "
+                   "device in";
+        }
+        if (access(config_.mountpoint.c_str(), F_OK) != 0) {
+            return errno == ENOTCONN
+                       ? ": a dead mount is still there; run fusermount3 -u on it first"
+                       : std::string(": ") + std::strerror(errno) + "; make the directory first";
+        }
+        if (config_.allow_other && geteuid() != 0) {
+            return ": for allow_other an ordinary user needs user_allow_other in /etc/fuse.conf";
+        }
+        return ": see the message above; the directory must exist, be yours, and fusermount3 must "
+               "be installed (package fuse3)";
+    }
+
+    void unmount() {
+        if (!mounted_) return;
+        mounted_ = false;
+        fuse_session_unmount(session_);
+    }
+
+    const SessionConfig config_;
+    fuse::Mount mount_;
+    fuse_session* session_ = nullptr;
+    std::unique_ptr<fuse::Notifier> notifier_;
+    bool mounted_ = false;
+    pthread_t loop_thread_{};
+    std::atomic<bool> looping_{false};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<FuseSession>> make_fuse_session(const SessionConfig& config,
+                                                       FileSystem& fs) {
+    auto session = std::make_unique<Session>(config, fs);
+    TRY(session->start());
+    return std::unique_ptr<FuseSession>(std::move(session));
+}
+
+}  // namespace xbucket
