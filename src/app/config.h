@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Everything that can be said to a mount, in one struct whose initialisers are the defaults.
+// options.cpp fills it, validate() judges it, wire.cpp builds a mount from it. Nothing below app
+// sees it: each layer is given its own small config.
+#pragma once
+
+#include "source.h"
+
+#include "xbucket/base/clock.h"
+#include "xbucket/base/log.h"
+#include "xbucket/fs/filesystem.h"
+#include "xbucket/meta/meta_engine.h"
+#include "xbucket/store/http_store.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xbucket::app {
+
+struct Config {
+    // ---- what and where ----
+    std::string source_text;  // as given; shown in /proc/mounts
+    Source source;
+    std::string mountpoint;
+
+    // ---- the mount ----
+    bool read_only = false;
+    std::optional<uint32_t> uid;  // unset: the caller's
+    std::optional<uint32_t> gid;
+    uint32_t umask = 0;
+    uint32_t file_mode = 0644;
+    uint32_t dir_mode = 0755;
+    bool allow_other = false;
+    bool allow_root = false;
+    StatMode stat_mode = StatMode::list;
+    std::vector<std::string> kernel_options;  // noatime, nosuid, ...: for mount(2), by way of libfuse
+    unsigned threads = 0;                     // 0: chosen by fuse/
+    unsigned workers = 64;
+    unsigned read_ahead_kib = 1024;
+
+    // ---- attributes ----
+    bool list_all = false;
+    VerifyPolicy verify = VerifyPolicy::first;
+    PreservePolicy preserve = PreservePolicy::best_effort;
+    bool big_copies = false;
+    std::optional<Duration> commit;  // write-behind; refused until its journal exists
+    Duration ttl = std::chrono::seconds(60);
+    Duration negative_ttl = std::chrono::seconds(5);
+    uint64_t cache_bytes = 64U << 20;
+
+    // ---- the service ----
+    std::string endpoint;
+    std::string region;
+    SignatureVersion signature = SignatureVersion::automatic;
+    AddressingStyle addressing = AddressingStyle::automatic;
+    bool requester_pays = false;
+    std::string ca_bundle;
+    std::string proxy;
+    std::string no_proxy;
+    bool insecure_tls = false;
+    bool allow_http = false;  // plain http to other machines
+    std::string unix_socket;
+    Duration timeout = std::chrono::seconds(60);
+
+    // ---- credentials ----
+    std::string profile;
+    std::string credentials_file;
+    bool anonymous = false;
+
+    // ---- this machine ----
+    std::string spool = "/tmp";
+    uint64_t spool_bytes = 0;  // 0: what the disk has
+    std::string log_target;    // "": stderr in the foreground, syslog else
+    LogLevel log_level = LogLevel::info;
+    bool foreground = false;
+    bool debug = false;
+};
+
+// Rejects what cannot work, with one sentence that says what to change; looks at `config` alone:
+// no file, no network, no environment. Errors: invalid_argument.
+Result<void> validate(const Config& config);
+// The same for what files and environment of a service may still have filled in after validate():
+// an oss:// source needs an endpoint or a region.
+Result<void> validate_location(const Config& config);
+
+// "60", "90s", "5m", "2h", "250ms", "1d"; a bare number is seconds. Errors: invalid_argument.
+Result<Duration> parse_duration(std::string_view text);
+// "1048576", "64K", "64M", "2G", "1T" (powers of 1024; a trailing "B" or "iB" may stand).
+Result<uint64_t> parse_size(std::string_view text);
+// Octal, at most 0777.
+Result<uint32_t> parse_mode(std::string_view text);
+// "1", "true", "yes", "on" and their opposites.
+Result<bool> parse_bool(std::string_view text);
+
+// The scheme and host of an endpoint: "oss-cn-hangzhou.aliyuncs.com" gets "https://" in front.
+std::string endpoint_with_scheme(std::string_view endpoint);
+// True for http:// endpoints on another machine.
+bool is_plain_http_elsewhere(std::string_view endpoint);
+
+}  // namespace xbucket::app

@@ -1,0 +1,240 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// The three layers of settings, laid over one another. CLI11 does the grammar of the command line
+// and the layout of --help; values go through the table's own setters, so that a bad one is
+// reported in the same words wherever it came from.
+#include "options.h"
+
+#include "ini.h"
+#include "private_file.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace xbucket::app {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+Error bad(std::string message) { return fail(ErrorKind::invalid_argument, std::move(message)); }
+
+// A value on its way into the Config, and where it came from, for messages.
+struct Given {
+    const Setting* setting = nullptr;
+    std::string text;
+    std::string origin;
+};
+
+// "--file_mode=0644" to "--file-mode=0644"; values and other words stay.
+std::string with_hyphens(std::string word) {
+    if (!word.starts_with("--")) return word;
+    const size_t end = std::min(word.find('='), word.size());
+    std::replace(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(end), '_', '-');
+    return word;
+}
+
+// What is left to CLI11 when "-o" strings are unfolded into long options, in place, so that the
+// last of two settings wins whichever way each was written.
+struct Unfolded {
+    Arguments arguments;
+    Arguments kernel_options;
+    bool fake = false;
+};
+
+Result<void> unfold_mount_option(const std::string& option, Unfolded& out) {
+    if (is_fstab_noise(option)) return {};
+    if (is_kernel_option(option)) {
+        out.kernel_options.push_back(option);
+        return {};
+    }
+    const std::string name = option.substr(0, option.find('='));
+    if (name == "remount") {
+        return bad("remount is not possible: unmount, then mount with the new options");
+    }
+    const Setting* setting = find_setting(name);
+    if (setting == nullptr) {
+        return bad(fmt::format("unknown option '{}' behind -o; see xbucket --help", name));
+    }
+    if (!setting->value.empty() && name.size() == option.size()) {
+        return bad(fmt::format("option '{}' behind -o needs a value: {}={}", name, name,
+                               setting->value));
+    }
+    out.arguments.push_back(fmt::format("--{}{}", setting->name, option.substr(name.size())));
+    return {};
+}
+
+Result<Unfolded> unfold(const Arguments& arguments, bool helper) {
+    Unfolded out;
+    for (size_t i = 0; i < arguments.size(); ++i) {
+        const std::string& word = arguments[i];
+        if (word == "--") {
+            out.arguments.insert(out.arguments.end(),
+                                 arguments.begin() + static_cast<std::ptrdiff_t>(i),
+                                 arguments.end());
+            break;
+        }
+        if (helper && (word == "-n" || word == "-s" || word == "-v")) continue;
+        if (helper && (word == "-t" || word == "-N")) {
+            ++i;
+            continue;
+        }
+        if (helper && word == "-f") {
+            out.fake = true;
+            continue;
+        }
+        const bool is_o = word.starts_with("-o") && !word.starts_with("--");
+        if (!is_o) {
+            out.arguments.push_back(with_hyphens(word));
+            continue;
+        }
+        if (word == "-o" && i + 1 == arguments.size()) return bad("-o needs options behind it");
+        const std::string text = word == "-o" ? arguments[++i] : word.substr(2);
+        for (const std::string& option : split_mount_options(text)) {
+            TRY(unfold_mount_option(option, out));
+        }
+    }
+    return out;
+}
+
+struct CommandLine {
+    std::string source;
+    std::string mountpoint;
+    std::string config_file;
+    std::vector<Given> given;  // in the table's order; each at most once
+    bool help = false;
+    bool version = false;
+};
+
+// CLI11 throws; here its exceptions become errors.
+Result<CommandLine> parse_words(Arguments words) {
+    CommandLine line;
+    CLI::App app;
+    app.set_help_flag();
+    app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    app.add_option("SOURCE", line.source);
+    app.add_option("MOUNTPOINT", line.mountpoint);
+    app.add_option("-c,--config", line.config_file);
+    app.add_flag("-h,--help", line.help);
+    app.add_flag("-V,--version", line.version);
+    std::vector<std::pair<const Setting*, CLI::Option*>> options;
+    for (const Setting& setting : settings()) {
+        std::string names = fmt::format("--{}", setting.name);
+        if (setting.name == "foreground") names += ",-f";
+        if (setting.name == "debug") names += ",-d";
+        options.emplace_back(&setting, setting.value.empty() ? app.add_flag(names)
+                                                             : app.add_option(names));
+    }
+    // CLI11 takes its words from the back.
+    std::reverse(words.begin(), words.end());
+    try {
+        app.parse(words);
+    } catch (const CLI::ParseError& error) {
+        return bad(fmt::format("{}; see xbucket --help", error.what()));
+    }
+    for (const auto& [setting, option] : options) {
+        if (option->count() == 0) continue;
+        line.given.push_back({setting, option->results().back(), fmt::format("--{}", setting->name)});
+    }
+    return line;
+}
+
+// XBUCKET_NEGATIVE_TTL for "negative-ttl".
+std::string variable_of(const Setting& setting) {
+    std::string name = "XBUCKET_";
+    for (const char c : setting.name) {
+        name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    }
+    return name;
+}
+
+std::vector<Given> given_by_environment(const Environment& environment) {
+    std::vector<Given> given;
+    for (const Setting& setting : settings()) {
+        const std::string variable = variable_of(setting);
+        if (const auto text = environment.get(variable)) {
+            given.push_back({&setting, std::string(*text), variable});
+        }
+    }
+    return given;
+}
+
+// Lines before any section hold for every mount, those behind [SOURCE] for that source.
+Result<std::vector<Given>> given_by_file(const std::string& path, const std::string& source) {
+    const PrivateFile file = TRY(read_private_file(path));
+    auto entries = parse_ini(file.text);
+    if (!entries) return std::move(entries).error().with_context(path);
+    std::vector<Given> general;
+    std::vector<Given> particular;
+    for (IniEntry& entry : *entries) {
+        const std::string origin = fmt::format("{} line {}", path, entry.line);
+        const bool every = entry.section.empty() || entry.section == "default";
+        if (!every && !parse_source(entry.section)) {
+            return bad(fmt::format("{}: [{}] is neither [default] nor a source such as "
+                                   "[oss://bucket]", origin, entry.section));
+        }
+        const Setting* setting = find_setting(entry.name);
+        if (setting == nullptr) {
+            return bad(fmt::format("{}: unknown setting '{}'; see xbucket --help", origin,
+                                   entry.name));
+        }
+        if (!every && entry.section != source) continue;
+        (every ? general : particular).push_back({setting, std::move(entry.value), origin});
+    }
+    std::move(particular.begin(), particular.end(), std::back_inserter(general));
+    return general;
+}
+
+Result<std::vector<Given>> given_by_default_files(const Environment& environment,
+                                                  const std::string& source) {
+    const std::string user_file =
+        fmt::format("{}/xbucket/xbucket.conf",
+                    environment.get("XDG_CONFIG_HOME")
+                        .value_or(fmt::format("{}/.config", environment.home())));
+    for (const std::string& path : {user_file, std::string("/etc/xbucket.conf")}) {
+        auto given = given_by_file(path, source);
+        if (given || given.error().kind != ErrorKind::not_found) return given;
+    }
+    return std::vector<Given>();
+}
+
+Result<void> lay_over(const std::vector<Given>& given, Config& config) {
+    for (const Given& one : given) {
+        auto done = one.setting->set(config, one.text);
+        if (!done) return std::move(done).error().with_context(one.origin);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<ParsedCommand> parse_mount_command(const std::vector<std::string>& arguments,
+                                          const Environment& environment, bool helper) {
+    Unfolded unfolded = TRY(unfold(arguments, helper));
+    CommandLine line = TRY(parse_words(std::move(unfolded.arguments)));
+    ParsedCommand parsed;
+    if (line.help || line.version) {
+        parsed.action = line.help ? ParsedCommand::Action::help : ParsedCommand::Action::version;
+        return parsed;
+    }
+    if (unfolded.fake) parsed.action = ParsedCommand::Action::nothing;
+    Config& config = parsed.config;
+    if (line.source.empty()) return bad("nothing to mount given; write: xbucket SOURCE MOUNTPOINT");
+    config.source_text = line.source;
+    config.source = TRY(parse_source(line.source));
+    config.mountpoint = line.mountpoint;
+    config.kernel_options = std::move(unfolded.kernel_options);
+
+    if (line.config_file.empty()) line.config_file = environment.first_of({"XBUCKET_CONFIG"});
+    TRY(lay_over(line.config_file.empty()
+                  ? TRY(given_by_default_files(environment, line.source))
+                  : TRY(given_by_file(line.config_file, line.source)), config));
+    TRY(lay_over(given_by_environment(environment), config));
+    TRY(lay_over(line.given, config));
+    TRY(validate(config));
+    return parsed;
+}
+
+}  // namespace xbucket::app
