@@ -30,30 +30,36 @@ std::string_view host_of(std::string_view endpoint) {
 Result<void> validate_service(const Config& config) {
     if (config.source.local) {
         if (!config.endpoint.empty()) {
-            return bad("--endpoint has no meaning for a local: source, which brings its own server");
+            return bad(
+                "--endpoint has no meaning for a local: source, which brings its own server");
         }
         return {};
     }
     if (!config.endpoint.empty()) {
         const std::string endpoint = endpoint_with_scheme(config.endpoint);
         if (!endpoint.starts_with("https://") && !endpoint.starts_with("http://")) {
-            return bad(fmt::format("--endpoint={}: must begin with https:// or http://",
-                                   config.endpoint));
+            return bad(
+                fmt::format("--endpoint={}: must begin with https:// or http://", config.endpoint));
         }
         const std::string_view host = host_of(endpoint);
         const size_t path = endpoint.find('/', endpoint.find("://") + 3);
         if (host.empty() || (path != std::string::npos && path + 1 != endpoint.size())) {
-            return bad(fmt::format("--endpoint={}: write scheme, host and port only, such as "
-                                   "https://oss-cn-hangzhou.aliyuncs.com; the bucket goes into the "
-                                   "source", config.endpoint));
+            return bad(
+                fmt::format("--endpoint={}: write scheme, host and port only, such as "
+                            "https://oss-cn-hangzhou.aliyuncs.com; the bucket goes into the "
+                            "source",
+                            config.endpoint));
         }
         if (endpoint.find('@') != std::string::npos) {
-            return bad("--endpoint must not hold a user or password; see 'Credentials' in "
-                       "xbucket(1)");
+            return bad(
+                "--endpoint must not hold a user or password; see 'Credentials' in "
+                "xbucket(1)");
         }
         if (is_plain_http_elsewhere(endpoint) && !config.allow_http) {
-            return bad(fmt::format("--endpoint={} would send data over the network unprotected; "
-                                   "use https://, or accept it with --allow-http", config.endpoint));
+            return bad(
+                fmt::format("--endpoint={} would send data over the network unprotected; "
+                            "use https://, or accept it with --allow-http",
+                            config.endpoint));
         }
     }
     if (config.signature == SignatureVersion::v1 && config.source.dialect == DialectKind::s3) {
@@ -79,8 +85,9 @@ Result<void> validate(const Config& config) {
         return bad("no mount point given; write: xbucket SOURCE MOUNTPOINT");
     }
     if (config.commit) {
-        return bad("commit= (write-behind) does not exist yet in this version: every setxattr "
-                   "waits for the service; leave the option out");
+        return bad(
+            "commit= (write-behind) does not exist yet in this version: every setxattr "
+            "waits for the service; leave the option out");
     }
     TRY(validate_service(config));
     TRY(validate_credentials(config));
@@ -106,8 +113,10 @@ Result<void> validate(const Config& config) {
 Result<void> validate_location(const Config& config) {
     if (config.source.local || !config.endpoint.empty() || !config.region.empty()) return {};
     if (config.source.dialect == DialectKind::s3) return {};  // us-east-1 redirects to the rest
-    return bad(fmt::format("{} needs to know where the bucket is: give --region, such as "
-                           "--region=cn-hangzhou, or --endpoint", config.source_text));
+    return bad(
+        fmt::format("{} needs to know where the bucket is: give --region, such as "
+                    "--region=cn-hangzhou, or --endpoint",
+                    config.source_text));
 }
 
 Result<Duration> parse_duration(std::string_view text) {
@@ -118,9 +127,9 @@ Result<Duration> parse_duration(std::string_view text) {
         Duration length;
     };
     static constexpr Unit kUnits[] = {
-        {"", std::chrono::seconds(1)},      {"ms", std::chrono::milliseconds(1)},
-        {"s", std::chrono::seconds(1)},     {"m", std::chrono::minutes(1)},
-        {"min", std::chrono::minutes(1)},   {"h", std::chrono::hours(1)},
+        {"", std::chrono::seconds(1)},    {"ms", std::chrono::milliseconds(1)},
+        {"s", std::chrono::seconds(1)},   {"m", std::chrono::minutes(1)},
+        {"min", std::chrono::minutes(1)}, {"h", std::chrono::hours(1)},
         {"d", std::chrono::hours(24)},
     };
     for (const Unit& known : kUnits) {
@@ -128,8 +137,8 @@ Result<Duration> parse_duration(std::string_view text) {
         if (*number > static_cast<uint64_t>(Duration::max() / known.length)) break;
         return known.length * static_cast<int64_t>(*number);
     }
-    return bad(fmt::format("'{}' is no duration; write seconds (60) or 250ms, 90s, 5m, 2h, 1d",
-                           text));
+    return bad(
+        fmt::format("'{}' is no duration; write seconds (60) or 250ms, 90s, 5m, 2h, 1d", text));
 }
 
 Result<uint64_t> parse_size(std::string_view text) {
@@ -183,8 +192,8 @@ bool is_plain_http_elsewhere(std::string_view endpoint) {
     if (!endpoint.starts_with("http://")) return false;
     const std::string_view host = host_of(endpoint);
     // A name may begin with "127." too; only digits and dots make it an address.
-    const bool loopback_v4 = host.starts_with("127.") &&
-                             host.find_first_not_of("0123456789.") == std::string_view::npos;
+    const bool loopback_v4 =
+        host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
     return !(host == "localhost" || host.ends_with(".localhost") || host == "[::1]" || loopback_v4);
 }
 

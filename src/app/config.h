@@ -36,8 +36,9 @@ struct Config {
     bool allow_other = false;
     bool allow_root = false;
     StatMode stat_mode = StatMode::list;
-    std::vector<std::string> kernel_options;  // noatime, nosuid, ...: for mount(2), by way of libfuse
-    unsigned threads = 0;                     // 0: chosen by fuse/
+    std::vector<std::string>
+        kernel_options;    // noatime, nosuid, ...: for mount(2), by way of libfuse
+    unsigned threads = 0;  // 0: chosen by fuse/
     unsigned workers = 64;
     unsigned read_ahead_kib = 1024;
 

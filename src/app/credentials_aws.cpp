@@ -73,8 +73,8 @@ Result<LoadedProfile> load_aws(const std::string& credentials_path, const std::s
     AwsSection config = TRY(read_section(
         config_path, name == "default" ? name : fmt::format("profile {}", name), config_exists));
     if (!credentials_exist && !config_exists) {
-        return fail(ErrorKind::not_found, fmt::format("neither {} nor {} exists", credentials_path,
-                                                      config_path));
+        return fail(ErrorKind::not_found,
+                    fmt::format("neither {} nor {} exists", credentials_path, config_path));
     }
     if (!keys.found && !config.found) {
         return fail(ErrorKind::bad_credentials, fmt::format("no profile '{}' in {} or {}", name,
@@ -91,10 +91,12 @@ Result<LoadedProfile> load_aws(const std::string& credentials_path, const std::s
         return fail(ErrorKind::bad_credentials,
                     dynamic.empty()
                         ? fmt::format("profile '{}' has no aws_access_key_id with "
-                                      "aws_secret_access_key; run: aws configure", name)
+                                      "aws_secret_access_key; run: aws configure",
+                                      name)
                         : fmt::format("profile '{}' gets its key by {}, which is not supported "
                                       "yet; export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
-                                      "AWS_SESSION_TOKEN instead", name, dynamic));
+                                      "AWS_SESSION_TOKEN instead",
+                                      name, dynamic));
     }
     return loaded;
 }

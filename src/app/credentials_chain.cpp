@@ -23,8 +23,12 @@ using Load = std::function<Result<LoadedProfile>()>;
 class FileCredentials final : public CredentialsProvider {
   public:
     FileCredentials(Credentials first, Load load, std::vector<std::string> paths, Clock& clock)
-        : load_(std::move(load)), paths_(std::move(paths)), clock_(clock),
-          current_(std::move(first)), stamps_(stamps()), next_look_(clock.now() + kLookInterval) {}
+        : load_(std::move(load)),
+          paths_(std::move(paths)),
+          clock_(clock),
+          current_(std::move(first)),
+          stamps_(stamps()),
+          next_look_(clock.now() + kLookInterval) {}
 
     Result<Credentials> get() override EXCLUDES(mutex_) {
         LockGuard lock(mutex_);

@@ -22,7 +22,8 @@ Family family_of(VariableFamily family) {
         case VariableFamily::alibaba:
             return {"ALIBABA_CLOUD_*", "ALIBABA_CLOUD_ACCESS_KEY_ID",
                     "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN", ""};
-        case VariableFamily::aws: break;
+        case VariableFamily::aws:
+            break;
     }
     return {"AWS_*", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
             "AWS_SECURITY_TOKEN"};

@@ -88,22 +88,23 @@ Result<LoadedProfile> load_ossutil(const std::string& path, const std::string& p
     Sections sections;
     for (const IniEntry& entry : *entries) take(entry, profile, bucket, sections);
     if (!sections.found) {
-        return fail(ErrorKind::bad_credentials,
-                    fmt::format("{} has no section [{}]", path,
-                                profile.empty() ? "Credentials" : profile));
+        return fail(
+            ErrorKind::bad_credentials,
+            fmt::format("{} has no section [{}]", path, profile.empty() ? "Credentials" : profile));
     }
     Credentials& credentials = sections.loaded.credentials;
-    const bool static_key = sections.mode.empty() || iequals(sections.mode, "AK") ||
-                            iequals(sections.mode, "StsToken");
+    const bool static_key =
+        sections.mode.empty() || iequals(sections.mode, "AK") || iequals(sections.mode, "StsToken");
     if (!static_key) {
         return fail(ErrorKind::bad_credentials,
                     fmt::format("{}: mode = {} is not supported yet; give an access key or an STS "
-                                "token", path, printable(sections.mode)));
+                                "token",
+                                path, printable(sections.mode)));
     }
     if (credentials.access_key_id.empty() || credentials.access_key_secret.empty()) {
-        return fail(ErrorKind::bad_credentials,
-                    fmt::format("{} lacks accessKeyID or accessKeySecret; run: ossutil config",
-                                path));
+        return fail(
+            ErrorKind::bad_credentials,
+            fmt::format("{} lacks accessKeyID or accessKeySecret; run: ossutil config", path));
     }
     TRY(check_unreadable_by_others(file));
     credentials.source = path;

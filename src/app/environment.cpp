@@ -4,10 +4,9 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
-#include <vector>
-
 #include <pwd.h>
 #include <unistd.h>
+#include <vector>
 
 namespace xbucket::app {
 namespace {
@@ -58,7 +57,8 @@ std::string Environment::home() const {
     passwd entry{};
     passwd* found = nullptr;
     std::vector<char> buffer(16384);
-    if (getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found) != 0 || !found) return {};
+    if (getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found) != 0 || !found)
+        return {};
     return found->pw_dir ? found->pw_dir : "";
 }
 
@@ -82,7 +82,8 @@ bool is_secret_variable(std::string_view name) {
 
 void scrub_environment() {
     for (const std::string_view name : kSecretVariables) {
-        // The value lies in the memory that /proc/PID/environ shows: unsetenv alone leaves it there.
+        // The value lies in the memory that /proc/PID/environ shows: unsetenv alone leaves it
+        // there.
         if (char* value = std::getenv(name.data())) {
             explicit_bzero(value, std::strlen(value));
             unsetenv(name.data());

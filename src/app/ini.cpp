@@ -29,7 +29,8 @@ Result<std::vector<IniEntry>> parse_ini(std::string_view text) {
         const std::string_view line = trim(raw);
         if (line.empty() || line.front() == '#' || line.front() == ';') continue;
         if (line.find('\0') != std::string_view::npos) {
-            return fail(ErrorKind::invalid_argument, fmt::format("line {} holds a NUL byte", number));
+            return fail(ErrorKind::invalid_argument,
+                        fmt::format("line {} holds a NUL byte", number));
         }
         if (line.front() == '[') {
             if (line.back() != ']') {

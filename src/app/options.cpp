@@ -59,8 +59,8 @@ Result<void> unfold_mount_option(const std::string& option, Unfolded& out) {
         return bad(fmt::format("unknown option '{}' behind -o; see xbucket --help", name));
     }
     if (!setting->value.empty() && name.size() == option.size()) {
-        return bad(fmt::format("option '{}' behind -o needs a value: {}={}", name, name,
-                               setting->value));
+        return bad(
+            fmt::format("option '{}' behind -o needs a value: {}={}", name, name, setting->value));
     }
     out.arguments.push_back(fmt::format("--{}{}", setting->name, option.substr(name.size())));
     return {};
@@ -124,8 +124,8 @@ Result<CommandLine> parse_words(Arguments words) {
         std::string names = fmt::format("--{}", setting.name);
         if (setting.name == "foreground") names += ",-f";
         if (setting.name == "debug") names += ",-d";
-        options.emplace_back(&setting, setting.value.empty() ? app.add_flag(names)
-                                                             : app.add_option(names));
+        options.emplace_back(&setting,
+                             setting.value.empty() ? app.add_flag(names) : app.add_option(names));
     }
     // CLI11 takes its words from the back.
     std::reverse(words.begin(), words.end());
@@ -136,7 +136,8 @@ Result<CommandLine> parse_words(Arguments words) {
     }
     for (const auto& [setting, option] : options) {
         if (option->count() == 0) continue;
-        line.given.push_back({setting, option->results().back(), fmt::format("--{}", setting->name)});
+        line.given.push_back(
+            {setting, option->results().back(), fmt::format("--{}", setting->name)});
     }
     return line;
 }
@@ -172,13 +173,15 @@ Result<std::vector<Given>> given_by_file(const std::string& path, const std::str
         const std::string origin = fmt::format("{} line {}", path, entry.line);
         const bool every = entry.section.empty() || entry.section == "default";
         if (!every && !parse_source(entry.section)) {
-            return bad(fmt::format("{}: [{}] is neither [default] nor a source such as "
-                                   "[oss://bucket]", origin, entry.section));
+            return bad(
+                fmt::format("{}: [{}] is neither [default] nor a source such as "
+                            "[oss://bucket]",
+                            origin, entry.section));
         }
         const Setting* setting = find_setting(entry.name);
         if (setting == nullptr) {
-            return bad(fmt::format("{}: unknown setting '{}'; see xbucket --help", origin,
-                                   entry.name));
+            return bad(
+                fmt::format("{}: unknown setting '{}'; see xbucket --help", origin, entry.name));
         }
         if (!every && entry.section != source) continue;
         (every ? general : particular).push_back({setting, std::move(entry.value), origin});
@@ -189,10 +192,9 @@ Result<std::vector<Given>> given_by_file(const std::string& path, const std::str
 
 Result<std::vector<Given>> given_by_default_files(const Environment& environment,
                                                   const std::string& source) {
-    const std::string user_file =
-        fmt::format("{}/xbucket/xbucket.conf",
-                    environment.get("XDG_CONFIG_HOME")
-                        .value_or(fmt::format("{}/.config", environment.home())));
+    const std::string user_file = fmt::format(
+        "{}/xbucket/xbucket.conf",
+        environment.get("XDG_CONFIG_HOME").value_or(fmt::format("{}/.config", environment.home())));
     for (const std::string& path : {user_file, std::string("/etc/xbucket.conf")}) {
         auto given = given_by_file(path, source);
         if (given || given.error().kind != ErrorKind::not_found) return given;
@@ -228,9 +230,9 @@ Result<ParsedCommand> parse_mount_command(const std::vector<std::string>& argume
     config.kernel_options = std::move(unfolded.kernel_options);
 
     if (line.config_file.empty()) line.config_file = environment.first_of({"XBUCKET_CONFIG"});
-    TRY(lay_over(line.config_file.empty()
-                  ? TRY(given_by_default_files(environment, line.source))
-                  : TRY(given_by_file(line.config_file, line.source)), config));
+    TRY(lay_over(line.config_file.empty() ? TRY(given_by_default_files(environment, line.source))
+                                          : TRY(given_by_file(line.config_file, line.source)),
+                 config));
     TRY(lay_over(given_by_environment(environment), config));
     TRY(lay_over(line.given, config));
     TRY(validate(config));

@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <cstring>
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,7 +40,8 @@ Error open_error(const std::string& path, int error) {
     if (error == ELOOP) {
         return fail(ErrorKind::access_denied,
                     fmt::format("{} is a symbolic link, which is not followed; name the file that "
-                                "it points to", path));
+                                "it points to",
+                                path));
     }
     const bool denied = error == EACCES || error == EPERM;
     return fail(denied ? ErrorKind::access_denied : ErrorKind::io,
@@ -53,18 +53,18 @@ Result<void> check_trusted(const std::string& path, const struct stat& st) {
         return fail(ErrorKind::access_denied, fmt::format("{} is no regular file", path));
     }
     if (st.st_uid != 0 && st.st_uid != geteuid()) {
-        return fail(ErrorKind::access_denied,
-                    fmt::format("{} belongs to user {}, not to you; copy it or chown it", path,
-                                st.st_uid));
+        return fail(
+            ErrorKind::access_denied,
+            fmt::format("{} belongs to user {}, not to you; copy it or chown it", path, st.st_uid));
     }
     if ((st.st_mode & 022) != 0) {
         return fail(ErrorKind::access_denied,
                     fmt::format("{} can be written by others; run: chmod go-w {}", path, path));
     }
     if (st.st_size > static_cast<off_t>(kPrivateFileBytesMax)) {
-        return fail(ErrorKind::access_denied,
-                    fmt::format("{} has {} bytes; more than 64 KiB is no configuration", path,
-                                st.st_size));
+        return fail(
+            ErrorKind::access_denied,
+            fmt::format("{} has {} bytes; more than 64 KiB is no configuration", path, st.st_size));
     }
     return {};
 }

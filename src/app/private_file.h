@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <ctime>
 #include <string>
-
 #include <sys/types.h>
 
 namespace xbucket::app {

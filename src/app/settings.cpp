@@ -74,31 +74,36 @@ Result<void> set_list(Config& c, Text t) {
     return choose<bool>(c.list_all, t, {{"copyable", false}, {"all", true}});
 }
 Result<void> set_verify(Config& c, Text t) {
-    return choose<VerifyPolicy>(c.verify, t, {{"first", VerifyPolicy::first},
-                                              {"always", VerifyPolicy::always},
-                                              {"never", VerifyPolicy::never}});
+    return choose<VerifyPolicy>(c.verify, t,
+                                {{"first", VerifyPolicy::first},
+                                 {"always", VerifyPolicy::always},
+                                 {"never", VerifyPolicy::never}});
 }
 Result<void> set_preserve(Config& c, Text t) {
-    return choose<PreservePolicy>(c.preserve, t, {{"best-effort", PreservePolicy::best_effort},
-                                                  {"strict", PreservePolicy::strict}});
+    return choose<PreservePolicy>(
+        c.preserve, t,
+        {{"best-effort", PreservePolicy::best_effort}, {"strict", PreservePolicy::strict}});
 }
 Result<void> set_signature(Config& c, Text t) {
-    return choose<SignatureVersion>(c.signature, t, {{"auto", SignatureVersion::automatic},
-                                                     {"v1", SignatureVersion::v1},
-                                                     {"v4", SignatureVersion::v4}});
+    return choose<SignatureVersion>(c.signature, t,
+                                    {{"auto", SignatureVersion::automatic},
+                                     {"v1", SignatureVersion::v1},
+                                     {"v4", SignatureVersion::v4}});
 }
 Result<void> set_addressing(Config& c, Text t) {
-    return choose<AddressingStyle>(c.addressing, t, {{"auto", AddressingStyle::automatic},
-                                                     {"path", AddressingStyle::path},
-                                                     {"virtual", AddressingStyle::virtual_host},
-                                                     {"cname", AddressingStyle::cname}});
+    return choose<AddressingStyle>(c.addressing, t,
+                                   {{"auto", AddressingStyle::automatic},
+                                    {"path", AddressingStyle::path},
+                                    {"virtual", AddressingStyle::virtual_host},
+                                    {"cname", AddressingStyle::cname}});
 }
 Result<void> set_log_level(Config& c, Text t) {
-    return choose<LogLevel>(c.log_level, t, {{"debug", LogLevel::debug},
-                                             {"info", LogLevel::info},
-                                             {"warning", LogLevel::warning},
-                                             {"error", LogLevel::error},
-                                             {"off", LogLevel::off}});
+    return choose<LogLevel>(c.log_level, t,
+                            {{"debug", LogLevel::debug},
+                             {"info", LogLevel::info},
+                             {"warning", LogLevel::warning},
+                             {"error", LogLevel::error},
+                             {"off", LogLevel::off}});
 }
 Result<void> set_dialect(Config& c, Text t) {
     DialectKind dialect = c.source.dialect;
@@ -147,7 +152,8 @@ std::vector<Setting> make_settings() {
         {"allow-root", "", kMount, "let root in", set_flag<&Config::allow_root>},
         {"stat", "list|meta", kMount,
          "where mode, owner and times come from: listings (fast, default), or every object's "
-         "metadata (what tar, git and make need)", set_stat},
+         "metadata (what tar, git and make need)",
+         set_stat},
 
         {"list", "copyable|all", kAttributes,
          "what listxattr names: what can be copied to another file (default), or user.object.* too",
@@ -176,15 +182,17 @@ std::vector<Setting> make_settings() {
          set_signature},
         {"requester-pays", "", kService, "accept that requests are billed to you",
          set_flag<&Config::requester_pays>},
-        {"dialect", "oss|s3", kService, "for local: sources, what their server speaks (default: oss)",
-         set_dialect},
+        {"dialect", "oss|s3", kService,
+         "for local: sources, what their server speaks (default: oss)", set_dialect},
         {"ca-bundle", "FILE", kService, "certificates to trust instead of the system's",
          set_text<&Config::ca_bundle>},
         {"proxy", "URL", kService, "HTTP proxy (http_proxy is not read)", set_text<&Config::proxy>},
         {"no-proxy", "HOSTS", kService, "hosts to reach without the proxy",
          set_text<&Config::no_proxy>},
-        {"unix-socket", "PATH", kService, "connect through this socket", set_text<&Config::unix_socket>},
-        {"timeout", "TIME", kService, "give up on metadata requests, retries included (default: 60s)",
+        {"unix-socket", "PATH", kService, "connect through this socket",
+         set_text<&Config::unix_socket>},
+        {"timeout", "TIME", kService,
+         "give up on metadata requests, retries included (default: 60s)",
          set_duration<&Config::timeout>},
         {"allow-http", "", kService, "accept an http:// endpoint on another machine",
          set_flag<&Config::allow_http>},
@@ -218,10 +226,21 @@ std::vector<Setting> make_settings() {
 }
 
 constexpr Text kNoise[] = {
-    "rw",       "auto",     "noauto",    "user",        "users",  "nouser", "owner", "noowner",
-    "group",    "nogroup",  "nofail",    "_netdev",     "defaults", "async", "suid", "dev",
-    "exec",     "atime",    "diratime",  "relatime",    "strictatime", "lazytime", "nolazytime",
-    "nostrictatime", "dirsync", "default_permissions", "nonempty", "silent", "loud", "norelatime",
+    "rw",          "auto",
+    "noauto",      "user",
+    "users",       "nouser",
+    "owner",       "noowner",
+    "group",       "nogroup",
+    "nofail",      "_netdev",
+    "defaults",    "async",
+    "suid",        "dev",
+    "exec",        "atime",
+    "diratime",    "relatime",
+    "strictatime", "lazytime",
+    "nolazytime",  "nostrictatime",
+    "dirsync",     "default_permissions",
+    "nonempty",    "silent",
+    "loud",        "norelatime",
 };
 constexpr Text kKernelOptions[] = {"nosuid", "nodev", "noexec", "sync", "noatime", "nodiratime"};
 
@@ -259,7 +278,8 @@ std::vector<std::string> split_mount_options(std::string_view text) {
 }
 
 bool is_fstab_noise(std::string_view option) {
-    for (const Text prefix : {"x-", "X-", "comment=", "fsname=", "subtype=", "uhelper=", "helper="}) {
+    for (const Text prefix :
+         {"x-", "X-", "comment=", "fsname=", "subtype=", "uhelper=", "helper="}) {
         if (option.starts_with(prefix)) return true;
     }
     return std::find(std::begin(kNoise), std::end(kNoise), option) != std::end(kNoise);

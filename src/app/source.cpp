@@ -49,8 +49,8 @@ Result<Source> parse_local(std::string_view text) {
     const size_t hash = rest.rfind('#');
     source.directory = rest.substr(0, hash);
     if (source.directory.empty()) {
-        return bad(fmt::format("{} names no folder; write local:DIR, such as local:$HOME/buckets",
-                               text));
+        return bad(
+            fmt::format("{} names no folder; write local:DIR, such as local:$HOME/buckets", text));
     }
     if (hash != std::string_view::npos) {
         TRY(take_bucket_and_prefix(rest.substr(hash + 1), text, source));
@@ -70,8 +70,10 @@ Result<Source> parse_source(std::string_view text) {
         source.dialect = DialectKind::s3;
         rest = text.substr(5);
     } else if (text.find("://") != std::string_view::npos) {
-        return bad(fmt::format("{}: unknown scheme; {} (the service's address goes into "
-                               "--endpoint)", text, kForms));
+        return bad(
+            fmt::format("{}: unknown scheme; {} (the service's address goes into "
+                        "--endpoint)",
+                        text, kForms));
     } else {
         return bad(fmt::format("'{}' is no source; {}", text, kForms));
     }
