@@ -52,7 +52,10 @@ class KernelNotifier {
 struct DirEntry {
     std::string name;
     uint64_t next_offset = 0;  // what readdir() takes to go on behind this entry; stable per handle
-    Entry entry;               // with `plus` a counted lookup, else only attr.ino and type bits
+    // `entry` is complete and a counted lookup: with `plus`, unless the table of inodes is full.
+    // Otherwise only attr.ino and the type bits of attr.mode count (0 = unknown).
+    bool counted = false;
+    Entry entry;
 };
 using DirSink = std::function<bool(const DirEntry&)>;
 

@@ -1,0 +1,70 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// The content of files that are being changed. On the first change the whole object comes into a
+// spool file (unless it is truncated anyway), and goes up again when somebody asks for it: close,
+// fsync, or the mount's end. All handles of an inode share this state (see FileState).
+#pragma once
+
+#include "core.h"
+#include "upload.h"
+
+#include <unordered_map>
+#include <vector>
+
+namespace xbucket {
+
+// Thread-safe.
+class Content {
+  public:
+    explicit Content(Core& core) : core_(core), uploader_(core) {}
+
+    // A new, empty file that is not in the bucket; one lookup is counted. Errors: io, no_space.
+    Result<InodePtr> create(const ObjectKey& key, uint32_t mode, uint32_t uid, uint32_t gid);
+    // Brings an object's content into the spool. Errors: stale, no_space, the store's.
+    Result<void> load(const InodePtr& inode);
+    Result<void> truncate(const InodePtr& inode, uint64_t size);
+    // Writes at `offset`, or at the end.
+    Result<size_t> write(const InodePtr& inode, std::optional<uint64_t> offset,
+                         std::string_view bytes);
+
+    // Uploads a dirty file; nothing to do for others. Takes the key's turn.
+    Result<void> upload(const InodePtr& inode);
+    // The same for a caller that holds the turn of `key`.
+    Result<void> upload_in_turn(const InodePtr& inode, const ObjectKey& key);
+    // All dirty files below a prefix that no handle is open for (`open_too`: those as well); the
+    // first error, after trying all.
+    Result<void> upload_below(const std::string& prefix, bool open_too);
+    // Files that were made without being opened and have waited long enough.
+    void upload_due();
+    // Earliest time at which upload_due() has something to do.
+    TimePoint next_due() const;
+    void set_due(const InodePtr& inode, TimePoint at);
+
+    // The object is about to be deleted or replaced: what open handles read must stay readable.
+    void keep_for_handles(const InodePtr& inode);
+
+    // A file that is deleted or replaced and not open: nothing of it is uploaded any more.
+    void discard(const InodePtr& inode);
+
+    void add_handle(const InodePtr& inode);
+    // Drops the local state after the last handle. Content that could not be uploaded goes to the
+    // recovery folder.
+    void drop_handle(const InodePtr& inode);
+    // At the mount's end: whatever is still dirty goes to the recovery folder.
+    void rescue_all();
+
+  private:
+    Result<std::unique_ptr<Spool>> fetch(const InodePtr& inode, ETag& etag);
+    void mark_dirty(const InodePtr& inode) EXCLUDES(mutex_);
+    void mark_clean(const InodePtr& inode) EXCLUDES(mutex_);
+    std::vector<InodePtr> dirty_inodes() const EXCLUDES(mutex_);
+    UploadJob make_job(const Inode& inode, const ObjectKey& key) const REQUIRES(inode.mutex);
+    void rescue(const InodePtr& inode, bool open_too);
+    void keep_content(const FileState& file, const ObjectKey& key) const;
+
+    Core& core_;
+    Uploader uploader_;
+    mutable Mutex mutex_;  // after Inode::mutex; nothing is called with it held
+    std::unordered_map<uint64_t, InodePtr> dirty_ GUARDED_BY(mutex_);
+};
+
+}  // namespace xbucket

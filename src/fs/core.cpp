@@ -1,0 +1,145 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "core.h"
+
+#include "directories.h"
+#include "path_rules.h"
+
+namespace xbucket {
+
+Core::Core(const FsConfig& fs_config, MetaEngine& meta_engine, ObjectStore& object_store,
+           Clock& the_clock, std::unique_ptr<SpoolSpace> spool_space)
+    : config(fs_config),
+      meta(meta_engine),
+      store(object_store),
+      clock(the_clock),
+      spool(std::move(spool_space)),
+      listings(clock, {.positive_life = config.entry_life, .negative_life = config.negative_life}),
+      helpers("fs-helper", 32) {
+    const InodePtr& root = table.root();
+    LockGuard lock(root->mutex);
+    root->show_implicit(config, TimePoint::never());
+}
+
+Result<InodePtr> Core::inode(InodeNumber ino) const {
+    InodePtr found = table.find(ino);
+    if (!found) return fail(ErrorKind::stale, "the inode is not known any more");
+    return found;
+}
+
+Result<InodePtr> Core::directory(InodeNumber ino) const {
+    InodePtr found = TRY(inode(ino));
+    if (found->type != NodeType::directory) {
+        return fail(ErrorKind::not_directory, "not a directory");
+    }
+    return found;
+}
+
+Result<void> Core::check_writable() const {
+    if (config.read_only) return fail(ErrorKind::read_only, "mounted read-only");
+    return {};
+}
+
+Freshness Core::freshness() const {
+    return config.stat_mode == StatMode::meta ? Freshness::complete : Freshness::cached;
+}
+
+void Core::show(const InodePtr& inode, const ObjectStat& stat, Origin origin) {
+    bool replaced = false;
+    {
+        LockGuard lock(inode->mutex);
+        if (inode->removed) return;
+        if (inode->is_local()) {
+            // The content here is what counts; but our own edit may have given the object that it
+            // started from a new ETag (multipart and KMS objects).
+            FileState& file = *inode->file;
+            if (inode->own_edits != 0 && !file.base_etag.empty() &&
+                file.base_etag == inode->shown.etag) {
+                file.base_etag = stat.etag;
+                inode->shown.etag = stat.etag;
+                inode->shown.last_modified = stat.last_modified;
+            }
+            return;
+        }
+        if (inode->own_edits != 0) origin = Origin::own_edit;
+        replaced = inode->show(stat, config, origin);
+    }
+    if (replaced) invalidate_inode(inode, true);
+}
+
+void Core::show_implicit(const InodePtr& inode) {
+    LockGuard lock(inode->mutex);
+    inode->show_implicit(config, entry_expiry());
+}
+
+InodePtr Core::look_up_file(const ObjectKey& key, const ObjectStat& stat) {
+    NodeType type = node_type_of(stat);
+    // A listing does not say that an object is a link where links are objects with a recorded mode.
+    if (type == NodeType::file && !stat.posix_known) {
+        const InodePtr known = table.find_key(key);
+        if (known && known->type == NodeType::symlink) {
+            LockGuard lock(known->mutex);
+            if (known->shown.valid && known->shown.etag == stat.etag) type = NodeType::symlink;
+        }
+    }
+    InodePtr inode = table.look_up(key, type);
+    show(inode, stat, Origin::service);
+    return inode;
+}
+
+Entry Core::entry_of(const InodePtr& inode) const {
+    Entry entry;
+    entry.attr = attr_of(inode);
+    entry.timeout = entry.attr.timeout;
+    return entry;
+}
+
+Attr Core::attr_of(const InodePtr& inode) const {
+    const TimePoint now = clock.now();
+    LockGuard lock(inode->mutex);
+    Attr attr = inode->attr(now);
+    // Only this mount changes what is local or has no object.
+    if (inode->is_local() || inode->ino == kRootInode) attr.timeout = config.entry_life;
+    return attr;
+}
+
+void Core::note_created(const ObjectKey& key) {
+    const bool is_directory = is_directory_key(key);
+    const ObjectKey parent = parent_key(key);
+    const std::string name = name_of(key);
+    listings.note(parent, name,
+                  is_directory ? ListingCache::Answer::directory : ListingCache::Answer::file);
+    if (directories != nullptr) directories->note_created(parent, name);
+}
+
+void Core::note_removed(const ObjectKey& key) {
+    const ObjectKey parent = parent_key(key);
+    const std::string name = name_of(key);
+    // Whether something else shows under the name now (a file that a directory hid) must be asked.
+    listings.note(parent, name, ListingCache::Answer::unknown);
+    if (directories != nullptr) directories->note_removed(parent, name);
+}
+
+void Core::invalidate_name(const ObjectKey& key) {
+    KernelNotifier* const kernel = notifier.load();
+    if (kernel == nullptr) return;
+    if (const InodePtr parent = table.find_key(parent_key(key))) {
+        kernel->invalidate_entry(parent->ino, name_of(key));
+    }
+}
+
+void Core::invalidate_inode(const InodePtr& inode, bool data_too) {
+    KernelNotifier* const kernel = notifier.load();
+    if (kernel != nullptr) kernel->invalidate_inode(inode->ino, data_too);
+}
+
+OwnEdit::OwnEdit(InodePtr inode) : inode_(std::move(inode)) {
+    LockGuard lock(inode_->mutex);
+    ++inode_->own_edits;
+}
+
+OwnEdit::~OwnEdit() {
+    LockGuard lock(inode_->mutex);
+    --inode_->own_edits;
+}
+
+}  // namespace xbucket

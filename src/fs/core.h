@@ -1,0 +1,78 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// What the parts of the file system share. Each part (Names, Files, Directories, ...) holds a
+// Core& and does one kind of operation; FileSystemImpl only hands calls on.
+#pragma once
+
+#include "inode_table.h"
+#include "listing_cache.h"
+#include "parallel.h"
+#include "spool.h"
+
+#include "xbucket/fs/filesystem.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+namespace xbucket {
+
+class Directories;
+
+// Requests of one operation that run at the same time (directory renames, stats of a page).
+inline constexpr size_t kParallelRequests = 16;
+
+struct Core {
+    Core(const FsConfig& fs_config, MetaEngine& meta_engine, ObjectStore& object_store,
+         Clock& the_clock, std::unique_ptr<SpoolSpace> spool_space);
+
+    const FsConfig config;
+    MetaEngine& meta;
+    ObjectStore& store;
+    Clock& clock;
+    const std::unique_ptr<SpoolSpace> spool;
+    InodeTable table;
+    ListingCache listings;
+    std::atomic<KernelNotifier*> notifier{nullptr};
+    Directories* directories = nullptr;  // set once, before use
+    WorkerPool helpers;                  // last: its jobs use what stands above
+
+    // Errors: stale.
+    Result<InodePtr> inode(InodeNumber ino) const;
+    // Errors: stale, not_directory.
+    Result<InodePtr> directory(InodeNumber ino) const;
+    // Errors: read_only.
+    Result<void> check_writable() const;
+    // What a stat must know for this mount: stat=meta wants attributes too.
+    Freshness freshness() const;
+    TimePoint entry_expiry() const { return clock.now() + config.entry_life; }
+
+    // Takes over what is known of an inode's object; local content is not touched by it. Tells the
+    // kernel when pages that it keeps became worthless.
+    void show(const InodePtr& inode, const ObjectStat& stat, Origin origin);
+    void show_implicit(const InodePtr& inode);
+    // The inode of an object that is no directory, showing `stat`; counts one lookup.
+    InodePtr look_up_file(const ObjectKey& key, const ObjectStat& stat);
+    Entry entry_of(const InodePtr& inode) const;
+    Attr attr_of(const InodePtr& inode) const;
+
+    // A name came or went by our own doing: listings and open directories hear of it.
+    void note_created(const ObjectKey& key);
+    void note_removed(const ObjectKey& key);
+    // The kernel's idea of this name is wrong.
+    void invalidate_name(const ObjectKey& key);
+    void invalidate_inode(const InodePtr& inode, bool data_too);
+};
+
+// While it lives, what meta reports about the inode is known to be this mount's own edit.
+class OwnEdit {
+  public:
+    explicit OwnEdit(InodePtr inode);
+    ~OwnEdit();
+    OwnEdit(const OwnEdit&) = delete;
+    OwnEdit& operator=(const OwnEdit&) = delete;
+
+  private:
+    const InodePtr inode_;
+};
+
+}  // namespace xbucket

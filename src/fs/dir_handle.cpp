@@ -1,0 +1,249 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "dir_handle.h"
+
+#include "path_rules.h"
+
+#include "xbucket/base/encoding.h"
+#include "xbucket/base/log.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace xbucket {
+namespace {
+
+constexpr uint64_t kFirstNumber = 3;  // behind "." and ".."
+// How far ahead attributes are asked for with stat=meta.
+constexpr size_t kStatsAhead = 64;
+
+ObjectStat stat_of(const ListEntry& entry, TimePoint expires) {
+    ObjectStat stat;
+    stat.size = entry.size;
+    stat.etag = entry.etag;
+    stat.last_modified = entry.last_modified;
+    stat.type = entry.type;
+    stat.storage_class = entry.storage_class;
+    stat.expires = expires;
+    return stat;
+}
+
+}  // namespace
+
+DirHandle::DirHandle(Core& core, InodePtr directory)
+    : core_(core), directory_(std::move(directory)), pin_(core.table, directory_) {}
+
+DirHandle::~DirHandle() = default;
+
+Result<void> DirHandle::read(uint64_t offset, bool plus, const DirSink& sink) {
+    {
+        LockGuard lock(mutex_);
+        while (reading_) changed_.wait(mutex_);
+        reading_ = true;
+    }
+    Result<void> result = read_turn(offset, plus, sink);
+    LockGuard lock(mutex_);
+    reading_ = false;
+    changed_.notify_one();
+    return result;
+}
+
+Result<void> DirHandle::read_turn(uint64_t offset, bool plus, const DirSink& sink) {
+    const bool behind = std::max(offset + 1, kFirstNumber) < window_start_;
+    if (started_ && (offset == 0 || behind)) restart();
+    bool any = false;
+    for (uint64_t number = offset + 1;; ++number) {
+        if (number < kFirstNumber) {
+            if (!emit_dot(number == 1 ? "." : "..", number, sink)) return {};
+            any = true;
+            continue;
+        }
+        while (number >= window_start_ + window_.size()) {
+            // What there is goes out before the next page is waited for.
+            if (done_ || any) return {};
+            TRY(fetch_page());
+            // A page far ahead of a seek is passed over and dropped.
+            if (number >= window_start_ + window_.size()) {
+                window_start_ += window_.size();
+                window_.clear();
+            }
+        }
+        const size_t index = static_cast<size_t>(number - window_start_);
+        if (core_.config.stat_mode == StatMode::meta && plus) TRY(ask_attributes(index));
+        if (was_removed(window_[index].listed.name)) continue;
+        if (!emit(window_[index], number, plus, sink)) return {};
+        any = true;
+    }
+}
+
+void DirHandle::note_created(const std::string& name) {
+    LockGuard lock(mutex_);
+    removed_.erase(name);
+}
+
+void DirHandle::note_removed(const std::string& name) {
+    LockGuard lock(mutex_);
+    removed_.insert(name);
+}
+
+bool DirHandle::was_removed(const std::string& name) const {
+    LockGuard lock(mutex_);
+    return removed_.contains(name);
+}
+
+void DirHandle::restart() {
+    window_.clear();
+    window_start_ = kFirstNumber;
+    token_.clear();
+    started_ = done_ = false;
+    local_names_.clear();
+    stream_.reset();
+}
+
+Result<void> DirHandle::fetch_page() {
+    if (!started_) {
+        started_ = true;
+        key_ = directory_->current_key();
+        stream_ = std::make_unique<NameStream>(key_);
+        listing_ticket_ = core_.listings.begin(key_);
+        for (const ObjectKey& local : core_.table.local_in(key_)) {
+            Item item;
+            item.listed.name = name_of(local);
+            item.local = true;
+            local_names_.insert(item.listed.name);
+            append(std::move(item));
+        }
+    } else {
+        // Everything in the window went out; keep nothing but the page that comes.
+        window_start_ += window_.size();
+        window_.clear();
+    }
+    {
+        // The service lists what there is when it is asked: older removals cannot come back.
+        LockGuard lock(mutex_);
+        removed_.clear();
+    }
+    ListRequest request;
+    request.prefix = key_.str();
+    request.delimiter = "/";
+    request.token = token_;
+    request.keys_max = core_.store.traits().list_keys_max;
+    const ListPage page = TRY(core_.store.list(request));
+    core_.meta.observe_listing(page);
+    stream_->add(page);
+    token_ = page.next_token;
+    done_ = token_.empty();
+
+    std::vector<ListedName> names(std::make_move_iterator(stream_->ready().begin()),
+                                  std::make_move_iterator(stream_->ready().end()));
+    stream_->ready().clear();
+    core_.listings.add(key_, listing_ticket_, names.data(), names.size());
+    for (ListedName& name : names) {
+        if (local_names_.contains(name.name)) continue;
+        Item item;
+        item.listed = std::move(name);
+        append(std::move(item));
+    }
+    if (done_) {
+        core_.listings.complete(key_, listing_ticket_);
+        log_unshown();
+    }
+    return {};
+}
+
+void DirHandle::log_unshown() {
+    if (logged_ || (stream_->skipped() == 0 && stream_->shadowed() == 0)) return;
+    logged_ = true;
+    log_warning("fs",
+                "directory='{}' unshown_keys={} hidden_files={}: keys that no path can express "
+                "(empty, '.', '..', over 255 bytes) and files that a directory of the same name "
+                "hides are not shown; other tools reach them by key",
+                printable(key_.str()), stream_->skipped(), stream_->shadowed());
+}
+
+// With stat=meta an entry's mode and times come from its attributes: asked for in parallel, a
+// stretch ahead of what is given out.
+Result<void> DirHandle::ask_attributes(size_t from) {
+    if (window_[from].stat || window_[from].local) return {};
+    std::vector<size_t> wanted;
+    for (size_t i = from; i < window_.size() && wanted.size() < kStatsAhead; ++i) {
+        if (!window_[i].stat && !window_[i].local) wanted.push_back(i);
+    }
+    for_each_parallel(core_.helpers, wanted.size(), kParallelRequests, [&](size_t i) {
+        Item& item = window_[wanted[i]];
+        const std::string key =
+            key_.str() + item.listed.name + (item.listed.directory ? "/" : "");
+        item.stat.emplace(core_.meta.stat(ObjectKey(key), Freshness::complete));
+    });
+    return {};
+}
+
+bool DirHandle::emit_dot(const std::string& name, uint64_t number, const DirSink& sink) {
+    DirEntry entry;
+    entry.name = name;
+    entry.next_offset = number;
+    const InodePtr parent = name == "." ? directory_
+                                        : core_.table.find_key(parent_key(directory_->current_key()));
+    entry.entry.attr.ino = parent ? parent->ino : directory_->ino;
+    entry.entry.attr.mode = S_IFDIR;
+    return sink(entry);
+}
+
+bool DirHandle::emit(const Item& item, uint64_t number, bool plus, const DirSink& sink) {
+    const std::string ending = item.listed.directory ? "/" : "";
+    const ObjectKey key(key_.str() + item.listed.name + ending);
+    DirEntry entry;
+    entry.name = item.listed.name;
+    entry.next_offset = number;
+    // Gone between the listing and now; readdir says nothing rather than something wrong.
+    if (item.stat && !*item.stat && !item.listed.directory &&
+        item.stat->error().kind == ErrorKind::not_found) {
+        return true;
+    }
+    if (plus) fill_plus(item, key, entry);
+    if (!entry.counted) {
+        entry.entry.attr.ino = core_.table.number_for(key);
+        entry.entry.attr.mode = S_IFREG;
+        if (item.listed.directory) {
+            entry.entry.attr.mode = S_IFDIR;
+        } else if (const InodePtr known = core_.table.find_key(key)) {
+            entry.entry.attr.mode = type_bits(known->type);
+        } else if (item.listed.entry.type == ObjectType::symlink) {
+            entry.entry.attr.mode = S_IFLNK;
+        } else if (core_.config.stat_mode == StatMode::meta) {
+            entry.entry.attr.mode = 0;  // only its attributes say whether it is a link
+        }
+    }
+    if (sink(entry)) return true;
+    if (entry.counted) core_.table.forget(entry.entry.attr.ino, 1);
+    return false;
+}
+
+// Makes the entry a counted lookup, unless the table is full or nothing is known.
+void DirHandle::fill_plus(const Item& item, const ObjectKey& key, DirEntry& entry) {
+    if (core_.table.size() >= core_.config.inodes_max) return;
+    if (item.stat && !*item.stat && !item.listed.directory) return;
+    InodePtr inode;
+    if (item.local) {
+        const InodePtr local = core_.table.find_key(key);
+        if (!local || local->type != NodeType::file) return;
+        inode = core_.table.look_up(key, NodeType::file);
+    } else if (item.listed.directory) {
+        inode = core_.table.look_up(key, NodeType::directory);
+        const auto known = item.stat ? item.stat : core_.meta.stat_cached(key);
+        if (known && *known) {
+            core_.show(inode, **known, Origin::service);
+        }
+        core_.show_implicit(inode);
+    } else {
+        ObjectStat stat = stat_of(item.listed.entry, core_.entry_expiry());
+        const auto known = item.stat ? item.stat : core_.meta.stat_cached(key);
+        if (known && *known) stat = **known;
+        inode = core_.look_up_file(key, stat);
+    }
+    entry.entry = core_.entry_of(inode);
+    entry.counted = true;
+}
+
+}  // namespace xbucket

@@ -1,0 +1,201 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "files.h"
+
+#include "path_rules.h"
+
+#include "xbucket/base/encoding.h"
+
+namespace xbucket {
+namespace {
+
+// How long a file made by mknod waits for somebody to open it (tar makes it, sets its attributes,
+// and opens it then: programs.md 0.1).
+constexpr Duration kUnopenedLife = std::chrono::seconds(2);
+constexpr int kReadAttemptsMax = 3;
+
+bool is_gone_or_replaced(const Error& error) {
+    return error.kind == ErrorKind::precondition_failed || error.kind == ErrorKind::not_found ||
+           error.kind == ErrorKind::bad_range;
+}
+
+}  // namespace
+
+Result<Opened> Files::open(InodeNumber ino, const FileSystem::OpenFlags& flags) {
+    const InodePtr inode = TRY(core_.inode(ino));
+    if (inode->type == NodeType::directory) return fail(ErrorKind::is_directory, "is a directory");
+    if (inode->type == NodeType::symlink) {
+        return fail(ErrorKind::symlink_loop, "a symbolic link cannot be opened itself");
+    }
+    if (flags.write) TRY(core_.check_writable());
+    const Opened opened = add(inode, flags);
+    if (flags.truncate && flags.write) {
+        const Result<void> emptied = content_.truncate(inode, 0);
+        if (!emptied) {
+            release(opened.handle);
+            return emptied.error();
+        }
+    }
+    return opened;
+}
+
+Opened Files::add(const InodePtr& inode, const FileSystem::OpenFlags& flags) {
+    auto handle = std::make_shared<Handle>(core_, inode, flags, budget_);
+    content_.add_handle(inode);
+    Opened opened;
+    {
+        LockGuard lock(inode->mutex);
+        if (inode->is_local()) {
+            opened.keep_cache = true;
+        } else {
+            opened.keep_cache = !inode->page_etag.empty() && inode->page_etag == inode->shown.etag;
+            inode->page_etag = inode->shown.etag;
+        }
+    }
+    LockGuard lock(mutex_);
+    const uint64_t id = next_handle_++;
+    handles_.emplace(id, std::move(handle));
+    opened.handle = HandleId{id};
+    return opened;
+}
+
+Result<FileSystem::Created> Files::create(InodeNumber parent, std::string_view name, uint32_t mode,
+                                          bool exclusive, const FileSystem::OpenFlags& flags,
+                                          const Caller& caller) {
+    const InodePtr directory = TRY(core_.directory(parent));
+    const ObjectKey key =
+        TRY(file_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
+    // The kernel asks to create what its lookup did not find; it can only be there already where
+    // two callers race.
+    if (const InodePtr there = core_.table.find_key(key); there && there->type == NodeType::file) {
+        bool local = false;
+        {
+            LockGuard lock(there->mutex);
+            local = there->is_local();
+        }
+        if (local && exclusive) return fail(ErrorKind::already_exists, "the file exists");
+        if (local) {
+            const Opened opened = TRY(open(there->ino, flags));
+            const InodePtr counted = core_.table.look_up(key, NodeType::file);
+            return FileSystem::Created{core_.entry_of(counted), opened};
+        }
+    }
+    const InodePtr inode = TRY(create_inode(parent, name, mode, caller));
+    FileSystem::OpenFlags open_flags = flags;
+    open_flags.truncate = false;  // it is empty already
+    return FileSystem::Created{core_.entry_of(inode), add(inode, open_flags)};
+}
+
+Result<Entry> Files::make(InodeNumber parent, std::string_view name, uint32_t mode,
+                          const Caller& caller) {
+    const InodePtr inode = TRY(create_inode(parent, name, mode, caller));
+    content_.set_due(inode, core_.clock.now() + kUnopenedLife);
+    return core_.entry_of(inode);
+}
+
+Result<InodePtr> Files::create_inode(InodeNumber parent, std::string_view name, uint32_t mode,
+                                     const Caller& caller) {
+    TRY(core_.check_writable());
+    const InodePtr directory = TRY(core_.directory(parent));
+    const ObjectKey key =
+        TRY(file_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
+    return content_.create(key, mode, caller.uid, caller.gid);
+}
+
+Result<Files::HandlePtr> Files::find(HandleId handle) const {
+    LockGuard lock(mutex_);
+    const auto found = handles_.find(static_cast<uint64_t>(handle));
+    if (found == handles_.end()) return fail(ErrorKind::stale, "the file handle is closed");
+    return found->second;
+}
+
+Result<std::string> Files::read(HandleId id, uint64_t offset, size_t bytes) {
+    const HandlePtr handle = TRY(find(id));
+    {
+        LockGuard lock(handle->inode->mutex);
+        const Inode& inode = *handle->inode;
+        if (inode.file && inode.file->spool) return inode.file->spool->read(offset, bytes);
+    }
+    return read_object(*handle, offset, bytes);
+}
+
+// Reads what the handle read first. A handle that has read nothing yet takes the object as it is
+// now, which may be newer than what the kernel was told at open.
+Result<std::string> Files::read_object(Handle& handle, uint64_t offset, size_t bytes) {
+    const InodePtr& inode = handle.inode;
+    for (int attempt = 1;; ++attempt) {
+        ObjectKey key;
+        ETag etag;
+        uint64_t size = 0;
+        uint64_t version = 0;
+        {
+            LockGuard lock(inode->mutex);
+            const Shown& shown = inode->shown;
+            if (inode->removed) return fail(ErrorKind::stale, "the file was deleted");
+            key = inode->key;
+            etag = shown.etag;
+            size = shown.size;
+            version = inode->content_version;
+        }
+        const uint64_t first = handle.version.load();
+        if (first != 0 && first != version) {
+            return fail(ErrorKind::stale,
+                        "'" + printable(key.str()) + "' was replaced while it was open");
+        }
+        Result<std::string> got = handle.window.read(key, etag, size, offset, bytes);
+        if (got) {
+            if (!got->empty()) handle.version = version;
+            return got;
+        }
+        if (!is_gone_or_replaced(got.error())) return got;
+        Result<ObjectStat> now = core_.meta.stat(key, Freshness::current);
+        if (now) {
+            core_.show(inode, *now, Origin::service);
+        } else if (now.error().kind != ErrorKind::not_found) {
+            return std::move(now).error();
+        }
+        if (!now || first != 0 || attempt == kReadAttemptsMax) {
+            return fail(ErrorKind::stale, "'" + printable(key.str()) +
+                                              "' was deleted or replaced while it was open");
+        }
+    }
+}
+
+Result<size_t> Files::write(HandleId id, uint64_t offset, std::string_view bytes) {
+    const HandlePtr handle = TRY(find(id));
+    TRY(core_.check_writable());
+    // The kernel appends where it believes the end to be; we know.
+    std::optional<uint64_t> at;
+    if (!handle->flags.append) at = offset;
+    return content_.write(handle->inode, at, bytes);
+}
+
+Result<void> Files::flush(HandleId id) {
+    const HandlePtr handle = TRY(find(id));
+    // A reader's close does not send what a writer has not finished.
+    if (!handle->flags.write) return {};
+    return content_.upload(handle->inode);
+}
+
+Result<void> Files::fsync(HandleId id) {
+    const HandlePtr handle = TRY(find(id));
+    TRY(content_.upload(handle->inode));
+    {
+        LockGuard lock(handle->inode->mutex);
+        if (handle->inode->removed) return {};
+    }
+    return core_.meta.flush(handle->inode->current_key());
+}
+
+void Files::release(HandleId id) {
+    HandlePtr handle;
+    {
+        LockGuard lock(mutex_);
+        const auto found = handles_.find(static_cast<uint64_t>(id));
+        if (found == handles_.end()) return;
+        handle = std::move(found->second);
+        handles_.erase(found);
+    }
+    content_.drop_handle(handle->inode);
+}
+
+}  // namespace xbucket

@@ -1,0 +1,156 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "inode.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+namespace xbucket {
+namespace {
+
+constexpr uint32_t kPermissionBits = 07777;
+
+uint32_t default_mode(NodeType type, const FsConfig& config) {
+    switch (type) {
+        case NodeType::directory:
+            return config.dir_mode;
+        case NodeType::file:
+            return config.file_mode;
+        case NodeType::symlink:
+            return 0777;
+    }
+    return 0;
+}
+
+}  // namespace
+
+uint32_t type_bits(NodeType type) {
+    switch (type) {
+        case NodeType::directory:
+            return S_IFDIR;
+        case NodeType::file:
+            return S_IFREG;
+        case NodeType::symlink:
+            return S_IFLNK;
+    }
+    return 0;
+}
+
+NodeType node_type_of(const ObjectStat& stat) {
+    if (stat.type == ObjectType::symlink) return NodeType::symlink;
+    // Links of s3fs and of ours on services without native ones. Other recorded types (a pipe, a
+    // device, s3fs's old directories) are shown as the plain objects that they are.
+    if (stat.posix_known && stat.posix.mode && S_ISLNK(*stat.posix.mode)) return NodeType::symlink;
+    return NodeType::file;
+}
+
+ObjectKey Inode::current_key() const {
+    LockGuard lock(mutex);
+    return key;
+}
+
+bool Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin) {
+    const bool first = !shown.valid;
+    const bool same_content =
+        !first && (type == NodeType::directory ||
+                   (stat.size == shown.size &&
+                    (stat.etag == shown.etag || origin == Origin::own_edit)));
+    const bool same_object = same_content && stat.etag == shown.etag &&
+                             stat.last_modified == shown.last_modified;
+    shown.fresh_until = stat.expires;
+    if (same_object) return false;
+
+    const bool keeps_times = !first && (origin != Origin::service);
+    const bool keeps_modes = !first && (same_content || origin == Origin::own_upload);
+    const WallTime modified = stat.last_modified;
+    if (!first && !same_content) ++content_version;
+    // The kernel's pages hold what was written here, or what an edit left as it was.
+    const bool pages_hold = same_content && !page_etag.empty() && page_etag == shown.etag;
+    page_etag = (origin == Origin::own_upload || pages_hold) ? stat.etag : ETag();
+    shown.valid = true;
+    shown.etag = stat.etag;
+    shown.last_modified = modified;
+    if (type != NodeType::symlink || link_target.empty()) shown.size = stat.size;
+    if (!keeps_modes) {
+        shown.mode = default_mode(type, config) & kPermissionBits;
+        shown.uid = config.uid;
+        shown.gid = config.gid;
+    }
+    if (!keeps_times && !(same_content && shown.mtime_recorded)) {
+        shown.mtime = modified;
+        shown.atime = modified;
+        shown.mtime_recorded = false;
+    }
+    shown.ctime = modified;
+    if (stat.posix_known && origin != Origin::own_upload) {
+        const PosixRecord& posix = stat.posix;
+        if (posix.mode && type != NodeType::symlink) shown.mode = *posix.mode & kPermissionBits;
+        if (posix.uid) shown.uid = *posix.uid;
+        if (posix.gid) shown.gid = *posix.gid;
+        if (posix.mtime) {
+            shown.mtime = *posix.mtime;
+            shown.atime = *posix.mtime;
+            shown.mtime_recorded = true;
+        }
+        if (posix.atime) shown.atime = *posix.atime;
+    }
+    return !first && !same_content && origin == Origin::service;
+}
+
+void Inode::show_implicit(const FsConfig& config, TimePoint fresh_until) {
+    shown.fresh_until = fresh_until;
+    if (shown.valid) return;
+    shown.valid = true;
+    shown.mode = default_mode(type, config) & kPermissionBits;
+    shown.uid = config.uid;
+    shown.gid = config.gid;
+    shown.last_modified = shown.mtime = shown.atime = shown.ctime = config.mount_time;
+}
+
+void Inode::show_created(uint32_t mode, uint32_t uid, uint32_t gid, WallTime now,
+                         TimePoint fresh_until) {
+    shown = Shown{};
+    shown.valid = true;
+    shown.mode = mode & kPermissionBits;
+    shown.uid = uid;
+    shown.gid = gid;
+    shown.last_modified = shown.mtime = shown.atime = shown.ctime = now;
+    shown.mtime_recorded = true;
+    shown.fresh_until = fresh_until;
+}
+
+Attr Inode::attr(TimePoint now) const {
+    Attr attr;
+    attr.ino = ino;
+    attr.mode = type_bits(type) | shown.mode;
+    // One link for directories too: "unknown", so that no tree walker counts subdirectories by it.
+    attr.nlink = removed ? 0 : 1;
+    attr.uid = shown.uid;
+    attr.gid = shown.gid;
+    attr.size = shown.size;
+    if (type == NodeType::directory) attr.size = 4096;
+    if (type == NodeType::symlink && !link_target.empty()) attr.size = link_target.size();
+    if (file && file->spool) attr.size = file->spool->size();
+    attr.atime = shown.atime;
+    attr.mtime = shown.mtime;
+    attr.ctime = shown.ctime;
+    attr.timeout = std::max(Duration::zero(), shown.fresh_until - now);
+    return attr;
+}
+
+FileState& Inode::file_state() {
+    if (!file) file = std::make_unique<FileState>();
+    return *file;
+}
+
+void Inode::tidy_file_state() {
+    if (!file || file->busy || file->open_handles != 0 || file->dirty) return;
+    if (!file->in_bucket && !removed) return;
+    file.reset();
+}
+
+void Inode::wait_until_idle() {
+    while (file && file->busy) changed.wait(mutex);
+}
+
+}  // namespace xbucket

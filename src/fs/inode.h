@@ -1,0 +1,98 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// One file, directory or link that the kernel knows. Identity (number, type) is permanent; the key
+// changes with renames; the rest is what has been shown of it and what is local about it.
+//
+// What an inode has shown it keeps showing while ETag and Last-Modified stand, whatever the cache
+// in meta forgets or learns meanwhile (DESIGN 4): a program that looks twice sees no change where
+// there was none. Own changes are shown at once.
+//
+// Lock order: InodeTable's mutex, then Inode::mutex, then locks inside meta. Nothing of the table
+// is called, and no request made, with an inode's mutex held.
+#pragma once
+
+#include "file_state.h"
+
+#include "xbucket/base/sync.h"
+#include "xbucket/fs/filesystem.h"
+
+#include <memory>
+#include <string>
+
+namespace xbucket {
+
+enum class NodeType { directory, file, symlink };
+
+struct Shown {
+    bool valid = false;
+    ETag etag;
+    WallTime last_modified;
+    uint64_t size = 0;
+    uint32_t mode = 0;  // permission bits, 07777
+    uint32_t uid = 0;
+    uint32_t gid = 0;
+    WallTime atime, mtime, ctime;
+    bool mtime_recorded = false;  // else mtime stands for Last-Modified
+    TimePoint fresh_until;        // beyond it, ask meta
+};
+
+// What kind of change a new stat is known to come from.
+enum class Origin {
+    service,    // read from the service: may be anybody's change
+    own_edit,   // this mount changed attributes, not content
+    own_upload  // this mount wrote the content; what is shown is what was written
+};
+
+struct Inode {
+    Inode(InodeNumber number, NodeType node_type, ObjectKey first_key)
+        : ino(number), type(node_type), key(std::move(first_key)) {}
+    Inode(const Inode&) = delete;
+    Inode& operator=(const Inode&) = delete;
+
+    const InodeNumber ino;
+    const NodeType type;
+
+    mutable Mutex mutex;
+    CondVar changed;  // FileState::busy went down
+    ObjectKey key GUARDED_BY(mutex);
+    bool removed GUARDED_BY(mutex) = false;  // unlinked or replaced: no key leads here any more
+    Shown shown GUARDED_BY(mutex);
+    // Goes up when content changed; a handle that reads an older one is stale. ETags would not do:
+    // copies and metadata edits of multipart objects change them.
+    uint64_t content_version GUARDED_BY(mutex) = 1;
+    // ETag that the kernel's cached pages are of; "" = none.
+    ETag page_etag GUARDED_BY(mutex);
+    // Attribute changes of ours under way: what meta reports meanwhile is our own doing.
+    unsigned own_edits GUARDED_BY(mutex) = 0;
+    std::string link_target GUARDED_BY(mutex);  // "" = not read yet
+    // Set while the file is open, dirty or not in the bucket yet.
+    std::unique_ptr<FileState> file GUARDED_BY(mutex);
+
+    ObjectKey current_key() const EXCLUDES(mutex);
+
+    // Takes over what is known of the object. Returns true when content differs from what was
+    // shown, so that the kernel's pages of it are worthless.
+    bool show(const ObjectStat& stat, const FsConfig& config, Origin origin) REQUIRES(mutex);
+    // First attributes of a directory without a marker.
+    void show_implicit(const FsConfig& config, TimePoint fresh_until) REQUIRES(mutex);
+    // First attributes of something made here.
+    void show_created(uint32_t mode, uint32_t uid, uint32_t gid, WallTime now,
+                      TimePoint fresh_until) REQUIRES(mutex);
+    Attr attr(TimePoint now) const REQUIRES(mutex);
+
+    // Not in the bucket yet: all that is known of it is here.
+    bool is_new() const REQUIRES(mutex) { return file && !file->in_bucket; }
+    bool is_local() const REQUIRES(mutex) { return file && (!file->in_bucket || file->spool); }
+    FileState& file_state() REQUIRES(mutex);
+    // Drops the local state when nothing needs it.
+    void tidy_file_state() REQUIRES(mutex);
+    void wait_until_idle() REQUIRES(mutex);
+};
+
+using InodePtr = std::shared_ptr<Inode>;  // shared by the table and the calls that use it
+
+// Type bits of st_mode.
+uint32_t type_bits(NodeType type);
+// What kind of inode a stat describes, where the key is a file's.
+NodeType node_type_of(const ObjectStat& stat);
+
+}  // namespace xbucket

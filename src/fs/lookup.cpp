@@ -1,0 +1,185 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Lookups. Memory first: local files, live inodes, the last listing, meta's cache. Only where none
+// of them knows, HEAD of the file's key and LIST of the directory's go out at the same time.
+#include "names.h"
+
+#include "path_rules.h"
+
+namespace xbucket {
+namespace {
+
+Error no_such_name(std::string_view name) {
+    return fail(ErrorKind::not_found, "no file or directory '" + std::string(name) + "'");
+}
+
+}  // namespace
+
+Result<Names::Keys> Names::keys_of(InodeNumber parent, std::string_view name) const {
+    const InodePtr directory = TRY(core_.directory(parent));
+    const uint64_t bytes_max = core_.store.traits().key_bytes_max;
+    Keys keys;
+    keys.parent = directory->current_key();
+    keys.name = name;
+    keys.file = TRY(file_key(keys.parent, name, bytes_max));
+    Result<ObjectKey> as_directory = directory_key(keys.parent, name, bytes_max);
+    if (as_directory) keys.directory = std::move(*as_directory);
+    return keys;
+}
+
+std::optional<Result<Entry>> Names::lookup_cached(InodeNumber parent, std::string_view name) {
+    Result<Keys> keys = keys_of(parent, name);
+    if (!keys) return std::move(keys).error();
+    return from_memory(*keys);
+}
+
+Result<Entry> Names::lookup(InodeNumber parent, std::string_view name) {
+    const Keys keys = TRY(keys_of(parent, name));
+    if (std::optional<Result<Entry>> known = from_memory(keys)) return std::move(*known);
+    return ask(keys);
+}
+
+Result<Names::Resolved> Names::resolve(InodeNumber parent, std::string_view name) {
+    const Entry entry = TRY(lookup(parent, name));
+    Resolved resolved;
+    resolved.inode = TRY(core_.inode(entry.attr.ino));
+    resolved.pin = Pin(core_.table, resolved.inode);
+    core_.table.forget(entry.attr.ino, 1);
+    return resolved;
+}
+
+std::optional<Result<Entry>> Names::from_memory(const Keys& keys) {
+    if (const InodePtr local = core_.table.find_key(keys.file)) {
+        bool is_local = false;
+        {
+            LockGuard lock(local->mutex);
+            is_local = local->is_local();
+        }
+        if (is_local) return core_.entry_of(core_.table.look_up(keys.file, local->type));
+    }
+    if (keys.directory) {
+        if (std::optional<Entry> entry = live_entry(*keys.directory)) return std::move(*entry);
+    }
+    switch (core_.listings.find(keys.parent, keys.name)) {
+        case ListingCache::Answer::absent:
+            return no_such_name(keys.name);
+        case ListingCache::Answer::directory:
+            if (auto entry = listed_directory(keys)) return std::move(*entry);
+            return std::nullopt;
+        case ListingCache::Answer::file:
+            if (auto entry = listed_file(keys)) return std::move(*entry);
+            break;
+        case ListingCache::Answer::unknown:
+            break;
+    }
+    if (std::optional<Entry> entry = live_entry(keys.file)) return std::move(*entry);
+    return std::nullopt;
+}
+
+// An inode that the kernel has and that may still be shown as it is.
+std::optional<Entry> Names::live_entry(const ObjectKey& key) {
+    const InodePtr inode = core_.table.find_key(key);
+    if (!inode) return std::nullopt;
+    const TimePoint now = core_.clock.now();
+    {
+        LockGuard lock(inode->mutex);
+        if (inode->removed || !inode->shown.valid || inode->shown.fresh_until <= now) {
+            return std::nullopt;
+        }
+    }
+    return core_.entry_of(core_.table.look_up(key, inode->type));
+}
+
+std::optional<Entry> Names::listed_file(const Keys& keys) {
+    const std::optional<Result<ObjectStat>> stat = core_.meta.stat_cached(keys.file);
+    if (!stat || !*stat) return std::nullopt;
+    if (core_.config.stat_mode == StatMode::meta && !(*stat)->complete) return std::nullopt;
+    return core_.entry_of(core_.look_up_file(keys.file, **stat));
+}
+
+std::optional<Entry> Names::listed_directory(const Keys& keys) {
+    if (!keys.directory) return std::nullopt;
+    const std::optional<Result<ObjectStat>> stat = core_.meta.stat_cached(*keys.directory);
+    const bool complete = stat && (!*stat || (*stat)->complete);
+    if (core_.config.stat_mode == StatMode::meta && !complete) return std::nullopt;
+    const InodePtr inode = core_.table.look_up(*keys.directory, NodeType::directory);
+    if (stat && *stat) core_.show(inode, **stat, Origin::service);
+    core_.show_implicit(inode);
+    return core_.entry_of(inode);
+}
+
+Result<Entry> Names::ask(const Keys& keys) {
+    std::optional<Later<Result<ListPage>>> below;
+    if (keys.directory) {
+        ListRequest request;
+        request.prefix = keys.directory->str();
+        request.keys_max = 1;
+        below = Later<Result<ListPage>>::start(
+            core_.helpers, [this, request] { return core_.store.list(request); });
+    }
+    Result<ObjectStat> object = core_.meta.stat(keys.file, core_.freshness());
+    std::optional<Error> list_error;
+    if (below) {
+        Result<ListPage> page = below->get();
+        if (page && !page->objects.empty()) return found_directory(*keys.directory, *page);
+        if (!page) list_error = std::move(page).error();
+    }
+    if (object) {
+        // A key that may not list but may read is still a file.
+        return core_.entry_of(core_.look_up_file(keys.file, *object));
+    }
+    if (object.error().kind != ErrorKind::not_found) return std::move(object).error();
+    // A directory with nothing in it yet but files that are on their way.
+    if (keys.directory && !core_.table.local_below(keys.directory->str()).empty()) {
+        return found_directory(*keys.directory, ListPage{});
+    }
+    if (list_error) return std::move(*list_error);
+    // OSS answers a HEAD of a link whose target is missing with 404; the link is there all the same.
+    if (core_.store.traits().native_symlinks && object.error().code == "SymlinkTargetNotExist") {
+        return dangling_link(keys);
+    }
+    gone(keys);
+    return no_such_name(keys.name);
+}
+
+Result<Entry> Names::found_directory(const ObjectKey& key, const ListPage& page) {
+    const bool has_marker = !page.objects.empty() && page.objects.front().key == key;
+    if (has_marker) core_.meta.observe_listing(page);
+    const InodePtr inode = core_.table.look_up(key, NodeType::directory);
+    if (has_marker) {
+        // With stat=list the marker's attributes are shown only where they are known already.
+        const Result<ObjectStat> stat = core_.meta.stat(key, core_.freshness());
+        if (stat) core_.show(inode, *stat, Origin::service);
+    }
+    core_.show_implicit(inode);
+    return core_.entry_of(inode);
+}
+
+Result<Entry> Names::dangling_link(const Keys& keys) {
+    ListRequest request;
+    request.prefix = keys.file.str();
+    request.keys_max = 1;
+    const ListPage page = TRY(core_.store.list(request));
+    if (page.objects.empty() || page.objects.front().key != keys.file) {
+        gone(keys);
+        return no_such_name(keys.name);
+    }
+    const ListEntry& entry = page.objects.front();
+    ObjectStat stat;
+    stat.size = entry.size;
+    stat.etag = entry.etag;
+    stat.last_modified = entry.last_modified;
+    stat.type = ObjectType::symlink;
+    stat.expires = core_.entry_expiry();
+    return core_.entry_of(core_.look_up_file(keys.file, stat));
+}
+
+// Somebody else removed what the kernel may still know.
+void Names::gone(const Keys& keys) {
+    if (const InodePtr file = core_.table.find_key(keys.file)) core_.table.remove(file);
+    if (!keys.directory) return;
+    if (const InodePtr directory = core_.table.find_key(*keys.directory)) {
+        core_.table.remove(directory);
+    }
+}
+
+}  // namespace xbucket
