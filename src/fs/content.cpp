@@ -7,9 +7,8 @@
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
+#include <sys/stat.h>
 
 namespace xbucket {
 namespace {
@@ -196,7 +195,8 @@ UploadJob Content::make_job(const Inode& inode, const ObjectKey& key) const {
     if (!inode.file->staged) return job;
     job.staged.changes = inode.file->staged->changes();
     const Shown& shown = inode.shown;
-    if (shown.mode != (core_.config.file_mode & 07777)) job.staged.posix.mode = S_IFREG | shown.mode;
+    if (shown.mode != (core_.config.file_mode & 07777))
+        job.staged.posix.mode = S_IFREG | shown.mode;
     if (shown.uid != core_.config.uid) job.staged.posix.uid = shown.uid;
     if (shown.gid != core_.config.gid) job.staged.posix.gid = shown.gid;
     return job;
@@ -336,8 +336,8 @@ void Content::keep_content(const FileState& file, const ObjectKey& key) const {
         log_error("fs", "key='{}' was not uploaded; its content is kept in {}",
                   printable(key.str()), *kept);
     } else {
-        log_error("fs", "key='{}' was not uploaded and could not be kept: {}",
-                  printable(key.str()), kept.error().describe());
+        log_error("fs", "key='{}' was not uploaded and could not be kept: {}", printable(key.str()),
+                  kept.error().describe());
     }
 }
 

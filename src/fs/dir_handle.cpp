@@ -6,10 +6,9 @@
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <iterator>
+#include <sys/stat.h>
 
 namespace xbucket {
 namespace {
@@ -172,8 +171,7 @@ Result<void> DirHandle::ask_attributes(size_t from) {
     }
     for_each_parallel(core_.helpers, wanted.size(), kParallelRequests, [&](size_t i) {
         Item& item = window_[wanted[i]];
-        const std::string key =
-            key_.str() + item.listed.name + (item.listed.directory ? "/" : "");
+        const std::string key = key_.str() + item.listed.name + (item.listed.directory ? "/" : "");
         item.stat.emplace(core_.meta.stat(ObjectKey(key), Freshness::complete));
     });
     return {};
@@ -183,8 +181,8 @@ bool DirHandle::emit_dot(const std::string& name, uint64_t number, const DirSink
     DirEntry entry;
     entry.name = name;
     entry.next_offset = number;
-    const InodePtr parent = name == "." ? directory_
-                                        : core_.table.find_key(parent_key(directory_->current_key()));
+    const InodePtr parent =
+        name == "." ? directory_ : core_.table.find_key(parent_key(directory_->current_key()));
     entry.entry.attr.ino = parent ? parent->ino : directory_->ino;
     entry.entry.attr.mode = S_IFDIR;
     return sink(entry);

@@ -111,9 +111,9 @@ Result<Files::HandlePtr> Files::find(HandleId handle) const {
 Result<std::string> Files::read(HandleId id, uint64_t offset, size_t bytes) {
     const HandlePtr handle = TRY(find(id));
     {
-        LockGuard lock(handle->inode->mutex);
-        const Inode& inode = *handle->inode;
-        if (inode.file && inode.file->spool) return inode.file->spool->read(offset, bytes);
+        const InodePtr inode = handle->inode;
+        LockGuard lock(inode->mutex);
+        if (inode->file && inode->file->spool) return inode->file->spool->read(offset, bytes);
     }
     return read_object(*handle, offset, bytes);
 }
@@ -121,7 +121,7 @@ Result<std::string> Files::read(HandleId id, uint64_t offset, size_t bytes) {
 // Reads what the handle read first. A handle that has read nothing yet takes the object as it is
 // now, which may be newer than what the kernel was told at open.
 Result<std::string> Files::read_object(Handle& handle, uint64_t offset, size_t bytes) {
-    const InodePtr& inode = handle.inode;
+    const InodePtr inode = handle.inode;
     for (int attempt = 1;; ++attempt) {
         ObjectKey key;
         ETag etag;
@@ -129,11 +129,10 @@ Result<std::string> Files::read_object(Handle& handle, uint64_t offset, size_t b
         uint64_t version = 0;
         {
             LockGuard lock(inode->mutex);
-            const Shown& shown = inode->shown;
             if (inode->removed) return fail(ErrorKind::stale, "the file was deleted");
             key = inode->key;
-            etag = shown.etag;
-            size = shown.size;
+            etag = inode->shown.etag;
+            size = inode->shown.size;
             version = inode->content_version;
         }
         const uint64_t first = handle.version.load();
@@ -154,8 +153,8 @@ Result<std::string> Files::read_object(Handle& handle, uint64_t offset, size_t b
             return std::move(now).error();
         }
         if (!now || first != 0 || attempt == kReadAttemptsMax) {
-            return fail(ErrorKind::stale, "'" + printable(key.str()) +
-                                              "' was deleted or replaced while it was open");
+            return fail(ErrorKind::stale,
+                        "'" + printable(key.str()) + "' was deleted or replaced while it was open");
         }
     }
 }

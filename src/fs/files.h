@@ -12,8 +12,7 @@ namespace xbucket {
 // Thread-safe.
 class Files {
   public:
-    Files(Core& core, Content& content)
-        : core_(core), content_(content), budget_(kReadBytesMax) {}
+    Files(Core& core, Content& content) : core_(core), content_(content), budget_(kReadBytesMax) {}
 
     Result<Opened> open(InodeNumber ino, const FileSystem::OpenFlags& flags);
     Result<FileSystem::Created> create(InodeNumber parent, std::string_view name, uint32_t mode,

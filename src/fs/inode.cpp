@@ -1,9 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "inode.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
+#include <sys/stat.h>
 
 namespace xbucket {
 namespace {
@@ -50,20 +49,26 @@ ObjectKey Inode::current_key() const {
 }
 
 bool Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin) {
-    const bool first = !shown.valid;
+    const bool known = shown.valid;
     const bool same_content =
-        !first && (type == NodeType::directory ||
-                   (stat.size == shown.size &&
-                    (stat.etag == shown.etag || origin == Origin::own_edit)));
-    const bool same_object = same_content && stat.etag == shown.etag &&
-                             stat.last_modified == shown.last_modified;
+        known &&
+        (type == NodeType::directory ||
+         (stat.size == shown.size && (stat.etag == shown.etag || origin == Origin::own_edit)));
+    const bool same_object =
+        same_content && stat.etag == shown.etag && stat.last_modified == shown.last_modified;
+    const bool keeps = known && !shown.outdated;
     shown.fresh_until = stat.expires;
-    if (same_object) return false;
+    shown.outdated = false;
+    if (same_object && keeps) return false;
 
-    const bool keeps_times = !first && (origin != Origin::service);
-    const bool keeps_modes = !first && (same_content || origin == Origin::own_upload);
+    const bool keeps_times = keeps && origin != Origin::service;
+    const bool keeps_modes = keeps && (same_content || origin == Origin::own_upload);
+    const bool replaced = known && !same_content;
+    if (replaced) {
+        ++content_version;
+        if (origin == Origin::service) link_target.clear();
+    }
     const WallTime modified = stat.last_modified;
-    if (!first && !same_content) ++content_version;
     // The kernel's pages hold what was written here, or what an edit left as it was.
     const bool pages_hold = same_content && !page_etag.empty() && page_etag == shown.etag;
     page_etag = (origin == Origin::own_upload || pages_hold) ? stat.etag : ETag();
@@ -76,7 +81,7 @@ bool Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin) 
         shown.uid = config.uid;
         shown.gid = config.gid;
     }
-    if (!keeps_times && !(same_content && shown.mtime_recorded)) {
+    if (!keeps_times && !(keeps && same_content && shown.mtime_recorded)) {
         shown.mtime = modified;
         shown.atime = modified;
         shown.mtime_recorded = false;
@@ -94,7 +99,7 @@ bool Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin) 
         }
         if (posix.atime) shown.atime = *posix.atime;
     }
-    return !first && !same_content && origin == Origin::service;
+    return replaced && origin == Origin::service;
 }
 
 void Inode::show_implicit(const FsConfig& config, TimePoint fresh_until) {

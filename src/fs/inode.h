@@ -24,6 +24,7 @@ enum class NodeType { directory, file, symlink };
 
 struct Shown {
     bool valid = false;
+    bool outdated = false;  // told to forget: the next stat is taken as it is
     ETag etag;
     WallTime last_modified;
     uint64_t size = 0;

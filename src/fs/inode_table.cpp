@@ -174,7 +174,8 @@ std::vector<ObjectKey> InodeTable::candidates(size_t count) {
         if (at == by_key_.end()) at = by_key_.begin();
         const Slot& slot = slots_.at(at->second);
         // Directories go by themselves once their children went: the kernel needs them for paths.
-        if (slot.pins == 0 && !slot.local && slot.inode->type != NodeType::directory) keys.emplace_back(at->first);
+        if (slot.pins == 0 && !slot.local && slot.inode->type != NodeType::directory)
+            keys.emplace_back(at->first);
         candidates_after_ = at->first;
         ++at;
     }

@@ -51,7 +51,7 @@ class ListingCache {
         bool complete = false;
         TimePoint completed;
         size_t names = 0;
-        std::vector<std::vector<uint64_t>> pages;  // each sorted; lowest bit: directory
+        std::vector<std::vector<uint64_t>> pages;      // each sorted; lowest bit: directory
         std::unordered_map<uint64_t, Answer> changes;  // since, by hash
     };
     void make_room() REQUIRES(mutex_);

@@ -2,7 +2,6 @@
 // Lookups. Memory first: local files, live inodes, the last listing, meta's cache. Only where none
 // of them knows, HEAD of the file's key and LIST of the directory's go out at the same time.
 #include "names.h"
-
 #include "path_rules.h"
 
 namespace xbucket {
@@ -133,7 +132,8 @@ Result<Entry> Names::ask(const Keys& keys) {
         return found_directory(*keys.directory, ListPage{});
     }
     if (list_error) return std::move(*list_error);
-    // OSS answers a HEAD of a link whose target is missing with 404; the link is there all the same.
+    // OSS answers a HEAD of a link whose target is missing with 404; the link is there all the
+    // same.
     if (core_.store.traits().native_symlinks && object.error().code == "SymlinkTargetNotExist") {
         return dangling_link(keys);
     }

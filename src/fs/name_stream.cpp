@@ -12,9 +12,8 @@ void NameStream::add(const ListPage& page) {
     auto object = page.objects.begin();
     auto prefix = page.common_prefixes.begin();
     while (object != page.objects.end() || prefix != page.common_prefixes.end()) {
-        const bool object_first =
-            prefix == page.common_prefixes.end() ||
-            (object != page.objects.end() && object->key.str() < *prefix);
+        const bool object_first = prefix == page.common_prefixes.end() ||
+                                  (object != page.objects.end() && object->key.str() < *prefix);
         if (object_first) {
             push_object(*object++);
         } else {

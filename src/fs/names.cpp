@@ -14,8 +14,8 @@ Result<Entry> Names::mkdir(InodeNumber parent, std::string_view name, uint32_t m
                            const Caller& caller) {
     TRY(core_.check_writable());
     const InodePtr directory = TRY(core_.directory(parent));
-    const ObjectKey key = TRY(directory_key(directory->current_key(), name,
-                                            core_.store.traits().key_bytes_max));
+    const ObjectKey key =
+        TRY(directory_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
     PosixRecord posix;
     if ((mode & 07777) != (core_.config.dir_mode & 07777)) posix.mode = S_IFDIR | (mode & 07777);
     if (caller.uid != core_.config.uid) posix.uid = caller.uid;

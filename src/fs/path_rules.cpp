@@ -13,9 +13,9 @@ namespace {
 Result<ObjectKey> child_key(const ObjectKey& directory, std::string_view name,
                             std::string_view ending, uint64_t key_bytes_max) {
     if (name.size() > kNameBytesMax) {
-        return fail(ErrorKind::name_too_long,
-                    fmt::format("a name of {} bytes is over the limit of {}", name.size(),
-                                kNameBytesMax));
+        return fail(
+            ErrorKind::name_too_long,
+            fmt::format("a name of {} bytes is over the limit of {}", name.size(), kNameBytesMax));
     }
     if (!is_showable_name(name)) {
         return fail(ErrorKind::invalid_name,

@@ -54,9 +54,8 @@ Result<std::string> get_range(ObjectStore& store, const ObjectKey& key, const ET
     TRY(store.get(request, sink, {.request_class = RequestClass::data}));
     std::string bytes = sink.take();
     if (bytes.size() != length) {
-        return fail(ErrorKind::bad_reply,
-                    fmt::format("'{}': {} bytes came instead of {}", printable(key.str()),
-                                bytes.size(), length));
+        return fail(ErrorKind::bad_reply, fmt::format("'{}': {} bytes came instead of {}",
+                                                      printable(key.str()), bytes.size(), length));
     }
     return bytes;
 }
@@ -103,16 +102,15 @@ Result<std::string> ReadWindow::read(const ObjectKey& key, const ETag& etag, uin
 }
 
 ReadWindow::Stretches::iterator ReadWindow::find(uint64_t offset) {
-    return std::find_if(stretches_.begin(), stretches_.end(), [&](const Stretch& s) {
-        return s.offset <= offset && offset < s.end();
-    });
+    return std::find_if(stretches_.begin(), stretches_.end(),
+                        [&](const Stretch& s) { return s.offset <= offset && offset < s.end(); });
 }
 
 // Adds a stretch to load, which nobody else may drop while it loads.
 ReadWindow::Stretches::iterator ReadWindow::plan(uint64_t offset, uint64_t bytes, uint64_t size) {
     // Kernels send the pieces of one sequential read in parallel and hence not quite in order.
-    const bool goes_on = offset <= next_expected_ + kAheadBytesFirst &&
-                         next_expected_ <= offset + kAheadBytesFirst;
+    const bool goes_on =
+        offset <= next_expected_ + kAheadBytesFirst && next_expected_ <= offset + kAheadBytesFirst;
     ahead_bytes_ = goes_on ? std::clamp(ahead_bytes_ * 2, kAheadBytesFirst, kAheadBytesMax) : 0;
     uint64_t length = std::max(bytes, ahead_bytes_);
     if (!budget_.has_room_for(length)) length = bytes;

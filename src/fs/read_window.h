@@ -39,8 +39,8 @@ class ReadWindow {
     // Bytes of the object `key` that has `etag` and `size`; short only at its end. The ETag must
     // be the same in every call (a rename changes the key). Errors: get()'s; precondition_failed
     // and not_found mean that the object was replaced or deleted.
-    Result<std::string> read(const ObjectKey& key, const ETag& etag, uint64_t size,
-                             uint64_t offset, size_t bytes) EXCLUDES(mutex_);
+    Result<std::string> read(const ObjectKey& key, const ETag& etag, uint64_t size, uint64_t offset,
+                             size_t bytes) EXCLUDES(mutex_);
 
   private:
     struct Stretch {

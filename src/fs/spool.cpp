@@ -4,14 +4,14 @@
 #include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace xbucket {
 namespace {
@@ -61,8 +61,7 @@ Result<void> write_all(int fd, std::string_view bytes, uint64_t offset) {
 Result<size_t> read_some(int fd, char* buffer, size_t bytes, uint64_t offset) {
     size_t done = 0;
     while (done < bytes) {
-        const ssize_t n =
-            pread(fd, buffer + done, bytes - done, static_cast<off_t>(offset + done));
+        const ssize_t n = pread(fd, buffer + done, bytes - done, static_cast<off_t>(offset + done));
         if (n < 0) {
             if (errno == EINTR) continue;
             return system_error("cannot read from the spool", errno);
@@ -84,8 +83,7 @@ class SpoolBody final : public BodySource {
         return {};
     }
     Result<Chunk> read(std::span<char> buffer) override {
-        const size_t want =
-            static_cast<size_t>(std::min<uint64_t>(buffer.size(), length_ - done_));
+        const size_t want = static_cast<size_t>(std::min<uint64_t>(buffer.size(), length_ - done_));
         const size_t got = TRY(read_some(file_->get(), buffer.data(), want, offset_ + done_));
         if (got < want) {
             return fail(ErrorKind::io, "the spool file became shorter during its upload");
@@ -113,9 +111,9 @@ std::string json_text(std::string_view text) {
 std::string note_text(const RecoveryNote& note, uint64_t size) {
     std::string attributes;
     for (const auto& [name, value] : note.attributes) {
-        attributes += fmt::format("{}\n    {}: {}", attributes.empty() ? "" : ",",
-                                  json_text(percent_encode(name)),
-                                  json_text(percent_encode(value)));
+        attributes +=
+            fmt::format("{}\n    {}: {}", attributes.empty() ? "" : ",",
+                        json_text(percent_encode(name)), json_text(percent_encode(value)));
     }
     return fmt::format(
         "{{\n  \"key\": {},\n  \"base_etag\": {},\n  \"bytes\": {},\n  \"time\": {},\n"

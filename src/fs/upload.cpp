@@ -73,8 +73,7 @@ Result<PutReply> Uploader::put_parts(const UploadJob& job, UploadPlan& plan) {
     const StoreTraits& traits = core_.store.traits();
     const uint64_t size = job.spool->size();
     const uint64_t least = (size + traits.parts_max - 1) / traits.parts_max;
-    const uint64_t part_bytes =
-        std::max({core_.config.part_bytes, traits.part_bytes_min, least});
+    const uint64_t part_bytes = std::max({core_.config.part_bytes, traits.part_bytes_min, least});
     if (part_bytes > traits.part_bytes_max) {
         return fail(ErrorKind::file_too_large,
                     fmt::format("{} bytes are more than {} parts of {} can hold", size,
@@ -144,8 +143,8 @@ Result<std::optional<PutReply>> Uploader::look_for(const UploadJob& job, const U
         return std::move(head).error();
     }
     const ObjectInfo& now = head->info;
-    const bool untouched = plan.exists && now.etag == plan.base_etag &&
-                           now.last_modified == plan.base_last_modified;
+    const bool untouched =
+        plan.exists && now.etag == plan.base_etag && now.last_modified == plan.base_last_modified;
     if (untouched || now.size != job.spool->size()) return std::optional<PutReply>();
     const bool same_content = iequals(now.etag.str(), TRY(job.spool->md5_hex()));
     // Without a content hash in the ETag (multipart, KMS) the size must do: the key's turn is ours,

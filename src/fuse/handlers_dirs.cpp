@@ -16,7 +16,9 @@ void read_entries(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset, Ha
     size_t used = 0;
     std::vector<InodeNumber> counted;  // lookups to give back if the reply does not arrive
     const DirSink sink = [&](const DirEntry& entry) {
-        const fuse_entry_param param = to_entry(entry.entry);
+        fuse_entry_param param = to_entry(entry.entry);
+        // Without a counted lookup the kernel gets the name alone: node 0 makes no inode of it.
+        if (!entry.counted) param.ino = 0;
         char* const place = buffer.data() + used;
         const size_t left = buffer.size() - used;
         const off_t next = static_cast<off_t>(entry.next_offset);
@@ -25,8 +27,7 @@ void read_entries(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset, Ha
                  : fuse_add_direntry(req, place, left, entry.name.c_str(), &param.attr, next);
         if (need > left) return false;
         used += need;
-        if (plus && entry.name != "." && entry.name != "..")
-            counted.push_back(entry.entry.attr.ino);
+        if (entry.counted) counted.push_back(entry.entry.attr.ino);
         return true;
     };
     FileSystem& fs = mount_of(req).fs;

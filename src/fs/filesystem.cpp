@@ -1,0 +1,194 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Puts the parts together. No rules here: each call goes to the part that has them.
+#include "xbucket/fs/filesystem.h"
+
+#include "attributes.h"
+#include "background.h"
+#include "directories.h"
+#include "files.h"
+#include "links.h"
+#include "names.h"
+#include "rename.h"
+#include "xattrs.h"
+
+#include <algorithm>
+#include <sys/stat.h>
+
+namespace xbucket {
+namespace {
+
+class FileSystemImpl final : public FileSystem {
+  public:
+    FileSystemImpl(const FsConfig& config, MetaEngine& meta, ObjectStore& store, Clock& clock,
+                   std::unique_ptr<SpoolSpace> spool)
+        : core_(config, meta, store, clock, std::move(spool)),
+          content_(core_),
+          directories_(core_),
+          names_(core_, content_),
+          links_(core_),
+          renamer_(core_, content_, names_, links_),
+          files_(core_, content_),
+          attributes_(core_, content_),
+          xattrs_(core_, content_) {
+        core_.directories = &directories_;
+        meta.set_listener([this](const ObjectKey& key, const ObjectStat& stat) {
+            const InodePtr inode = core_.table.find_key(key);
+            // A directory's key ends in '/', a link is told from a file by its attributes: what
+            // the kernel has as one kind cannot become another.
+            if (!inode) return;
+            if (inode->type == NodeType::file && node_type_of(stat) != NodeType::file) return;
+            core_.show(inode, stat, Origin::service);
+        });
+        background_ = std::make_unique<Background>(core_, content_);
+    }
+
+    ~FileSystemImpl() override {
+        background_->stop();
+        core_.meta.set_listener(nullptr);
+    }
+
+    Result<Entry> lookup(InodeNumber parent, std::string_view name) override {
+        return names_.lookup(parent, name);
+    }
+    std::optional<Result<Entry>> lookup_cached(InodeNumber parent, std::string_view name) override {
+        return names_.lookup_cached(parent, name);
+    }
+    void forget(InodeNumber ino, uint64_t lookups) override { core_.table.forget(ino, lookups); }
+    Result<Attr> getattr(InodeNumber ino, std::optional<HandleId>) override {
+        return attributes_.getattr(ino);
+    }
+    std::optional<Result<Attr>> getattr_cached(InodeNumber ino, std::optional<HandleId>) override {
+        return attributes_.getattr_cached(ino);
+    }
+    Result<Attr> setattr(InodeNumber ino, const SetAttr& change,
+                         std::optional<HandleId> handle) override {
+        return attributes_.setattr(ino, change, handle.has_value());
+    }
+
+    Result<Entry> mkdir(InodeNumber parent, std::string_view name, uint32_t mode,
+                        const Caller& caller) override {
+        return names_.mkdir(parent, name, mode, caller);
+    }
+    Result<Entry> mknod(InodeNumber parent, std::string_view name, uint32_t mode,
+                        const Caller& caller) override {
+        // An object is a file; pipes, sockets and devices have nowhere to be.
+        if ((mode & S_IFMT) != 0 && !S_ISREG(mode)) {
+            return fail(ErrorKind::not_permitted, "only regular files can be made in a bucket");
+        }
+        Result<Entry> made = files_.make(parent, name, mode, caller);
+        if (made) background_->wake();
+        return made;
+    }
+    Result<Entry> symlink(InodeNumber parent, std::string_view name, std::string_view target,
+                          const Caller& caller) override {
+        return links_.create(parent, name, target, caller);
+    }
+    Result<std::string> readlink(InodeNumber ino) override { return links_.read(ino); }
+    Result<void> unlink(InodeNumber parent, std::string_view name) override {
+        return names_.unlink(parent, name);
+    }
+    Result<void> rmdir(InodeNumber parent, std::string_view name) override {
+        return names_.rmdir(parent, name);
+    }
+    Result<void> rename(InodeNumber parent, std::string_view name, InodeNumber new_parent,
+                        std::string_view new_name, bool no_replace) override {
+        return renamer_.rename(parent, name, new_parent, new_name, no_replace);
+    }
+
+    Result<Opened> opendir(InodeNumber ino) override { return directories_.open(ino); }
+    Result<void> readdir(InodeNumber, HandleId handle, uint64_t offset, bool plus,
+                         const DirSink& sink) override {
+        return directories_.read(handle, offset, plus, sink);
+    }
+    void releasedir(HandleId handle) override { directories_.close(handle); }
+    Result<void> fsyncdir(InodeNumber ino) override {
+        const InodePtr directory = TRY(core_.directory(ino));
+        const std::string prefix = directory->current_key().str();
+        Result<void> uploaded = content_.upload_below(prefix, false);
+        Result<void> flushed = core_.meta.flush_below(prefix);
+        return uploaded ? flushed : uploaded;
+    }
+
+    Result<Opened> open(InodeNumber ino, const OpenFlags& flags) override {
+        return files_.open(ino, flags);
+    }
+    Result<Created> create(InodeNumber parent, std::string_view name, uint32_t mode, bool exclusive,
+                           const OpenFlags& flags, const Caller& caller) override {
+        return files_.create(parent, name, mode, exclusive, flags, caller);
+    }
+    Result<std::string> read(InodeNumber, HandleId handle, uint64_t offset, size_t bytes) override {
+        return files_.read(handle, offset, bytes);
+    }
+    Result<size_t> write(InodeNumber, HandleId handle, uint64_t offset,
+                         std::string_view bytes) override {
+        return files_.write(handle, offset, bytes);
+    }
+    Result<void> flush(InodeNumber, HandleId handle) override { return files_.flush(handle); }
+    Result<void> fsync(InodeNumber, HandleId handle) override { return files_.fsync(handle); }
+    void release(InodeNumber, HandleId handle) override { files_.release(handle); }
+    StatFs statfs() override {
+        // A bucket has no size. What tools must not conclude is that it is full; the spool's quota
+        // is what one file may need here.
+        StatFs stat;
+        stat.blocks = uint64_t{1} << 38;  // 1 PiB
+        stat.blocks_free = stat.blocks;
+        stat.files = uint64_t{1} << 32;
+        stat.files_free = stat.files;
+        return stat;
+    }
+
+    Result<std::string> getxattr(InodeNumber ino, std::string_view name,
+                                 const Caller& caller) override {
+        return xattrs_.get(ino, name, caller);
+    }
+    std::optional<Result<std::string>> getxattr_cached(InodeNumber ino, std::string_view name,
+                                                       const Caller& caller) override {
+        return xattrs_.get_cached(ino, name, caller);
+    }
+    Result<std::vector<std::string>> listxattr(InodeNumber ino) override {
+        return xattrs_.list(ino);
+    }
+    std::optional<Result<std::vector<std::string>>> listxattr_cached(InodeNumber ino) override {
+        return xattrs_.list_cached(ino);
+    }
+    Result<void> setxattr(InodeNumber ino, std::string_view name, std::string_view value,
+                          SetFlag flag) override {
+        return xattrs_.change(ino, name, std::string(value), flag);
+    }
+    Result<void> removexattr(InodeNumber ino, std::string_view name) override {
+        return xattrs_.change(ino, name, std::nullopt, SetFlag::any);
+    }
+
+    void set_notifier(KernelNotifier* notifier) override { core_.notifier = notifier; }
+    Result<void> shutdown() override {
+        background_->stop();
+        Result<void> uploaded = content_.upload_below("", true);
+        content_.rescue_all();
+        Result<void> flushed = core_.meta.flush_below("");
+        return uploaded ? flushed : uploaded;
+    }
+
+  private:
+    Core core_;
+    Content content_;
+    Directories directories_;
+    Names names_;
+    Links links_;
+    Renamer renamer_;
+    Files files_;
+    Attributes attributes_;
+    Xattrs xattrs_;
+    std::unique_ptr<Background> background_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<FileSystem>> make_filesystem(const FsConfig& config, MetaEngine& meta,
+                                                    ObjectStore& store, Clock& clock) {
+    std::unique_ptr<SpoolSpace> spool =
+        TRY(SpoolSpace::create(config.spool_directory, config.spool_bytes_max));
+    return std::unique_ptr<FileSystem>(
+        std::make_unique<FileSystemImpl>(config, meta, store, clock, std::move(spool)));
+}
+
+}  // namespace xbucket

@@ -1,0 +1,155 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "links.h"
+
+#include "path_rules.h"
+#include "read_window.h"
+
+#include "xbucket/base/encoding.h"
+
+#include <algorithm>
+#include <sys/stat.h>
+
+namespace xbucket {
+namespace {
+
+constexpr uint64_t kTargetBytesMax = 4095;  // PATH_MAX without its NUL
+// Attribute of a native link whose text is not the shortest relative path to its target.
+constexpr std::string_view kTextAttribute = "xbucket-link-text";
+
+// A body from memory.
+class TextBody final : public BodySource {
+  public:
+    explicit TextBody(std::string text) : text_(std::move(text)) {}
+    uint64_t size() const override { return text_.size(); }
+    Result<void> rewind() override {
+        done_ = 0;
+        return {};
+    }
+    Result<Chunk> read(std::span<char> buffer) override {
+        const size_t n = std::min(buffer.size(), text_.size() - done_);
+        std::copy_n(text_.data() + done_, n, buffer.data());
+        done_ += n;
+        return Chunk{n, false};
+    }
+
+  private:
+    const std::string text_;
+    size_t done_ = 0;
+};
+
+}  // namespace
+
+Result<Entry> Links::create(InodeNumber parent, std::string_view name, std::string_view target,
+                            const Caller& caller) {
+    TRY(core_.check_writable());
+    const InodePtr directory = TRY(core_.directory(parent));
+    const ObjectKey key =
+        TRY(file_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
+    if (target.empty() || target.size() > kTargetBytesMax) {
+        return fail(ErrorKind::name_too_long, "the link's target is empty or too long");
+    }
+    const KeyOrder::Turn turn = core_.meta.order().acquire(key);
+    std::optional<ObjectStat> stat;
+    if (!TRY(put_native(key, target, true))) stat = TRY(put_object(key, target, caller));
+    if (const InodePtr old = core_.table.find_key(key)) core_.table.remove(old);
+    const InodePtr inode = core_.table.look_up(key, NodeType::symlink);
+    {
+        LockGuard lock(inode->mutex);
+        inode->show_created(0777, caller.uid, caller.gid, core_.clock.wall_now(),
+                            core_.entry_expiry());
+        if (stat) inode->show(*stat, core_.config, Origin::own_upload);
+        inode->link_target = target;
+    }
+    core_.note_created(key);
+    return core_.entry_of(inode);
+}
+
+// True when a native link was made. Its target must be a plain object that is there: the service
+// answers a HEAD of any other link with an error, and the link would vanish from lookups.
+Result<bool> Links::put_native(const ObjectKey& key, std::string_view target, bool must_be_object) {
+    if (!core_.store.traits().native_symlinks) return false;
+    const std::optional<ObjectKey> target_key = resolve_link(key, target);
+    if (!target_key || *target_key == key) return false;
+    if (must_be_object) {
+        const Result<ObjectStat> there = core_.meta.stat(*target_key, Freshness::cached);
+        if (!there || node_type_of(*there) == NodeType::symlink) return false;
+    }
+    const AttributeModel& model = core_.meta.model();
+    ObjectAttributes attributes;
+    attributes.user["mode"] = std::to_string(S_IFLNK | 0777);
+    if (relative_link(key, *target_key) != target) {
+        attributes.user[model.encode_name(kTextAttribute)] = model.encode_value(target);
+    }
+    TRY(core_.store.put_symlink(key, *target_key, attributes));
+    core_.meta.forget(key);
+    return true;
+}
+
+Result<ObjectStat> Links::put_object(const ObjectKey& key, std::string_view target,
+                                     const Caller& caller) {
+    Patch staged;
+    staged.posix.mode = S_IFLNK | 0777;
+    if (caller.uid != core_.config.uid) staged.posix.uid = caller.uid;
+    if (caller.gid != core_.config.gid) staged.posix.gid = caller.gid;
+    const UploadPlan plan = TRY(core_.meta.plan_upload(key, staged));
+    if (plan.exists) return fail(ErrorKind::already_exists, "the name is taken");
+    PutRequest request;
+    request.key = key;
+    request.body = std::make_shared<TextBody>(std::string(target));
+    request.attributes = plan.attributes;
+    const PutReply reply = TRY(core_.store.put(request));
+    return core_.meta.finish_upload(key, plan, reply, target.size());
+}
+
+Result<std::string> Links::read(InodeNumber ino) {
+    const InodePtr inode = TRY(core_.inode(ino));
+    if (inode->type != NodeType::symlink) {
+        return fail(ErrorKind::invalid_argument, "not a symbolic link");
+    }
+    ObjectKey key;
+    ETag etag;
+    uint64_t size = 0;
+    {
+        LockGuard lock(inode->mutex);
+        if (!inode->link_target.empty()) return inode->link_target;
+        key = inode->key;
+        etag = inode->shown.etag;
+        size = inode->shown.size;
+    }
+    std::string text;
+    Result<std::string> native = fail(ErrorKind::unsupported, "");
+    if (core_.store.traits().native_symlinks) native = read_native(key);
+    if (native) {
+        text = std::move(*native);
+    } else {
+        // Not a native one: an object made by s3fs, or here where a native link was not possible.
+        if (size == 0 || size > kTargetBytesMax) {
+            return fail(ErrorKind::invalid_argument,
+                        "'" + printable(key.str()) + "' holds no link target");
+        }
+        text = TRY(get_range(core_.store, key, etag, 0, size));
+    }
+    LockGuard lock(inode->mutex);
+    inode->link_target = text;
+    return text;
+}
+
+Result<std::string> Links::read_native(const ObjectKey& key) {
+    const ObjectKey target = TRY(core_.store.get_symlink(key));
+    const std::string shortest = relative_link(key, target);
+    const Result<std::string> text =
+        core_.meta.get_attribute(key, "user.meta." + std::string(kTextAttribute));
+    // Only as long as it still names the link's target: another tool may have moved that.
+    if (text && resolve_link(key, *text) == target) return *text;
+    return shortest;
+}
+
+Result<void> Links::move_native(const ObjectKey& from, const ObjectKey& to) {
+    const std::string text = TRY(read_native(from));
+    if (!TRY(put_native(to, text, false))) {
+        TRY(put_object(to, text, Caller{core_.config.uid, core_.config.gid, 0}));
+    }
+    return core_.meta.remove(from);
+}
+
+}  // namespace xbucket

@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Symbolic links. Where the service has its own (OSS) and the target is an object of this bucket, a
+// native one, which other tools follow too. Otherwise as s3fs does it: an object whose recorded
+// mode says S_IFLNK and whose content is the text.
+#pragma once
+
+#include "core.h"
+
+namespace xbucket {
+
+// Thread-safe.
+class Links {
+  public:
+    explicit Links(Core& core) : core_(core) {}
+
+    Result<Entry> create(InodeNumber parent, std::string_view name, std::string_view target,
+                         const Caller& caller);
+    Result<std::string> read(InodeNumber ino);
+    // A native link under another name keeps its text, hence may name another key. The caller
+    // holds both turns. Errors: the store's.
+    Result<void> move_native(const ObjectKey& from, const ObjectKey& to);
+
+  private:
+    Result<bool> put_native(const ObjectKey& key, std::string_view target, bool must_be_object);
+    Result<ObjectStat> put_object(const ObjectKey& key, std::string_view target,
+                                  const Caller& caller);
+    Result<std::string> read_native(const ObjectKey& key);
+
+    Core& core_;
+};
+
+}  // namespace xbucket

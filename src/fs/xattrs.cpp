@@ -1,0 +1,149 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "xattrs.h"
+
+#include "path_rules.h"
+
+namespace xbucket {
+namespace {
+
+constexpr std::string_view kRefresh = "refresh";
+constexpr std::string_view kStats = "stats";
+
+Error no_attribute(std::string_view name) {
+    return fail(ErrorKind::no_such_attribute, "no attribute " + std::string(name));
+}
+
+bool is_mount_wide(const AttrName& name) {
+    return name.kind == AttrKind::control && name.bare == kStats;
+}
+
+// Attributes that only an object that exists can take: they have requests of their own.
+bool needs_object(AttrKind kind) { return kind == AttrKind::acl || kind == AttrKind::restore; }
+
+}  // namespace
+
+Result<std::string> Xattrs::get(InodeNumber ino, std::string_view name, const Caller& caller) {
+    const AttrName parsed = TRY(AttrName::parse(name));
+    const InodePtr inode = TRY(core_.inode(ino));
+    if (auto here = get_here(inode, parsed, caller)) return std::move(*here);
+    return core_.meta.get_attribute(inode->current_key(), name);
+}
+
+std::optional<Result<std::string>> Xattrs::get_cached(InodeNumber ino, std::string_view name,
+                                                      const Caller& caller) {
+    Result<AttrName> parsed = AttrName::parse(name);
+    if (!parsed) return std::move(parsed).error();
+    Result<InodePtr> inode = core_.inode(ino);
+    if (!inode) return std::move(inode).error();
+    if (auto here = get_here(*inode, *parsed, caller)) return here;
+    return core_.meta.get_attribute_cached((*inode)->current_key(), name);
+}
+
+std::optional<Result<std::string>> Xattrs::get_here(const InodePtr& inode, const AttrName& name,
+                                                    const Caller& caller) {
+    if (name.kind == AttrKind::foreign) return no_attribute(name.full);
+    if (is_mount_wide(name)) return core_.meta.stats_json();
+    if (inode->type == NodeType::symlink) return no_attribute(name.full);
+    LockGuard lock(inode->mutex);
+    // A presigned URL gives away what the mode protects: only who could change the mode gets it.
+    if (name.kind == AttrKind::url && caller.uid != 0 && caller.uid != inode->shown.uid) {
+        return fail(ErrorKind::access_denied,
+                    "only the file's owner and root may read " + name.full);
+    }
+    if (inode->is_new() && inode->file->staged) return inode->file->staged->get(name);
+    if (inode->removed) return fail(ErrorKind::stale, "the file was deleted");
+    return std::nullopt;
+}
+
+Result<std::vector<std::string>> Xattrs::list(InodeNumber ino) {
+    const InodePtr inode = TRY(core_.inode(ino));
+    if (auto here = list_here(inode)) return std::move(*here);
+    return core_.meta.list_attributes(inode->current_key());
+}
+
+std::optional<Result<std::vector<std::string>>> Xattrs::list_cached(InodeNumber ino) {
+    Result<InodePtr> inode = core_.inode(ino);
+    if (!inode) return std::move(inode).error();
+    if (auto here = list_here(*inode)) return std::move(*here);
+    return core_.meta.list_attributes_cached((*inode)->current_key());
+}
+
+std::optional<std::vector<std::string>> Xattrs::list_here(const InodePtr& inode) {
+    // The kernel refuses user.* on links, so nothing that is listed could be read.
+    if (inode->type == NodeType::symlink) return std::vector<std::string>();
+    LockGuard lock(inode->mutex);
+    if (inode->is_new() && inode->file->staged) return inode->file->staged->list();
+    if (inode->removed) return std::vector<std::string>();
+    return std::nullopt;
+}
+
+Result<void> Xattrs::change(InodeNumber ino, std::string_view name,
+                            std::optional<std::string> value, SetFlag flag) {
+    const AttrName parsed = TRY(AttrName::parse(name));
+    const InodePtr inode = TRY(core_.inode(ino));
+    if (parsed.kind == AttrKind::foreign) {
+        if (!value) return no_attribute(name);
+        return fail(ErrorKind::unsupported, "only attributes named user.* can be set");
+    }
+    if (parsed.kind == AttrKind::control && parsed.bare == kRefresh) {
+        if (!value) return fail(ErrorKind::not_permitted, "user.xbucket.refresh can only be set");
+        return refresh(inode);
+    }
+    TRY(core_.check_writable());
+    if (inode->type == NodeType::symlink) {
+        return fail(ErrorKind::not_permitted, "symbolic links have no attributes");
+    }
+    if (needs_object(parsed.kind)) TRY(content_.upload(inode));
+    if (auto staged = change_staged(inode, parsed, value, flag)) return std::move(*staged);
+    const ObjectKey key = inode->current_key();
+    if (key.empty()) {
+        return fail(ErrorKind::unsupported,
+                    "the root of a bucket is no object and takes no attributes");
+    }
+    const OwnEdit edit(inode);
+    TRY(core_.meta.change_attribute(key, name, std::move(value), flag));
+    // Last-Modified moved, content and times did not.
+    const std::optional<Result<ObjectStat>> stat = core_.meta.stat_cached(key);
+    if (stat && *stat) core_.show(inode, **stat, Origin::own_edit);
+    return {};
+}
+
+std::optional<Result<void>> Xattrs::change_staged(const InodePtr& inode, const AttrName& name,
+                                                  const std::optional<std::string>& value,
+                                                  SetFlag flag) {
+    LockGuard lock(inode->mutex);
+    // What is on its way carries what was set before it left.
+    inode->wait_until_idle();
+    if (inode->removed && !inode->is_new()) return fail(ErrorKind::stale, "the file was deleted");
+    if (!inode->is_new() || !inode->file->staged) return std::nullopt;
+    return inode->file->staged->change(name, value, flag);
+}
+
+// Drops what is remembered of a file, or of a directory and everything below it.
+Result<void> Xattrs::refresh(const InodePtr& inode) {
+    const ObjectKey key = inode->current_key();
+    const bool tree = inode->type == NodeType::directory;
+    core_.meta.forget_below(key.str());
+    std::vector<InodePtr> inodes = {inode};
+    if (tree) {
+        core_.listings.drop_below(key.str());
+        inodes = core_.table.below(key.str());
+    } else {
+        core_.listings.note(parent_key(key), name_of(key), ListingCache::Answer::unknown);
+    }
+    for (const InodePtr& below : inodes) {
+        ObjectKey name;
+        {
+            LockGuard lock(below->mutex);
+            name = below->key;
+            if (below->ino == kRootInode || below->is_local()) continue;
+            below->shown.outdated = true;
+            below->shown.fresh_until = TimePoint{};
+        }
+        core_.invalidate_inode(below, true);
+        if (below != inode) core_.invalidate_name(name);
+    }
+    return {};
+}
+
+}  // namespace xbucket

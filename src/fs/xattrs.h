@@ -1,0 +1,39 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Extended attributes of inodes: which key meta is asked for, and what is answered here (files
+// that are not in the bucket yet, links, the root, user.xbucket.refresh).
+#pragma once
+
+#include "content.h"
+#include "core.h"
+
+namespace xbucket {
+
+// Thread-safe.
+class Xattrs {
+  public:
+    Xattrs(Core& core, Content& content) : core_(core), content_(content) {}
+
+    Result<std::string> get(InodeNumber ino, std::string_view name, const Caller& caller);
+    std::optional<Result<std::string>> get_cached(InodeNumber ino, std::string_view name,
+                                                  const Caller& caller);
+    Result<std::vector<std::string>> list(InodeNumber ino);
+    std::optional<Result<std::vector<std::string>>> list_cached(InodeNumber ino);
+    // `value` unset removes.
+    Result<void> change(InodeNumber ino, std::string_view name, std::optional<std::string> value,
+                        SetFlag flag);
+
+  private:
+    std::optional<Result<std::string>> get_here(const InodePtr& inode, const AttrName& name,
+                                                const Caller& caller);
+    std::optional<std::vector<std::string>> list_here(const InodePtr& inode);
+    // nullopt: the file is in the bucket, meta must do it.
+    std::optional<Result<void>> change_staged(const InodePtr& inode, const AttrName& name,
+                                              const std::optional<std::string>& value,
+                                              SetFlag flag);
+    Result<void> refresh(const InodePtr& inode);
+
+    Core& core_;
+    Content& content_;
+};
+
+}  // namespace xbucket
