@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "xbucket/store/object_types.h"
+
+#include "xbucket/base/encoding.h"
+
+namespace xbucket {
+
+std::string_view to_string(HttpField field) {
+    switch (field) {
+        case HttpField::content_type:
+            return "content-type";
+        case HttpField::cache_control:
+            return "cache-control";
+        case HttpField::content_disposition:
+            return "content-disposition";
+        case HttpField::content_encoding:
+            return "content-encoding";
+        case HttpField::content_language:
+            return "content-language";
+        case HttpField::expires:
+            return "expires";
+    }
+    return "";
+}
+
+std::string_view to_string(ObjectType type) {
+    switch (type) {
+        case ObjectType::normal:
+            return "normal";
+        case ObjectType::multipart:
+            return "multipart";
+        case ObjectType::appendable:
+            return "appendable";
+        case ObjectType::symlink:
+            return "symlink";
+        case ObjectType::unknown:
+            return "unknown";
+    }
+    return "unknown";
+}
+
+// S3's GLACIER_IR is deliberately absent: it is read at once.
+bool is_archived_class(std::string_view storage_class) {
+    return iequals(storage_class, "Archive") || iequals(storage_class, "ColdArchive") ||
+           iequals(storage_class, "DeepColdArchive") || iequals(storage_class, "GLACIER") ||
+           iequals(storage_class, "DEEP_ARCHIVE");
+}
+
+}  // namespace xbucket
