@@ -1,0 +1,178 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// How one service spells the operations of ObjectStore: pure builders from values to a request's
+// parts, pure parsers from replies to values, and limits. No I/O, no address, no signature, no
+// retry. What OSS and S3 share lives in the base class; oss_dialect.cpp and s3_dialect.cpp hold the
+// differences. Immutable, so thread-safe.
+//
+// Keys here are whole keys: the store has put its key prefix in front.
+// Builders fail with invalid_argument for values that must not become a header and unsupported for
+// what the service lacks. Parsers fail with bad_reply.
+#pragma once
+
+#include "retry_policy.h"
+
+#include "xbucket/store/http_store.h"
+#include "xbucket/store/object_store.h"
+#include "xbucket/store/signing.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace xbucket {
+
+// A request before address and signature.
+struct RequestParts {
+    std::string_view kind;  // "HEAD", "COPY", ...: for stats, logs and errors
+    HttpMethod method = HttpMethod::get;
+    ObjectKey key;          // "" = the bucket
+    QueryParameters query;  // decoded
+    Headers headers;
+    std::string body;
+    std::shared_ptr<BodySource> body_source;
+    Repeat repeat = Repeat::harmless;
+    // A success status may carry an <Error> document (protocol.md 3.7).
+    bool success_may_be_error = false;
+    // The service works before it answers: silence is no stall.
+    Duration silence{0};
+};
+
+struct DialectConfig {
+    std::string bucket;
+    bool requester_pays = false;
+    // The service's own domain, so its documented behaviour holds.
+    bool official = false;
+    // Our own server: copy conditions hold as well.
+    bool trusted_conditions = false;
+    size_t key_prefix_bytes = 0;
+};
+
+// Reply of ListMultipartUploads, one page.
+struct UploadsPage {
+    std::vector<PendingUpload> uploads;
+    std::string next_key_marker;  // "" = last page
+    std::string next_upload_marker;
+};
+
+class Dialect {
+  public:
+    virtual ~Dialect() = default;
+    Dialect(const Dialect&) = delete;
+    Dialect& operator=(const Dialect&) = delete;
+
+    const StoreTraits& traits() const { return traits_; }
+    // "x-oss-", "x-amz-".
+    std::string_view header_prefix() const { return prefix_; }
+
+    // Objects.
+    Result<RequestParts> head(const ObjectKey& key) const;
+    // `length` 0 = to the end; offset and length 0 = no range.
+    Result<RequestParts> get(const ObjectKey& key, uint64_t offset, uint64_t length,
+                             const ETag& if_match, const VersionId& version) const;
+    Result<RequestParts> put(const PutRequest& request) const;
+    Result<RequestParts> copy(const CopyRequest& request) const;
+    Result<RequestParts> remove(const ObjectKey& key, const ETag& if_match) const;
+    Result<RequestParts> remove_many(const std::vector<ObjectKey>& keys) const;
+    Result<RequestParts> list(const ListRequest& request) const;
+
+    // Multipart.
+    Result<RequestParts> create_upload(const ObjectKey& key,
+                                       const ObjectAttributes& attributes) const;
+    Result<RequestParts> upload_part(const ObjectKey& key, const UploadId& id, unsigned number,
+                                     std::shared_ptr<BodySource> body) const;
+    Result<RequestParts> upload_part_copy(const ObjectKey& key, const UploadId& id, unsigned number,
+                                          const ObjectKey& source, const VersionId& source_version,
+                                          uint64_t offset, uint64_t length,
+                                          const ETag& source_if_match) const;
+    Result<RequestParts> complete_upload(const ObjectKey& key, const UploadId& id,
+                                         std::vector<UploadPart> parts,
+                                         const std::optional<ETag>& if_match,
+                                         bool must_not_exist) const;
+    Result<RequestParts> abort_upload(const ObjectKey& key, const UploadId& id) const;
+    Result<RequestParts> list_uploads(const std::string& prefix, const std::string& key_marker,
+                                      const std::string& upload_marker) const;
+
+    // Tags, ACL, restore, links, bucket.
+    Result<RequestParts> get_tags(const ObjectKey& key) const;
+    Result<RequestParts> put_tags(const ObjectKey& key, const Tags& tags) const;  // empty: deletes
+    Result<RequestParts> get_acl(const ObjectKey& key) const;
+    Result<RequestParts> put_acl(const ObjectKey& key, const std::string& canned) const;
+    Result<RequestParts> restore(const ObjectKey& key, unsigned days,
+                                 const std::string& tier) const;
+    virtual Result<RequestParts> put_symlink(const ObjectKey& key, const ObjectKey& target,
+                                             const ObjectAttributes& attributes) const;
+    virtual Result<RequestParts> get_symlink(const ObjectKey& key) const;
+    virtual RequestParts versioning() const = 0;
+    // Query of a presigned GET, without the signature's own parameters.
+    QueryParameters presign_query() const;
+
+    // Replies. parse_object takes HEAD's and GET's; `size` is Content-Length's unless given.
+    Result<ObjectInfo> parse_object(const Headers& headers,
+                                    std::optional<uint64_t> size = std::nullopt) const;
+    Result<CopyReply> parse_copy(const HttpResponse& response) const;
+    Result<PutReply> parse_put(const HttpResponse& response) const;
+    Result<ListPage> parse_list(const HttpResponse& response, std::string_view token_given) const;
+    Result<std::vector<DeleteFailure>> parse_remove_many(const HttpResponse& response,
+                                                         const std::vector<ObjectKey>& keys) const;
+    Result<UploadId> parse_create_upload(const HttpResponse& response) const;
+    Result<UploadPart> parse_upload_part(const HttpResponse& response, unsigned number,
+                                         uint64_t bytes) const;
+    Result<UploadPart> parse_upload_part_copy(const HttpResponse& response, unsigned number,
+                                              uint64_t bytes) const;
+    Result<PutReply> parse_complete(const HttpResponse& response) const;
+    Result<UploadsPage> parse_uploads(const HttpResponse& response) const;
+    Result<Tags> parse_tags(const HttpResponse& response) const;
+    virtual Result<std::string> parse_acl(const HttpResponse& response) const = 0;
+    virtual Result<ObjectKey> parse_symlink(const HttpResponse& response) const;
+    virtual Result<std::string> parse_versioning(const HttpResponse& response) const = 0;
+    // The whole object's CRC64 as OSS says it; nullopt when not said. Errors: bad_reply.
+    Result<std::optional<uint64_t>> parse_crc64(const Headers& headers) const;
+
+  protected:
+    Dialect(DialectConfig config, StoreTraits traits, std::string_view prefix)
+        : config_(std::move(config)), traits_(std::move(traits)), prefix_(prefix) {}
+
+    // What an attribute header is for: only copies say which tags they mean.
+    enum class Purpose { upload, copy };
+    Result<void> add_attributes(Headers& headers, const ObjectAttributes& attributes,
+                                Purpose purpose) const;
+    // "x-oss-" + name.
+    std::string own(std::string_view name) const { return std::string(prefix_) + std::string(name); }
+    std::string own_value(const Headers& headers, std::string_view name) const;
+    RequestParts start(std::string_view kind, HttpMethod method, const ObjectKey& key) const;
+    // "/bucket/key" (S3: without the first slash) with the key encoded, and the version where one is meant.
+    std::string copy_source(const ObjectKey& source, const VersionId& version) const;
+
+    // The differences.
+    virtual Result<void> add_encryption(Headers& headers,
+                                        const ServerSideEncryption& sse) const = 0;
+    virtual Result<void> add_own_attributes(Headers& headers,
+                                            const ObjectAttributes& attributes) const = 0;
+    virtual void read_own_attributes(const Headers& headers, ObjectInfo& info) const = 0;
+    virtual Result<void> add_copy_guard(Headers& headers, const CopyGuard& guard) const = 0;
+    virtual Result<void> add_must_not_exist(Headers& headers) const = 0;
+    virtual Result<void> add_if_match(Headers& headers, const ETag& etag) const = 0;
+    virtual void add_get_options(Headers& headers) const = 0;
+    virtual std::string_view acl_header() const = 0;
+    virtual std::string_view replace_word() const = 0;  // of the tagging directive
+    virtual std::string restore_body(unsigned days, const std::string& tier) const = 0;
+    virtual std::string decode_token(std::string token, bool url_encoded) const = 0;
+
+    const DialectConfig config_;
+    const StoreTraits traits_;
+    const std::string_view prefix_;
+};
+
+std::unique_ptr<Dialect> make_oss_dialect(DialectConfig config);
+std::unique_ptr<Dialect> make_s3_dialect(DialectConfig config);
+
+// Shared by the builders and the store. Errors: invalid_argument for an unsafe name or value.
+Result<void> add_safe_header(Headers& headers, std::string name, std::string value);
+// "\"abc\"" and the text inside them.
+std::string quote_etag(const ETag& etag);
+ETag unquote_etag(std::string_view text);
+// The root of a reply's document. Errors: bad_reply when it has another name.
+class XmlDocument;
+Result<XmlDocument> parse_reply(const HttpResponse& response, std::string_view root_name);
+
+}  // namespace xbucket

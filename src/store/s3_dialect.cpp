@@ -1,0 +1,184 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Amazon S3 and the servers that speak its protocol: what differs from OSS (protocol.md 2.2, 3.7,
+// 4.2, servers.md).
+#include "dialect.h"
+#include "xml.h"
+
+#include "xbucket/base/encoding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace xbucket {
+namespace {
+
+StoreTraits s3_traits(const DialectConfig& config) {
+    StoreTraits traits;
+    traits.dialect = "s3";
+    traits.copy_conditions_known = config.official || config.trusted_conditions;
+    traits.destination_conditions = config.official || config.trusted_conditions;
+    traits.both_time_conditions = false;
+    traits.default_acl = "private";
+    traits.default_storage_class = "STANDARD";
+    traits.storage_class_listed = true;
+    traits.tagging = true;
+    // Ceph's gateway turns '_' into '-', so '_' is not among them (servers.md).
+    traits.raw_name_characters = "abcdefghijklmnopqrstuvwxyz0123456789.-";
+    traits.metadata_bytes_max = 2048;
+    traits.metadata_bytes_per_name = 0;
+    traits.copy_bytes_max = 5ULL << 30;
+    traits.part_bytes_min = 5 << 20;
+    traits.key_bytes_max = 1024 - std::min<size_t>(config.key_prefix_bytes, 1023);
+    return traits;
+}
+
+constexpr std::string_view kAllUsers = "http://acs.amazonaws.com/groups/global/AllUsers";
+constexpr std::string_view kSignedInUsers =
+    "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
+
+class S3Dialect final : public Dialect {
+  public:
+    explicit S3Dialect(DialectConfig config) : Dialect(config, s3_traits(config), "x-amz-") {}
+
+    RequestParts versioning() const override {
+        RequestParts parts = start("GET_VERSIONING", HttpMethod::get, ObjectKey());
+        parts.query = {{"versioning", ""}};
+        return parts;
+    }
+
+    Result<std::string> parse_versioning(const HttpResponse& response) const override {
+        const XmlDocument document = TRY(parse_reply(response, "VersioningConfiguration"));
+        return document.root().child("Status").text();
+    }
+
+    // Grants back to the canned name that makes them: the owner's own, and one group's.
+    Result<std::string> parse_acl(const HttpResponse& response) const override {
+        const XmlDocument document = TRY(parse_reply(response, "AccessControlPolicy"));
+        const std::string owner = document.root().child("Owner").child("ID").text();
+        std::set<std::string> grants;
+        for (const XmlNode& grant : document.root().child("AccessControlList").children("Grant")) {
+            const XmlNode grantee = grant.child("Grantee");
+            const std::string permission = grant.child("Permission").text();
+            const std::string uri = grantee.child("URI").text();
+            std::string who = "other";
+            if (uri == kAllUsers) who = "all";
+            if (uri == kSignedInUsers) who = "signed-in";
+            if (uri.empty() && grantee.child("ID").text() == owner) who = "owner";
+            grants.insert(who + " " + permission);
+        }
+        grants.erase("owner FULL_CONTROL");
+        using Grants = std::set<std::string>;
+        if (grants.empty()) return std::string("private");
+        if (grants == Grants{"all READ"}) return std::string("public-read");
+        if (grants == Grants{"all READ", "all WRITE"}) return std::string("public-read-write");
+        if (grants == Grants{"signed-in READ"}) return std::string("authenticated-read");
+        return fail(ErrorKind::unsupported,
+                    "the object's ACL has grants that no canned name describes");
+    }
+
+  private:
+    Result<void> add_encryption(Headers& headers, const ServerSideEncryption& sse) const override {
+        TRY(add_safe_header(headers, "x-amz-server-side-encryption", sse.algorithm));
+        if (!sse.key_id.empty()) {
+            TRY(add_safe_header(headers, "x-amz-server-side-encryption-aws-kms-key-id",
+                                sse.key_id));
+        }
+        if (sse.bucket_key) {
+            headers.add("x-amz-server-side-encryption-bucket-key-enabled", "true");
+        }
+        return {};
+    }
+
+    Result<void> add_own_attributes(Headers& headers,
+                                    const ObjectAttributes& attributes) const override {
+        const auto add = [&headers](const char* name, const std::string& value) -> Result<void> {
+            if (value.empty()) return {};
+            return add_safe_header(headers, name, value);
+        };
+        TRY(add("x-amz-website-redirect-location", attributes.website_redirect));
+        TRY(add("x-amz-object-lock-mode", attributes.lock.mode));
+        TRY(add("x-amz-object-lock-retain-until-date", attributes.lock.retain_until));
+        TRY(add("x-amz-object-lock-legal-hold", attributes.lock.legal_hold));
+        return {};
+    }
+
+    void read_own_attributes(const Headers& headers, ObjectInfo& info) const override {
+        ServerSideEncryption& sse = info.attributes.sse;
+        sse.key_id = own_value(headers, "server-side-encryption-aws-kms-key-id");
+        sse.bucket_key =
+            iequals(own_value(headers, "server-side-encryption-bucket-key-enabled"), "true");
+        info.attributes.website_redirect = own_value(headers, "website-redirect-location");
+        info.attributes.lock.mode = own_value(headers, "object-lock-mode");
+        info.attributes.lock.retain_until = own_value(headers, "object-lock-retain-until-date");
+        info.attributes.lock.legal_hold = own_value(headers, "object-lock-legal-hold");
+        // S3 tells multipart objects only by the part count in their ETag.
+        if (info.etag.str().find('-') != std::string::npos) info.type = ObjectType::multipart;
+    }
+
+    // Elsewhere than at AWS the conditions go out in Ceph's spelling as well, which its gateway
+    // honours where it ignores the standard one (servers.md).
+    Result<void> add_condition(Headers& headers, std::string_view name, std::string value) const {
+        if (!config_.official) {
+            TRY(add_safe_header(headers, "x-amz-copy-" + std::string(name), value));
+        }
+        return add_safe_header(headers, "x-amz-copy-source-" + std::string(name), std::move(value));
+    }
+
+    Result<void> add_copy_guard(Headers& headers, const CopyGuard& guard) const override {
+        if (guard.source_if_match && (guard.source_unmodified_since || guard.source_modified_since)) {
+            // S3 would copy although the time condition is false (protocol.md 3.4).
+            return fail(ErrorKind::invalid_argument,
+                        "on S3 a copy is guarded by ETag or by time, not by both");
+        }
+        if (guard.source_unmodified_since) {
+            TRY(add_condition(headers, "if-unmodified-since",
+                              format_http_date(*guard.source_unmodified_since)));
+        }
+        if (guard.source_modified_since) {
+            TRY(add_condition(headers, "if-modified-since",
+                              format_http_date(*guard.source_modified_since)));
+        }
+        if (guard.source_if_match) {
+            TRY(add_condition(headers, "if-match", quote_etag(*guard.source_if_match)));
+        }
+        if (guard.destination_if_match && traits_.destination_conditions) {
+            TRY(add_if_match(headers, *guard.destination_if_match));
+        }
+        return {};
+    }
+
+    Result<void> add_must_not_exist(Headers& headers) const override {
+        headers.add("If-None-Match", "*");
+        return {};
+    }
+
+    Result<void> add_if_match(Headers& headers, const ETag& etag) const override {
+        return add_safe_header(headers, "If-Match", quote_etag(etag));
+    }
+
+    void add_get_options(Headers&) const override {}
+    std::string_view acl_header() const override { return "x-amz-acl"; }
+    std::string_view replace_word() const override { return "REPLACE"; }
+
+    std::string restore_body(unsigned days, const std::string& tier) const override {
+        std::string out = fmt::format(
+            "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>{}</Days>",
+            days);
+        if (!tier.empty()) {
+            out += fmt::format("<GlacierJobParameters><Tier>{}</Tier></GlacierJobParameters>", tier);
+        }
+        return out + "</RestoreRequest>";
+    }
+
+    std::string decode_token(std::string token, bool) const override { return token; }
+};
+
+}  // namespace
+
+std::unique_ptr<Dialect> make_s3_dialect(DialectConfig config) {
+    return std::make_unique<S3Dialect>(std::move(config));
+}
+
+}  // namespace xbucket
