@@ -41,8 +41,8 @@ std::string encode_tags(const Tags& tags) {
 }
 
 Error bad_number(std::string_view name, std::string_view value) {
-    return fail(ErrorKind::bad_reply, fmt::format("the reply's header {} is no number: \"{}\"",
-                                                  name, printable(value)));
+    return fail(ErrorKind::bad_reply,
+                fmt::format("the reply's header {} is no number: \"{}\"", name, printable(value)));
 }
 
 // nullopt when the header is not there.
@@ -83,9 +83,9 @@ Result<void> add_safe_header(Headers& headers, std::string name, std::string val
                     fmt::format("\"{}\" cannot be a header's name", printable(name)));
     }
     if (!is_safe_header_value(value)) {
-        return fail(ErrorKind::invalid_argument,
-                    fmt::format("the value of {} has control characters, which no header can carry",
-                                name));
+        return fail(
+            ErrorKind::invalid_argument,
+            fmt::format("the value of {} has control characters, which no header can carry", name));
     }
     headers.add(std::move(name), std::move(value));
     return {};
@@ -145,7 +145,8 @@ Result<ObjectInfo> Dialect::parse_object(const Headers& headers,
     info.etag = unquote_etag(headers.value_or_empty("etag"));
     // A captive portal's page has neither (reliability.md 49).
     if (info.etag.empty()) {
-        return fail(ErrorKind::bad_reply, "the reply has no ETag: it is not from an object service");
+        return fail(ErrorKind::bad_reply,
+                    "the reply has no ETag: it is not from an object service");
     }
     if (!size) size = TRY(read_number(headers, "content-length", kSizeMax));
     if (!size) return fail(ErrorKind::bad_reply, "the reply does not say the object's size");

@@ -35,7 +35,7 @@ std::string range_value(uint64_t offset, uint64_t length) {
 // How long a service may copy in silence: it moves at least about 10 MB/s inside itself.
 Duration copy_silence(uint64_t bytes) {
     constexpr uint64_t kBytesPerSecond = 10'000'000;
-    const uint64_t seconds = 60 + bytes / kBytesPerSecond;
+    const uint64_t seconds = 30 + bytes / kBytesPerSecond;
     return std::chrono::seconds(static_cast<int64_t>(std::min<uint64_t>(seconds, 3600)));
 }
 
@@ -58,8 +58,8 @@ QueryParameters Dialect::presign_query() const {
 }
 
 std::string Dialect::copy_source(const ObjectKey& source, const VersionId& version) const {
-    std::string out = percent_encode(config_.bucket) + "/" +
-                      percent_encode(source.str(), /*keep_slash=*/true);
+    std::string out =
+        percent_encode(config_.bucket) + "/" + percent_encode(source.str(), /*keep_slash=*/true);
     if (traits_.dialect == "oss") out.insert(0, "/");
     if (!version.empty()) out += "?versionId=" + percent_encode(version.str());
     return out;
@@ -134,9 +134,8 @@ Result<RequestParts> Dialect::remove_many(const std::vector<ObjectKey>& keys) co
 Result<RequestParts> Dialect::list(const ListRequest& request) const {
     RequestParts parts = start("LIST", HttpMethod::get, ObjectKey());
     const unsigned keys = std::clamp(request.keys_max, 1U, traits_.list_keys_max);
-    parts.query = {{"list-type", "2"},
-                   {"encoding-type", "url"},
-                   {"max-keys", fmt::format("{}", keys)}};
+    parts.query = {
+        {"list-type", "2"}, {"encoding-type", "url"}, {"max-keys", fmt::format("{}", keys)}};
     if (!request.prefix.empty()) parts.query.emplace_back("prefix", request.prefix);
     if (!request.delimiter.empty()) parts.query.emplace_back("delimiter", request.delimiter);
     if (!request.token.empty()) {

@@ -137,10 +137,13 @@ class Dialect {
     Result<void> add_attributes(Headers& headers, const ObjectAttributes& attributes,
                                 Purpose purpose) const;
     // "x-oss-" + name.
-    std::string own(std::string_view name) const { return std::string(prefix_) + std::string(name); }
+    std::string own(std::string_view name) const {
+        return std::string(prefix_) + std::string(name);
+    }
     std::string own_value(const Headers& headers, std::string_view name) const;
     RequestParts start(std::string_view kind, HttpMethod method, const ObjectKey& key) const;
-    // "/bucket/key" (S3: without the first slash) with the key encoded, and the version where one is meant.
+    // "/bucket/key" (S3: without the first slash) with the key encoded, and the version where one
+    // is meant.
     std::string copy_source(const ObjectKey& source, const VersionId& version) const;
 
     // The differences.

@@ -18,14 +18,17 @@ namespace {
 
 Error bad(std::string message) { return fail(ErrorKind::bad_reply, std::move(message)); }
 
-bool is_url_encoded(const XmlNode& root) { return iequals(root.child("EncodingType").text(), "url"); }
+bool is_url_encoded(const XmlNode& root) {
+    return iequals(root.child("EncodingType").text(), "url");
+}
 
 // A key, prefix or marker: bytes, which are never trimmed.
 Result<std::string> read_name(const XmlNode& node, bool url_encoded) {
     std::string raw = node.raw_text();
     if (!url_encoded) return raw;
     auto decoded = percent_decode(raw, /*plus_is_space=*/true);
-    if (!decoded) return bad(fmt::format("the listing has a malformed name \"{}\"", printable(raw)));
+    if (!decoded)
+        return bad(fmt::format("the listing has a malformed name \"{}\"", printable(raw)));
     return std::move(*decoded);
 }
 
@@ -50,14 +53,14 @@ Result<ListEntry> read_entry(const XmlNode& node, bool url_encoded) {
     if (entry.key.empty()) return bad("the listing has an entry without a key");
     const auto size = parse_u64(node.child("Size").text());
     if (!size || *size > INT64_MAX) {
-        return bad(fmt::format("the listing has no valid size for \"{}\"",
-                               printable(entry.key.str())));
+        return bad(
+            fmt::format("the listing has no valid size for \"{}\"", printable(entry.key.str())));
     }
     entry.size = *size;
     const auto modified = parse_iso8601(node.child("LastModified").text());
     if (!modified) {
-        return bad(fmt::format("the listing has no valid time for \"{}\"",
-                               printable(entry.key.str())));
+        return bad(
+            fmt::format("the listing has no valid time for \"{}\"", printable(entry.key.str())));
     }
     entry.last_modified = *modified;
     entry.etag = unquote_etag(node.child("ETag").text());
@@ -206,8 +209,7 @@ Result<UploadsPage> Dialect::parse_uploads(const HttpResponse& response) const {
         upload.key = ObjectKey(TRY(read_name(node.child("Key"), url_encoded)));
         upload.id = UploadId(node.child("UploadId").text());
         if (upload.key.empty() || upload.id.empty()) return bad("the list names no upload");
-        upload.initiated =
-            parse_iso8601(node.child("Initiated").text()).value_or(WallTime{});
+        upload.initiated = parse_iso8601(node.child("Initiated").text()).value_or(WallTime{});
         page.uploads.push_back(std::move(upload));
     }
     if (!TRY(read_bool(root.child("IsTruncated"), "whether the list goes on"))) return page;

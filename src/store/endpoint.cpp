@@ -31,9 +31,9 @@ bool is_amazon(std::string_view host) {
 }
 
 bool is_region(std::string_view text) {
-    return !text.empty() && text.size() <= 63 &&
-           std::all_of(text.begin(), text.end(),
-                       [](char c) { return is_lower_alnum(c) || c == '-'; });
+    return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
+        return is_lower_alnum(c) || c == '-';
+    });
 }
 
 std::string without_oss(std::string_view region) {
@@ -220,7 +220,8 @@ std::optional<Address> corrected_address(const Address& address, std::string_vie
         }
     } else {
         next.host = name;
-        if (next.host.starts_with(address.bucket + ".")) next.host.erase(0, address.bucket.size() + 1);
+        if (next.host.starts_with(address.bucket + "."))
+            next.host.erase(0, address.bucket.size() + 1);
         const std::string region = region_of_host(address.dialect, next.host);
         if (!region.empty()) next.region = region;
     }
@@ -233,7 +234,8 @@ std::optional<Address> corrected_address(const Address& address, std::string_vie
 std::string_view registrable_domain(std::string_view host) {
     if (is_ip_address(host)) return host;
     // Two-letter countries with a general label before them have one label more. That covers
-    // the services' own domains (amazonaws.com.cn); for other hosts a longer answer is the safe one.
+    // the services' own domains (amazonaws.com.cn); for other hosts a longer answer is the safe
+    // one.
     size_t labels = 2;
     const size_t last = host.rfind('.');
     if (last == std::string_view::npos) return host;

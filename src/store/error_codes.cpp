@@ -113,13 +113,13 @@ constexpr auto kCodes = std::to_array<Row>({
 });
 
 constexpr auto kStatuses = std::to_array<std::pair<int, ErrorKind>>({
-    {301, wrong_endpoint}, {302, wrong_endpoint},      {304, not_modified},
-    {307, wrong_endpoint}, {308, wrong_endpoint},      {400, invalid_argument},
-    {401, bad_credentials}, {403, access_denied},      {404, not_found},
-    {405, unsupported},    {408, timed_out},           {409, conflict},
-    {411, internal},       {412, precondition_failed}, {413, file_too_large},
-    {414, name_too_long},  {416, bad_range},           {429, throttled},
-    {431, no_attribute_space}, {501, unsupported},     {503, throttled},
+    {301, wrong_endpoint},     {302, wrong_endpoint},      {304, not_modified},
+    {307, wrong_endpoint},     {308, wrong_endpoint},      {400, invalid_argument},
+    {401, bad_credentials},    {403, access_denied},       {404, not_found},
+    {405, unsupported},        {408, timed_out},           {409, conflict},
+    {411, internal},           {412, precondition_failed}, {413, file_too_large},
+    {414, name_too_long},      {416, bad_range},           {429, throttled},
+    {431, no_attribute_space}, {501, unsupported},         {503, throttled},
     {507, no_space},
 });
 

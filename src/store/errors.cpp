@@ -92,7 +92,8 @@ Error build(const ServiceError& said, std::string_view header_prefix,
             const HttpResponse& response) {
     ErrorKind kind = kind_for(said, response, header_prefix);
     // A HEAD in the wrong region is a bare 400 with only this header (protocol.md 1.4).
-    if (said.code.empty() && response.status == 400 && response.headers.has("x-amz-bucket-region")) {
+    if (said.code.empty() && response.status == 400 &&
+        response.headers.has("x-amz-bucket-region")) {
         kind = ErrorKind::wrong_endpoint;
     }
     Error error(kind, message_for(kind, response.status, said));

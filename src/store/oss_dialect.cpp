@@ -103,8 +103,7 @@ StoreTraits oss_traits(const DialectConfig& config) {
 
 class OssDialect final : public Dialect {
   public:
-    explicit OssDialect(DialectConfig config)
-        : Dialect(config, oss_traits(config), "x-oss-") {}
+    explicit OssDialect(DialectConfig config) : Dialect(config, oss_traits(config), "x-oss-") {}
 
     Result<RequestParts> put_symlink(const ObjectKey& key, const ObjectKey& target,
                                      const ObjectAttributes& attributes) const override {

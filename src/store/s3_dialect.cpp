@@ -127,7 +127,8 @@ class S3Dialect final : public Dialect {
     }
 
     Result<void> add_copy_guard(Headers& headers, const CopyGuard& guard) const override {
-        if (guard.source_if_match && (guard.source_unmodified_since || guard.source_modified_since)) {
+        if (guard.source_if_match &&
+            (guard.source_unmodified_since || guard.source_modified_since)) {
             // S3 would copy although the time condition is false (protocol.md 3.4).
             return fail(ErrorKind::invalid_argument,
                         "on S3 a copy is guarded by ETag or by time, not by both");
@@ -167,7 +168,8 @@ class S3Dialect final : public Dialect {
             "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>{}</Days>",
             days);
         if (!tier.empty()) {
-            out += fmt::format("<GlacierJobParameters><Tier>{}</Tier></GlacierJobParameters>", tier);
+            out +=
+                fmt::format("<GlacierJobParameters><Tier>{}</Tier></GlacierJobParameters>", tier);
         }
         return out + "</RestoreRequest>";
     }

@@ -30,6 +30,8 @@ struct HttpStoreConfig {
     // Retries stop here for calls without a deadline of their own.
     Duration metadata_deadline = std::chrono::seconds(60);
     unsigned attempts_max = 10;
+    // Of the jitter between attempts; 0 = from the system.
+    uint64_t seed = 0;
 };
 
 // References must outlive the store. Errors: invalid_argument with what to give instead (no region

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "xbucket/base/result.h"
+#include "xbucket/http/transport.h"
 #include "xbucket/store/object_types.h"
 
 #include <functional>
@@ -67,6 +68,9 @@ struct GetRequest {
 class GetSink {
   public:
     virtual ~GetSink() = default;
+    // Once, before anything else, on the caller's thread: what to resume() after on_data() has
+    // answered "pause", also across reconnections. For sinks that never pause it does nothing.
+    virtual void on_start(std::shared_ptr<Transfer> transfer) { static_cast<void>(transfer); }
     // Before the first byte: what the reply says (size is the whole object's).
     virtual Result<void> on_info(const ObjectInfo& info) = 0;
     virtual Result<BodySink::Action> on_data(std::string_view bytes) = 0;

@@ -1,0 +1,17 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// One GET from first byte to last over as many connections as it takes: checks every reply's range,
+// resumes inside the object pinned to the first reply's ETag, and compares the CRC64 of what was
+// read whole (reliability.md 4 and 5, protocol.md 6).
+#pragma once
+
+#include "requester.h"
+
+#include "xbucket/store/object_store.h"
+
+namespace xbucket {
+
+// Blocks until all is delivered or the last attempt has failed. `request.key` is the whole key.
+Result<ObjectInfo> run_get(Requester& requester, const Dialect& dialect, const GetRequest& request,
+                           GetSink& sink, const CallOptions& options);
+
+}  // namespace xbucket

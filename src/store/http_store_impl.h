@@ -1,0 +1,108 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// ObjectStore over a Dialect and a Requester. Each method is: whole key, build, run, parse. The
+// definitions are spread by noun: http_store_objects.cpp, http_store_uploads.cpp,
+// http_store_properties.cpp, multipart_copy.cpp.
+#pragma once
+
+#include "dialect.h"
+#include "requester.h"
+
+#include "xbucket/store/http_store.h"
+
+#include <memory>
+
+namespace xbucket {
+
+// Thread-safe: immutable but for the Requester.
+class HttpStore final : public ObjectStore {
+  public:
+    HttpStore(const HttpStoreConfig& config, Address address, std::unique_ptr<Dialect> dialect,
+              Transport& transport, CredentialsProvider& credentials, Clock& clock);
+
+    const StoreTraits& traits() const override { return dialect_->traits(); }
+
+    Result<HeadReply> head(const ObjectKey& key, const CallOptions& options) override;
+    void head_async(const ObjectKey& key, const CallOptions& options,
+                    std::function<void(Result<HeadReply>)> done) override;
+    Result<ObjectInfo> get(const GetRequest& request, GetSink& sink,
+                           const CallOptions& options) override;
+    Result<PutReply> put(const PutRequest& request, const CallOptions& options) override;
+    Result<CopyReply> copy(const CopyRequest& request, const CallOptions& options) override;
+    Result<ListPage> list(const ListRequest& request, const CallOptions& options) override;
+    Result<void> remove(const ObjectKey& key, const ETag& if_match,
+                        const CallOptions& options) override;
+    Result<std::vector<DeleteFailure>> remove_many(const std::vector<ObjectKey>& keys,
+                                                   const CallOptions& options) override;
+
+    Result<UploadId> create_upload(const ObjectKey& key, const ObjectAttributes& attributes,
+                                   const CallOptions& options) override;
+    Result<UploadPart> upload_part(const ObjectKey& key, const UploadId& id, unsigned number,
+                                   std::shared_ptr<BodySource> body,
+                                   const CallOptions& options) override;
+    Result<UploadPart> upload_part_copy(const ObjectKey& key, const UploadId& id, unsigned number,
+                                        const ObjectKey& source, uint64_t offset, uint64_t length,
+                                        const ETag& source_if_match,
+                                        const CallOptions& options) override;
+    Result<PutReply> complete_upload(const ObjectKey& key, const UploadId& id,
+                                     const std::vector<UploadPart>& parts,
+                                     const std::optional<ETag>& if_match,
+                                     const CallOptions& options) override;
+    Result<void> abort_upload(const ObjectKey& key, const UploadId& id,
+                              const CallOptions& options) override;
+    Result<std::vector<PendingUpload>> list_uploads(const std::string& prefix,
+                                                    const CallOptions& options) override;
+
+    Result<Tags> get_tags(const ObjectKey& key, const CallOptions& options) override;
+    Result<void> put_tags(const ObjectKey& key, const Tags& tags,
+                          const CallOptions& options) override;
+    Result<std::string> get_acl(const ObjectKey& key, const CallOptions& options) override;
+    Result<void> put_acl(const ObjectKey& key, const std::string& canned,
+                         const CallOptions& options) override;
+    Result<void> restore(const ObjectKey& key, unsigned days, const std::string& tier,
+                         const CallOptions& options) override;
+    Result<void> put_symlink(const ObjectKey& key, const ObjectKey& target,
+                             const ObjectAttributes& attributes,
+                             const CallOptions& options) override;
+    Result<ObjectKey> get_symlink(const ObjectKey& key, const CallOptions& options) override;
+
+    Result<std::string> presign_get(const ObjectKey& key, std::chrono::seconds life) override;
+    Result<void> check_access(const CallOptions& options) override;
+    Result<std::string> versioning(const CallOptions& options) override;
+    Stats stats() const override { return requester_.stats(); }
+
+  private:
+    friend class MultipartCopy;
+    // The key with the prefix in front. Errors: invalid_name for the empty key, name_too_long.
+    Result<ObjectKey> whole(const ObjectKey& key) const;
+    // The key as callers know it. Errors: bad_reply for one outside the prefix.
+    Result<std::string> cut(std::string_view whole_key) const;
+    Result<UploadPart> copy_part(const ObjectKey& key, const UploadId& id, unsigned number,
+                                 const CopyRequest& copy, uint64_t offset, uint64_t length,
+                                 const ETag& source_if_match, const CallOptions& options);
+    Result<PutReply> complete(const ObjectKey& key, const UploadId& id,
+                              const std::vector<UploadPart>& parts,
+                              const std::optional<ETag>& if_match, bool must_not_exist,
+                              const CallOptions& options);
+    Result<CopyReply> copy_once(const CopyRequest& request, const CallOptions& options);
+
+    const HttpStoreConfig config_;
+    const std::unique_ptr<Dialect> dialect_;
+    Requester requester_;  // last: waits for its calls, which use the dialect
+};
+
+// A mutation's reply that cannot be read: it was applied, who knows how (DESIGN 3.6).
+template <class T>
+Result<T> unknown_if_unread(Result<T> parsed) {
+    if (!parsed) {
+        parsed.error().outcome_unknown = true;
+        if (parsed.error().message.find("outcome") == std::string::npos) {
+            parsed.error().message += "; whether the change was made is unknown";
+        }
+    }
+    return parsed;
+}
+
+// Uploads and copies that must create: the condition's failure says that something is there.
+Error as_already_exists(Error error, bool must_not_exist);
+
+}  // namespace xbucket

@@ -1,0 +1,163 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Whole objects: head, get, put, copy, list, remove.
+#include "checked_source.h"
+#include "get_transfer.h"
+#include "http_store_impl.h"
+#include "multipart_copy.h"
+
+#include <fmt/format.h>
+
+namespace xbucket {
+namespace {
+
+// `context` keeps parse errors readable: they know the reply, not the key.
+template <class T>
+Result<T> in_context(Result<T> parsed, std::string_view kind, const ObjectKey& key) {
+    if (parsed) return parsed;
+    return std::move(parsed.error()).with_context(fmt::format("{} {}", kind, key.str()));
+}
+
+Result<HeadReply> read_head(const Dialect& dialect, const ObjectKey& key, HttpResponse response) {
+    HeadReply reply;
+    reply.info = TRY(in_context(dialect.parse_object(response.headers), "HEAD", key));
+    reply.headers = std::move(response.headers);
+    return reply;
+}
+
+// OSS's guard "modified since" fails with 304 (protocol.md 3.4); to the caller it is a guard.
+Error as_copy_error(Error error, const CopyRequest& request) {
+    if (error.kind == ErrorKind::not_modified) error.kind = ErrorKind::precondition_failed;
+    const CopyGuard& guard = request.guard;
+    const bool only_absence = !guard.source_unmodified_since && !guard.source_modified_since &&
+                              !guard.source_if_match && !guard.destination_if_match;
+    return as_already_exists(std::move(error), guard.destination_must_not_exist && only_absence);
+}
+
+}  // namespace
+
+Result<HeadReply> HttpStore::head(const ObjectKey& key, const CallOptions& options) {
+    const RequestParts parts = TRY(dialect_->head(TRY(whole(key))));
+    return read_head(*dialect_, key, TRY(requester_.call(parts, options)));
+}
+
+void HttpStore::head_async(const ObjectKey& key, const CallOptions& options,
+                           std::function<void(Result<HeadReply>)> done) {
+    auto whole_key = whole(key);
+    if (!whole_key) return done(std::move(whole_key.error()));
+    auto parts = dialect_->head(*whole_key);
+    if (!parts) return done(std::move(parts.error()));
+    requester_.call_async(std::move(*parts), options,
+                          [this, key, done = std::move(done)](Result<HttpResponse> response) {
+                              if (!response) return done(std::move(response.error()));
+                              done(read_head(*dialect_, key, std::move(*response)));
+                          });
+}
+
+Result<ObjectInfo> HttpStore::get(const GetRequest& request, GetSink& sink,
+                                  const CallOptions& options) {
+    GetRequest whole_request = request;
+    whole_request.key = TRY(whole(request.key));
+    if (request.length > UINT64_MAX - request.offset) whole_request.length = 0;
+    return run_get(requester_, *dialect_, whole_request, sink, options);
+}
+
+Result<PutReply> HttpStore::put(const PutRequest& request, const CallOptions& options) {
+    PutRequest whole_request = request;
+    whole_request.key = TRY(whole(request.key));
+    std::shared_ptr<CheckedSource> checked;
+    if (request.body) {
+        if (request.body->size() > traits().put_bytes_max) {
+            return fail(
+                ErrorKind::file_too_large,
+                fmt::format("{} bytes are more than one upload may have", request.body->size()));
+        }
+        checked = std::make_shared<CheckedSource>(request.body);
+        whole_request.body = checked;
+    }
+    const RequestParts parts = TRY(dialect_->put(whole_request));
+    auto response = requester_.call(parts, options);
+    if (!response) return as_already_exists(std::move(response.error()), request.must_not_exist);
+    const PutReply reply =
+        TRY(in_context(unknown_if_unread(dialect_->parse_put(*response)), "PUT", request.key));
+    const uint64_t sent = checked ? checked->crc() : 0;
+    if (reply.crc64 && *reply.crc64 != sent) {
+        Error error(ErrorKind::checksum_mismatch,
+                    fmt::format("PUT {}: the service stored other bytes than were sent (CRC64 {} "
+                                "instead of {}): write it again",
+                                request.key.str(), *reply.crc64, sent));
+        error.outcome_unknown = true;
+        return error;
+    }
+    return reply;
+}
+
+Result<CopyReply> HttpStore::copy(const CopyRequest& request, const CallOptions& options) {
+    CopyRequest whole_request = request;
+    whole_request.source = TRY(whole(request.source));
+    whole_request.destination = TRY(whole(request.destination));
+    const uint64_t single_max = traits().copy_bytes_max;
+    if (single_max != 0 && request.source_bytes > single_max) {
+        return MultipartCopy(*this, request, options).run();
+    }
+    auto copied = copy_once(whole_request, options);
+    if (!copied && copied.error().kind == ErrorKind::file_too_large) {
+        return MultipartCopy(*this, request, options).run();
+    }
+    return copied;
+}
+
+Result<CopyReply> HttpStore::copy_once(const CopyRequest& request, const CallOptions& options) {
+    const RequestParts parts = TRY(dialect_->copy(request));
+    auto response = requester_.call(parts, options);
+    if (!response) return as_copy_error(std::move(response.error()), request);
+    return in_context(unknown_if_unread(dialect_->parse_copy(*response)), "COPY",
+                      request.destination);
+}
+
+Result<ListPage> HttpStore::list(const ListRequest& request, const CallOptions& options) {
+    ListRequest whole_request = request;
+    whole_request.prefix = config_.key_prefix + request.prefix;
+    if (!request.start_after.empty()) {
+        whole_request.start_after = config_.key_prefix + request.start_after;
+    }
+    const RequestParts parts = TRY(dialect_->list(whole_request));
+    const HttpResponse response = TRY(requester_.call(parts, options));
+    ListPage page = TRY(in_context(dialect_->parse_list(response, request.token), "LIST",
+                                   ObjectKey(whole_request.prefix)));
+    if (config_.key_prefix.empty()) return page;
+    for (ListEntry& entry : page.objects) entry.key = ObjectKey(TRY(cut(entry.key.str())));
+    for (std::string& prefix : page.common_prefixes) prefix = TRY(cut(prefix));
+    return page;
+}
+
+Result<void> HttpStore::remove(const ObjectKey& key, const ETag& if_match,
+                               const CallOptions& options) {
+    const RequestParts parts = TRY(dialect_->remove(TRY(whole(key)), if_match));
+    auto response = requester_.call(parts, options);
+    // Some servers say 404 where OSS and S3 say 204.
+    if (!response && response.error().kind != ErrorKind::not_found) {
+        return std::move(response.error());
+    }
+    return {};
+}
+
+Result<std::vector<DeleteFailure>> HttpStore::remove_many(const std::vector<ObjectKey>& keys,
+                                                          const CallOptions& options) {
+    if (keys.empty()) return std::vector<DeleteFailure>();
+    constexpr size_t kKeysMax = 1000;
+    if (keys.size() > kKeysMax) {
+        return fail(ErrorKind::invalid_argument, "at most 1000 keys are deleted in one request");
+    }
+    std::vector<ObjectKey> whole_keys;
+    whole_keys.reserve(keys.size());
+    for (const ObjectKey& key : keys) whole_keys.push_back(TRY(whole(key)));
+    const RequestParts parts = TRY(dialect_->remove_many(whole_keys));
+    const HttpResponse response = TRY(requester_.call(parts, options));
+    auto failures = TRY(unknown_if_unread(dialect_->parse_remove_many(response, whole_keys)));
+    for (DeleteFailure& failure : failures) {
+        failure.key = ObjectKey(TRY(unknown_if_unread(cut(failure.key.str()))));
+    }
+    return failures;
+}
+
+}  // namespace xbucket

@@ -1,0 +1,92 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// What has requests of its own beside the object: tags, ACL, restore, links, URLs, the bucket.
+#include "http_store_impl.h"
+
+namespace xbucket {
+
+Result<Tags> HttpStore::get_tags(const ObjectKey& key, const CallOptions& options) {
+    const RequestParts parts = TRY(dialect_->get_tags(TRY(whole(key))));
+    auto response = requester_.call(parts, options);
+    // Some servers refuse to show an empty set.
+    if (!response && response.error().code == "NoSuchTagSet") return Tags();
+    if (!response) return std::move(response.error());
+    return dialect_->parse_tags(*response);
+}
+
+Result<void> HttpStore::put_tags(const ObjectKey& key, const Tags& tags,
+                                 const CallOptions& options) {
+    const RequestParts parts = TRY(dialect_->put_tags(TRY(whole(key)), tags));
+    TRY(requester_.call(parts, options));
+    return {};
+}
+
+Result<std::string> HttpStore::get_acl(const ObjectKey& key, const CallOptions& options) {
+    const RequestParts parts = TRY(dialect_->get_acl(TRY(whole(key))));
+    return dialect_->parse_acl(TRY(requester_.call(parts, options)));
+}
+
+Result<void> HttpStore::put_acl(const ObjectKey& key, const std::string& canned,
+                                const CallOptions& options) {
+    if (canned.empty()) return fail(ErrorKind::invalid_argument, "an ACL cannot be empty");
+    const RequestParts parts = TRY(dialect_->put_acl(TRY(whole(key)), canned));
+    TRY(requester_.call(parts, options));
+    return {};
+}
+
+Result<void> HttpStore::restore(const ObjectKey& key, unsigned days, const std::string& tier,
+                                const CallOptions& options) {
+    if (days == 0) {
+        return fail(ErrorKind::invalid_argument, "an object is restored for at least one day");
+    }
+    const RequestParts parts = TRY(dialect_->restore(TRY(whole(key)), days, tier));
+    auto response = requester_.call(parts, options);
+    if (response) return {};
+    Error error = std::move(response.error());
+    // S3's word for an object that is in no archive.
+    if (error.kind == ErrorKind::archived) error.kind = ErrorKind::unsupported;
+    return error;
+}
+
+Result<void> HttpStore::put_symlink(const ObjectKey& key, const ObjectKey& target,
+                                    const ObjectAttributes& attributes,
+                                    const CallOptions& options) {
+    const RequestParts parts =
+        TRY(dialect_->put_symlink(TRY(whole(key)), TRY(whole(target)), attributes));
+    TRY(requester_.call(parts, options));
+    return {};
+}
+
+Result<ObjectKey> HttpStore::get_symlink(const ObjectKey& key, const CallOptions& options) {
+    const RequestParts parts = TRY(dialect_->get_symlink(TRY(whole(key))));
+    const ObjectKey target = TRY(dialect_->parse_symlink(TRY(requester_.call(parts, options))));
+    auto below = cut(target.str());
+    if (!below) {
+        return fail(ErrorKind::unsupported, "the link leads out of the prefix that is mounted");
+    }
+    return ObjectKey(*below);
+}
+
+Result<std::string> HttpStore::presign_get(const ObjectKey& key, std::chrono::seconds life) {
+    return requester_.presign(TRY(whole(key)), life);
+}
+
+Result<void> HttpStore::check_access(const CallOptions& options) {
+    ListRequest request;
+    request.prefix = config_.key_prefix;
+    request.keys_max = 1;
+    const RequestParts parts = TRY(dialect_->list(request));
+    const HttpResponse response = TRY(requester_.call(parts, options));
+    auto page = dialect_->parse_list(response, "");
+    if (!page) {
+        return std::move(page.error())
+            .with_context("the endpoint does not answer as an object service, check its address");
+    }
+    return {};
+}
+
+Result<std::string> HttpStore::versioning(const CallOptions& options) {
+    const RequestParts parts = dialect_->versioning();
+    return dialect_->parse_versioning(TRY(requester_.call(parts, options)));
+}
+
+}  // namespace xbucket

@@ -1,0 +1,108 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Multipart uploads.
+#include "checked_source.h"
+#include "http_store_impl.h"
+
+#include <fmt/format.h>
+
+namespace xbucket {
+
+Result<UploadId> HttpStore::create_upload(const ObjectKey& key, const ObjectAttributes& attributes,
+                                          const CallOptions& options) {
+    const RequestParts parts = TRY(dialect_->create_upload(TRY(whole(key)), attributes));
+    return dialect_->parse_create_upload(TRY(requester_.call(parts, options)));
+}
+
+Result<UploadPart> HttpStore::upload_part(const ObjectKey& key, const UploadId& id, unsigned number,
+                                          std::shared_ptr<BodySource> body,
+                                          const CallOptions& options) {
+    if (number < 1 || number > traits().parts_max) {
+        return fail(ErrorKind::invalid_argument,
+                    fmt::format("part {} is outside 1 to {}", number, traits().parts_max));
+    }
+    const uint64_t bytes = body ? body->size() : 0;
+    const auto checked = body ? std::make_shared<CheckedSource>(std::move(body)) : nullptr;
+    const RequestParts parts = TRY(dialect_->upload_part(TRY(whole(key)), id, number, checked));
+    // The part can be sent again, so a wrong checksum gets a second chance here.
+    for (int chance = 0;; ++chance) {
+        const HttpResponse response = TRY(requester_.call(parts, options));
+        UploadPart part = TRY(dialect_->parse_upload_part(response, number, bytes));
+        const auto stored = TRY(dialect_->parse_crc64(response.headers));
+        const uint64_t sent = checked ? checked->crc() : 0;
+        if (!stored || *stored == sent) return part;
+        if (chance == 1) {
+            return fail(ErrorKind::checksum_mismatch,
+                        fmt::format("UPLOAD_PART {}: the service stored other bytes than were sent "
+                                    "(CRC64 {} instead of {})",
+                                    key.str(), *stored, sent));
+        }
+    }
+}
+
+Result<UploadPart> HttpStore::upload_part_copy(const ObjectKey& key, const UploadId& id,
+                                               unsigned number, const ObjectKey& source,
+                                               uint64_t offset, uint64_t length,
+                                               const ETag& source_if_match,
+                                               const CallOptions& options) {
+    CopyRequest copy;
+    copy.source = source;
+    return copy_part(key, id, number, copy, offset, length, source_if_match, options);
+}
+
+Result<UploadPart> HttpStore::copy_part(const ObjectKey& key, const UploadId& id, unsigned number,
+                                        const CopyRequest& copy, uint64_t offset, uint64_t length,
+                                        const ETag& source_if_match, const CallOptions& options) {
+    const RequestParts parts =
+        TRY(dialect_->upload_part_copy(TRY(whole(key)), id, number, TRY(whole(copy.source)),
+                                       copy.source_version, offset, length, source_if_match));
+    return dialect_->parse_upload_part_copy(TRY(requester_.call(parts, options)), number, length);
+}
+
+Result<PutReply> HttpStore::complete_upload(const ObjectKey& key, const UploadId& id,
+                                            const std::vector<UploadPart>& parts,
+                                            const std::optional<ETag>& if_match,
+                                            const CallOptions& options) {
+    return complete(key, id, parts, if_match, /*must_not_exist=*/false, options);
+}
+
+Result<PutReply> HttpStore::complete(const ObjectKey& key, const UploadId& id,
+                                     const std::vector<UploadPart>& upload_parts,
+                                     const std::optional<ETag>& if_match, bool must_not_exist,
+                                     const CallOptions& options) {
+    const RequestParts parts =
+        TRY(dialect_->complete_upload(TRY(whole(key)), id, upload_parts, if_match, must_not_exist));
+    auto response = requester_.call(parts, options);
+    if (!response) return as_already_exists(std::move(response.error()), must_not_exist);
+    return unknown_if_unread(dialect_->parse_complete(*response));
+}
+
+Result<void> HttpStore::abort_upload(const ObjectKey& key, const UploadId& id,
+                                     const CallOptions& options) {
+    const RequestParts parts = TRY(dialect_->abort_upload(TRY(whole(key)), id));
+    TRY(requester_.call(parts, options));
+    return {};
+}
+
+Result<std::vector<PendingUpload>> HttpStore::list_uploads(const std::string& prefix,
+                                                           const CallOptions& options) {
+    std::vector<PendingUpload> uploads;
+    std::string key_marker;
+    std::string upload_marker;
+    for (;;) {
+        const RequestParts parts =
+            TRY(dialect_->list_uploads(config_.key_prefix + prefix, key_marker, upload_marker));
+        UploadsPage page = TRY(dialect_->parse_uploads(TRY(requester_.call(parts, options))));
+        for (PendingUpload& upload : page.uploads) {
+            upload.key = ObjectKey(TRY(cut(upload.key.str())));
+            uploads.push_back(std::move(upload));
+        }
+        if (page.next_key_marker.empty()) return uploads;
+        if (page.next_key_marker == key_marker && page.next_upload_marker == upload_marker) {
+            return fail(ErrorKind::bad_reply, "the list of uploads repeats its page for ever");
+        }
+        key_marker = std::move(page.next_key_marker);
+        upload_marker = std::move(page.next_upload_marker);
+    }
+}
+
+}  // namespace xbucket

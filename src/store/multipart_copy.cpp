@@ -1,0 +1,155 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "multipart_copy.h"
+
+#include "xbucket/base/encoding.h"
+#include "xbucket/base/log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace xbucket {
+namespace {
+
+bool is_same_state(const ObjectInfo& a, const ObjectInfo& b) {
+    return a.etag == b.etag && a.size == b.size && a.last_modified == b.last_modified &&
+           a.version_id == b.version_id && a.attributes == b.attributes;
+}
+
+}  // namespace
+
+uint64_t copy_part_bytes(uint64_t size, const StoreTraits& traits) {
+    constexpr uint64_t kUsual = 512ULL << 20;
+    constexpr uint64_t kStep = 1ULL << 20;
+    const uint64_t fewest = size / traits.parts_max + 1;
+    const uint64_t rounded = (fewest + kStep - 1) / kStep * kStep;
+    return std::clamp(std::max(kUsual, rounded), traits.part_bytes_min, traits.part_bytes_max);
+}
+
+Result<CopyReply> MultipartCopy::run() {
+    const ObjectInfo source = TRY(read_source());
+    TRY(check_guard(source));
+    const ObjectAttributes attributes = TRY(attributes_for(source));
+    const UploadId id = TRY(store_.create_upload(request_.destination, attributes, options_));
+    auto parts = copy_parts(id, source);
+    auto completed =
+        parts ? complete(id, source, *parts) : Result<PutReply>(std::move(parts.error()));
+    if (!completed) {
+        // An upload whose Complete may have been applied is no longer ours to abort.
+        if (!completed.error().outcome_unknown) {
+            if (auto aborted = store_.abort_upload(request_.destination, id, options_); !aborted) {
+                log_warning("store", "a multipart upload of \"{}\" is left behind: {}",
+                            printable(request_.destination.str()), aborted.error().describe());
+            }
+        }
+        return std::move(completed.error());
+    }
+    return compare(*completed, source);
+}
+
+Result<ObjectInfo> MultipartCopy::read_source() {
+    if (request_.source_version.empty()) return TRY(store_.head(request_.source, options_)).info;
+    // ObjectStore::head has no version, and the caller who names one has no condition to check.
+    return fail(ErrorKind::unsupported,
+                "a version of an object above the limit of a single copy cannot be copied");
+}
+
+Result<void> MultipartCopy::check_guard(const ObjectInfo& source) const {
+    const CopyGuard& guard = request_.guard;
+    const bool held =
+        (!guard.source_unmodified_since ||
+         source.last_modified <= *guard.source_unmodified_since) &&
+        (!guard.source_modified_since || source.last_modified > *guard.source_modified_since) &&
+        (!guard.source_if_match || source.etag == *guard.source_if_match);
+    if (held) return {};
+    return fail(
+        ErrorKind::precondition_failed,
+        fmt::format("COPY {}: the object has changed meanwhile", printable(request_.source.str())));
+}
+
+Result<ObjectAttributes> MultipartCopy::attributes_for(const ObjectInfo& source) {
+    if (source.missing_metadata != 0) {
+        return fail(ErrorKind::unsupported,
+                    fmt::format("COPY {}: the service hides {} metadata entries, which the copy "
+                                "would lose",
+                                printable(request_.source.str()), source.missing_metadata));
+    }
+    ObjectAttributes attributes = request_.replace ? *request_.replace : source.attributes;
+    // A new upload has no tags of its own; a single copy would have kept the source's.
+    if (!attributes.tags && source.tag_count.value_or(0) != 0) {
+        attributes.tags = TRY(store_.get_tags(request_.source, options_));
+    }
+    return attributes;
+}
+
+Result<std::vector<UploadPart>> MultipartCopy::copy_parts(const UploadId& id,
+                                                          const ObjectInfo& source) {
+    constexpr size_t kParallel = 4;
+    const uint64_t part_bytes = copy_part_bytes(source.size, store_.traits());
+    const size_t count = static_cast<size_t>((source.size + part_bytes - 1) / part_bytes);
+    std::vector<Result<UploadPart>> results(count, fail(ErrorKind::cancelled, "not copied"));
+    std::atomic<bool> failed{false};
+    {
+        WorkerPool pool("store-copy", std::min(kParallel, std::max<size_t>(count, 1)));
+        for (size_t i = 0; i < count; ++i) {
+            pool.post([&, i] {
+                if (failed) return;
+                const uint64_t offset = i * part_bytes;
+                const uint64_t length = std::min(part_bytes, source.size - offset);
+                results[i] =
+                    store_.copy_part(request_.destination, id, static_cast<unsigned>(i + 1),
+                                     request_, offset, length, source.etag, options_);
+                if (!results[i]) failed = true;
+            });
+        }
+        pool.drain();
+    }
+    std::vector<UploadPart> parts;
+    for (Result<UploadPart>& result : results) {
+        if (!result && result.error().kind != ErrorKind::cancelled)
+            return std::move(result.error());
+    }
+    for (Result<UploadPart>& result : results) parts.push_back(TRY(std::move(result)));
+    return parts;
+}
+
+Result<PutReply> MultipartCopy::complete(const UploadId& id, const ObjectInfo& source,
+                                         const std::vector<UploadPart>& parts) {
+    const ObjectInfo now = TRY(read_source());
+    if (!is_same_state(now, source)) {
+        return fail(ErrorKind::precondition_failed,
+                    fmt::format("COPY {}: the object changed while it was being copied",
+                                printable(request_.source.str())));
+    }
+    std::optional<ETag> if_match;
+    if (store_.traits().destination_conditions) if_match = request_.guard.destination_if_match;
+    return store_.complete(request_.destination, id, parts, if_match,
+                           request_.guard.destination_must_not_exist, options_);
+}
+
+Result<CopyReply> MultipartCopy::compare(const PutReply& reply, const ObjectInfo& source) {
+    auto head = store_.head(request_.destination, options_);
+    if (!head) {
+        head.error().outcome_unknown = true;
+        return std::move(head.error());
+    }
+    const ObjectInfo& made = head->info;
+    const bool other_crc = source.crc64 && made.crc64 && *source.crc64 != *made.crc64;
+    if (made.etag != reply.etag || made.size != source.size || other_crc) {
+        Error error(ErrorKind::checksum_mismatch,
+                    fmt::format("COPY {}: the result is not what was copied, or somebody wrote it "
+                                "at the same time",
+                                printable(request_.destination.str())));
+        error.outcome_unknown = true;
+        return error;
+    }
+    CopyReply out;
+    out.etag = made.etag;
+    out.last_modified = made.last_modified;
+    out.date = made.date;
+    out.version_id = reply.version_id;
+    out.source_version_id = source.version_id;
+    return out;
+}
+
+}  // namespace xbucket
