@@ -55,7 +55,6 @@ Result<void> DirHandle::read_turn(uint64_t offset, bool plus, const DirSink& sin
     for (uint64_t number = offset + 1;; ++number) {
         if (number < kFirstNumber) {
             if (!emit_dot(number == 1 ? "." : "..", number, sink)) return {};
-            any = true;
             continue;
         }
         while (number >= window_start_ + window_.size()) {

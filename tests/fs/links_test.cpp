@@ -1,0 +1,138 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Symbolic links, native (OSS) and as objects (S3).
+#include "fs_fixture.h"
+
+#include <sys/stat.h>
+
+namespace xbucket {
+namespace {
+
+using ::testing::IsEmpty;
+using testing::StoreCall;
+using ::testing::UnorderedElementsAre;
+
+class OssLinksTest : public FsTest {};
+class S3LinksTest : public FsTest {
+  protected:
+    S3LinksTest() : FsTest(testing::MemoryService::s3()) {}
+};
+
+TEST_F(OssLinksTest, link_to_an_object_of_the_bucket_is_native) {
+    put("d/f", "body");
+    ASSERT_TRUE(symlink("link", "d/f"));
+    EXPECT_EQ(count(StoreCall::put_symlink), 1u);
+    EXPECT_EQ(other_.get_symlink(ObjectKey("link"))->str(), "d/f");
+    mount();
+    EXPECT_TRUE(S_ISLNK(stat("link")->mode));
+    EXPECT_EQ(fs_->readlink(ino("link")).value(), "d/f");
+}
+
+TEST_F(OssLinksTest, odd_spelling_of_a_native_links_text_is_kept) {
+    put("d/f", "body");
+    ASSERT_TRUE(symlink("d/link", "./../d/f"));
+    EXPECT_EQ(other_.get_symlink(ObjectKey("d/link"))->str(), "d/f");
+    mount();
+    EXPECT_EQ(fs_->readlink(ino("d/link")).value(), "./../d/f");
+}
+
+TEST_F(OssLinksTest, link_that_another_tool_made_reads_as_a_relative_path) {
+    put("x/f", "body");
+    ASSERT_TRUE(other_.put_symlink(ObjectKey("y/link"), ObjectKey("x/f"), {}));
+    ASSERT_TRUE(names_in("y"));
+    EXPECT_EQ(fs_->readlink(ino("y/link")).value(), "../x/f");
+}
+
+TEST_F(OssLinksTest, links_out_of_the_bucket_to_nothing_or_to_directories_are_objects) {
+    put("d/f", "body");
+    for (const char* target : {"/etc/passwd", "../../x", "missing", "d", "d/"}) {
+        ASSERT_TRUE(symlink("link", target)) << target;
+        EXPECT_EQ(body_of("link"), target);
+        mount();
+        EXPECT_EQ(fs_->readlink(ino("link")).value(), target);
+        EXPECT_TRUE(S_ISLNK(stat("link")->mode));
+        EXPECT_EQ(stat("link")->size, std::string(target).size());
+        ASSERT_TRUE(unlink("link"));
+    }
+    EXPECT_EQ(count(StoreCall::put_symlink), 0u);
+}
+
+TEST_F(OssLinksTest, native_link_whose_target_went_is_still_a_link) {
+    put("f", "body");
+    ASSERT_TRUE(symlink("link", "f"));
+    ASSERT_TRUE(other_.remove(ObjectKey("f")));
+    mount();
+    EXPECT_TRUE(S_ISLNK(stat("link")->mode));
+    EXPECT_EQ(fs_->readlink(ino("link")).value(), "f");
+    ASSERT_TRUE(unlink("link"));
+    EXPECT_FALSE(in_bucket("link"));
+}
+
+TEST_F(OssLinksTest, renamed_link_keeps_its_text_as_on_any_file_system) {
+    put("f", "body");
+    put("d/f", "other");
+    ASSERT_TRUE(symlink("link", "f"));
+    ASSERT_TRUE(rename("link", "d/link"));
+    EXPECT_EQ(fs_->readlink(ino("d/link")).value(), "f");
+    EXPECT_EQ(other_.get_symlink(ObjectKey("d/link"))->str(), "d/f");
+    EXPECT_FALSE(in_bucket("link"));
+}
+
+TEST_F(OssLinksTest, links_move_with_their_directory) {
+    put("d/f", "body");
+    ASSERT_TRUE(symlink("d/link", "f"));
+    ASSERT_TRUE(rename("d", "n"));
+    EXPECT_EQ(fs_->readlink(ino("n/link")).value(), "f");
+    EXPECT_EQ(other_.get_symlink(ObjectKey("n/link"))->str(), "n/f");
+}
+
+TEST_F(OssLinksTest, links_have_no_attributes) {
+    put("f", "body");
+    ASSERT_TRUE(symlink("link", "./f"));
+    EXPECT_THAT(*listxattr("link"), IsEmpty());
+    EXPECT_EQ(getxattr("link", "user.a").error().kind, ErrorKind::no_such_attribute);
+    EXPECT_EQ(setxattr("link", "user.a", "1").error().kind, ErrorKind::not_permitted);
+}
+
+TEST_F(OssLinksTest, link_cannot_be_opened_itself) {
+    put("f", "body");
+    ASSERT_TRUE(symlink("link", "f"));
+    EXPECT_EQ(open("link", {}).error().kind, ErrorKind::symlink_loop);
+    EXPECT_EQ(fs_->readlink(ino("f")).error().kind, ErrorKind::invalid_argument);
+}
+
+TEST_F(S3LinksTest, link_is_an_object_that_s3fs_understands) {
+    ASSERT_TRUE(symlink("link", "d/f"));
+    EXPECT_EQ(body_of("link"), "d/f");
+    EXPECT_EQ(metadata_of("link").at("mode"), std::to_string(S_IFLNK | 0777));
+    EXPECT_TRUE(S_ISLNK(stat("link")->mode));
+    mount();
+    EXPECT_TRUE(S_ISLNK(stat("link")->mode));
+    EXPECT_EQ(fs_->readlink(ino("link")).value(), "d/f");
+    EXPECT_EQ(stat("link")->size, 3u);
+}
+
+TEST_F(S3LinksTest, link_stays_a_link_when_a_listing_shows_it_as_an_object) {
+    ASSERT_TRUE(symlink("link", "d/f"));
+    const InodeNumber number = ino("link");
+    ASSERT_TRUE(names_in(""));
+    EXPECT_EQ(ino("link"), number);
+    EXPECT_TRUE(S_ISLNK(stat("link")->mode));
+}
+
+TEST_F(S3LinksTest, link_moves) {
+    ASSERT_TRUE(symlink("link", "x"));
+    ASSERT_TRUE(rename("link", "link2"));
+    EXPECT_EQ(body_of("link2"), "x");
+    EXPECT_EQ(fs_->readlink(ino("link2")).value(), "x");
+    mount();
+    EXPECT_TRUE(S_ISLNK(stat("link2")->mode));
+}
+
+TEST_F(S3LinksTest, taken_name_is_not_overwritten) {
+    put("f", "body");
+    EXPECT_EQ(symlink("f", "x").error().kind, ErrorKind::already_exists);
+    EXPECT_EQ(body_of("f"), "body");
+}
+
+}  // namespace
+}  // namespace xbucket

@@ -1,0 +1,232 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "fs_fixture.h"
+
+#include <fmt/format.h>
+
+#include <sys/stat.h>
+
+namespace xbucket {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using testing::StoreCall;
+using ::testing::UnorderedElementsAre;
+
+class RenameTest : public FsTest {
+  protected:
+    static ObjectAttributes with(const std::string& name, const std::string& value) {
+        ObjectAttributes attributes;
+        attributes.user[name] = value;
+        return attributes;
+    }
+};
+
+TEST_F(RenameTest, file_moves_with_its_content_and_metadata) {
+    put("a", "body", with("year", "2021"));
+    const InodeNumber number = ino("a");
+    ASSERT_TRUE(rename("a", "b"));
+    EXPECT_FALSE(in_bucket("a"));
+    EXPECT_EQ(body_of("b"), "body");
+    EXPECT_EQ(metadata_of("b").at("year"), "2021");
+    EXPECT_EQ(ino("b"), number);
+    EXPECT_EQ(look_up("a").error().kind, ErrorKind::not_found);
+}
+
+TEST_F(RenameTest, rename_over_replaces_content_and_metadata_of_the_target) {
+    put("a", "A", with("a", "1"));
+    put("b", "B", with("b", "1"));
+    ASSERT_TRUE(rename("a", "b"));
+    EXPECT_EQ(body_of("b"), "A");
+    EXPECT_EQ(metadata_of("b").count("b"), 0u);
+    EXPECT_EQ(metadata_of("b").at("a"), "1");
+    EXPECT_EQ(read_file("b").value(), "A");
+}
+
+TEST_F(RenameTest, no_replace_refuses_an_existing_target_and_changes_nothing) {
+    put("a", "A");
+    put("b", "B");
+    EXPECT_EQ(rename("a", "b", true).error().kind, ErrorKind::already_exists);
+    EXPECT_EQ(body_of("a"), "A");
+    EXPECT_EQ(body_of("b"), "B");
+    ASSERT_TRUE(rename("a", "c", true));
+    EXPECT_EQ(body_of("c"), "A");
+}
+
+TEST_F(RenameTest, missing_source_is_not_found) {
+    EXPECT_EQ(rename("nope", "b").error().kind, ErrorKind::not_found);
+}
+
+TEST_F(RenameTest, rename_to_itself_does_nothing) {
+    put("a", "A");
+    ASSERT_TRUE(look_up("a"));
+    store_.clear_log();
+    ASSERT_TRUE(rename("a", "a"));
+    EXPECT_EQ(count(StoreCall::copy), 0u);
+    EXPECT_EQ(body_of("a"), "A");
+}
+
+TEST_F(RenameTest, new_file_that_is_still_open_moves_without_a_request) {
+    const auto created = create("a");
+    const InodeNumber number = created->entry.attr.ino;
+    ASSERT_TRUE(fs_->write(number, created->opened.handle, 0, "data"));
+    ASSERT_TRUE(rename("a", "b"));
+    EXPECT_EQ(count(StoreCall::put), 0u);
+    EXPECT_EQ(count(StoreCall::copy), 0u);
+    EXPECT_THAT(*names_in(""), ElementsAre("b"));
+    ASSERT_TRUE(close(number, created->opened.handle));
+    EXPECT_EQ(body_of("b"), "data");
+    EXPECT_FALSE(in_bucket("a"));
+}
+
+TEST_F(RenameTest, content_type_of_a_new_file_follows_its_last_name) {
+    const auto created = create("download.part");
+    ASSERT_TRUE(rename("download.part", "page.html"));
+    ASSERT_TRUE(close(created->entry.attr.ino, created->opened.handle));
+    const auto version = store_.bucket()->peek(ObjectKey("page.html"));
+    EXPECT_EQ(version->attributes[HttpField::content_type],
+              AttributeModel::default_content_type(ObjectKey("page.html")));
+}
+
+TEST_F(RenameTest, new_file_renamed_over_an_object_does_not_inherit_its_metadata) {
+    put("b", "B", with("b", "1"));
+    const auto created = create("a");
+    ASSERT_TRUE(fs_->write(created->entry.attr.ino, created->opened.handle, 0, "new"));
+    ASSERT_TRUE(rename("a", "b"));
+    ASSERT_TRUE(close(created->entry.attr.ino, created->opened.handle));
+    EXPECT_EQ(body_of("b"), "new");
+    EXPECT_EQ(metadata_of("b").count("b"), 0u);
+    EXPECT_FALSE(in_bucket("a"));
+}
+
+TEST_F(RenameTest, dirty_file_moves_with_what_was_written) {
+    put("a", "0123456789");
+    const Opened opened = *open("a", {.write = true});
+    const InodeNumber number = ino("a");
+    ASSERT_TRUE(fs_->write(number, opened.handle, 0, "XX"));
+    ASSERT_TRUE(rename("a", "b"));
+    EXPECT_EQ(fs_->read(number, opened.handle, 0, 100).value(), "XX23456789");
+    ASSERT_TRUE(close(number, opened.handle));
+    EXPECT_EQ(body_of("b"), "XX23456789");
+    EXPECT_FALSE(in_bucket("a"));
+}
+
+TEST_F(RenameTest, open_reader_goes_on_reading_after_a_rename) {
+    put("a", std::string(1U << 20, 'a'));
+    const Opened opened = *open("a", {});
+    const InodeNumber number = ino("a");
+    EXPECT_EQ(fs_->read(number, opened.handle, 0, 10)->size(), 10u);
+    ASSERT_TRUE(rename("a", "b"));
+    EXPECT_EQ(fs_->read(number, opened.handle, 1'000'000, 10).value(), "aaaaaaaaaa");
+    fs_->release(number, opened.handle);
+}
+
+TEST_F(RenameTest, open_target_of_a_rename_stays_readable) {
+    put("a", "A");
+    put("b", "B is still read");
+    const Opened opened = *open("b", {});
+    const InodeNumber number = ino("b");
+    ASSERT_TRUE(rename("a", "b"));
+    EXPECT_EQ(fs_->read(number, opened.handle, 0, 100).value(), "B is still read");
+    EXPECT_EQ(read_file("b").value(), "A");
+    EXPECT_NE(ino("b"), number);
+    fs_->release(number, opened.handle);
+}
+
+TEST_F(RenameTest, recorded_state_that_is_pending_moves_along) {
+    put("a", "A");
+    ASSERT_TRUE(touch("a", WallTime::from_seconds(1'600'000'000)));
+    ASSERT_TRUE(rename("a", "b"));
+    EXPECT_EQ(stat("b")->mtime.seconds(), 1'600'000'000);
+    EXPECT_EQ(metadata_of("b").at("mtime"), "1600000000");
+}
+
+TEST_F(RenameTest, directory_moves_with_everything_below_it) {
+    ASSERT_TRUE(mkdir("d"));
+    ASSERT_TRUE(setxattr("d", "user.mark", "kept"));
+    put("d/f", "F", with("year", "2021"));
+    put("d/e/g", "G");
+    put("d-x", "neighbour");
+    const InodeNumber file = ino("d/f");
+    ASSERT_TRUE(rename("d", "n"));
+    EXPECT_EQ(body_of("n/f"), "F");
+    EXPECT_EQ(body_of("n/e/g"), "G");
+    EXPECT_EQ(metadata_of("n/f").at("year"), "2021");
+    EXPECT_EQ(getxattr("n", "user.mark").value(), "kept");
+    EXPECT_EQ(body_of("d-x"), "neighbour");
+    EXPECT_EQ(store_.bucket()->object_count(), 4u);
+    EXPECT_EQ(ino("n/f"), file);
+    EXPECT_EQ(look_up("d").error().kind, ErrorKind::not_found);
+    EXPECT_THAT(*names_in("n"), UnorderedElementsAre("e/", "f"));
+}
+
+TEST_F(RenameTest, directory_of_many_objects_moves_completely) {
+    for (int i = 0; i < 1300; ++i) put(fmt::format("d/{:04}", i), std::to_string(i));
+    ASSERT_TRUE(rename("d", "n"));
+    EXPECT_EQ(store_.bucket()->object_count(), 1300u);
+    EXPECT_EQ(body_of("n/1234"), "1234");
+}
+
+TEST_F(RenameTest, directory_moves_with_its_open_dirty_and_new_files) {
+    put("d/old", "0123");
+    const Opened old_file = *open("d/old", {.write = true});
+    const InodeNumber old_number = ino("d/old");
+    ASSERT_TRUE(fs_->write(old_number, old_file.handle, 0, "X"));
+    const auto created = create("d/new");
+    ASSERT_TRUE(fs_->write(created->entry.attr.ino, created->opened.handle, 0, "N"));
+    ASSERT_TRUE(rename("d", "n"));
+    ASSERT_TRUE(close(old_number, old_file.handle));
+    ASSERT_TRUE(close(created->entry.attr.ino, created->opened.handle));
+    EXPECT_EQ(body_of("n/old"), "X123");
+    EXPECT_EQ(body_of("n/new"), "N");
+    EXPECT_EQ(store_.bucket()->object_count(), 2u);
+}
+
+TEST_F(RenameTest, directory_takes_the_place_of_an_empty_one_only) {
+    put("d/f", "F");
+    ASSERT_TRUE(mkdir("empty"));
+    ASSERT_TRUE(setxattr("empty", "user.mark", "theirs"));
+    put("full/x", "X");
+    EXPECT_EQ(rename("d", "full").error().kind, ErrorKind::directory_not_empty);
+    ASSERT_TRUE(rename("d", "empty"));
+    EXPECT_EQ(body_of("empty/f"), "F");
+    EXPECT_EQ(getxattr("empty", "user.mark").error().kind, ErrorKind::no_such_attribute);
+}
+
+TEST_F(RenameTest, directory_cannot_move_into_itself) {
+    put("d/e/f", "F");
+    EXPECT_EQ(rename("d", "d/e/x").error().kind, ErrorKind::invalid_argument);
+    EXPECT_EQ(body_of("d/e/f"), "F");
+}
+
+TEST_F(RenameTest, kinds_do_not_replace_each_other) {
+    put("d/f", "F");
+    put("file", "1");
+    EXPECT_EQ(rename("d", "file").error().kind, ErrorKind::not_directory);
+    EXPECT_EQ(rename("file", "d").error().kind, ErrorKind::is_directory);
+}
+
+TEST_F(RenameTest, failure_half_way_loses_nothing_and_a_second_try_finishes) {
+    for (int i = 0; i < 40; ++i) put(fmt::format("d/{:02}", i), std::to_string(i));
+    faulty_.fail(StoreCall::copy, Error(ErrorKind::access_denied, "injected")).on("n/20").always();
+    const Result<void> renamed = rename("d", "n");
+    EXPECT_EQ(renamed.error().kind, ErrorKind::access_denied);
+    EXPECT_THAT(renamed.error().message, ::testing::HasSubstr("stopped after"));
+    EXPECT_EQ(store_.bucket()->object_count(), 40u);
+    faulty_.clear_faults();
+    // The target is not empty now; what is left moves file by file.
+    const std::vector<std::string> left = *names_in("d");
+    EXPECT_THAT(left, ::testing::Contains("20"));
+    for (const std::string& name : left) ASSERT_TRUE(rename("d/" + name, "n/" + name));
+    for (int i = 0; i < 40; ++i) EXPECT_EQ(body_of(fmt::format("n/{:02}", i)), std::to_string(i));
+}
+
+TEST_F(RenameTest, keys_that_would_be_too_long_stop_the_rename) {
+    const std::string deep(250, 'x');
+    put("d/" + deep + "/" + deep + "/" + deep + "/" + deep, "1");
+    EXPECT_EQ(rename("d", std::string(100, 'n')).error().kind, ErrorKind::name_too_long);
+    EXPECT_EQ(store_.bucket()->object_count(), 1u);
+}
+
+}  // namespace
+}  // namespace xbucket
