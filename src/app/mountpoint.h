@@ -1,0 +1,30 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// The directory to mount on: absolute, there, a directory, and not left dead by a daemon that was
+// killed (then every access to it is ENOTCONN until somebody unmounts).
+#pragma once
+
+#include "xbucket/base/result.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace xbucket::app {
+
+struct MountEntry {
+    std::string mountpoint;
+    std::string type;    // "fuse.xbucket"
+    std::string source;  // "oss://examplebucket"
+};
+// The topmost mount at exactly `path` in the text of /proc/self/mountinfo. Pure.
+std::optional<MountEntry> find_mount(std::string_view mountinfo, std::string_view path);
+
+// `path` made absolute with symbolic links resolved, as the kernel lists it; a dead mount point is
+// resolved by way of its parent. Errors: io (does not exist, is no directory), with what to do.
+Result<std::string> resolve_mountpoint(const std::string& path);
+
+// Unmounts a dead xbucket at `path` (already resolved), so that mounting can go on. Errors: busy (a
+// living mount is there), io (somebody else's dead mount, or no permission).
+Result<void> clear_mountpoint(const std::string& path);
+
+}  // namespace xbucket::app
