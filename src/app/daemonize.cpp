@@ -8,7 +8,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -54,7 +53,8 @@ int parent_exit_code(int fd, pid_t child) {
         }
         print_failure(WIFSIGNALED(status)
                           ? fmt::format("ended by signal {} while mounting; run it with "
-                                        "--foreground to see more", WTERMSIG(status))
+                                        "--foreground to see more",
+                                        WTERMSIG(status))
                           : std::string("ended while mounting without saying why; run it with "
                                         "--foreground to see more"));
         return to_int(ExitCode::mount_failed);
@@ -109,8 +109,9 @@ Result<Forked> fork_to_background() {
         const int error = errno;
         close(ends[0]);
         close(ends[1]);
-        return fail(ErrorKind::io, fmt::format("cannot start a process: {}; --foreground needs none",
-                                               std::strerror(error)));
+        return fail(ErrorKind::io,
+                    fmt::format("cannot start a process: {}; --foreground needs none",
+                                std::strerror(error)));
     }
     if (child > 0) {
         close(ends[1]);

@@ -15,10 +15,10 @@ namespace xbucket::app {
 // What a process ends with; documented in xbucket(1).
 enum class ExitCode : int {
     ok = 0,
-    usage = 1,           // the command line, the environment or a configuration file is wrong
-    system = 2,          // this machine: no memory, no /dev/fuse, a file that cannot be opened
-    changes_lost = 3,    // unmounted, but something could not be sent; the log says what
-    mount_failed = 32,   // bucket, endpoint, region, key, clock or mount point
+    usage = 1,          // the command line, the environment or a configuration file is wrong
+    system = 2,         // this machine: no memory, no /dev/fuse, a file that cannot be opened
+    changes_lost = 3,   // unmounted, but something could not be sent; the log says what
+    mount_failed = 32,  // bucket, endpoint, region, key, clock or mount point
 };
 inline int to_int(ExitCode code) { return static_cast<int>(code); }
 
@@ -48,7 +48,8 @@ struct Forked {
     std::optional<int> parent_exit;
     StartReport report;  // the child's
 };
-// The child leads a session of its own with "/" as its directory. Errors: io (no process to be had).
+// The child leads a session of its own with "/" as its directory. Errors: io (no process to be
+// had).
 Result<Forked> fork_to_background();
 
 // No core dumps, not readable through /proc by others, files private, SIGPIPE ignored

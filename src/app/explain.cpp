@@ -31,51 +31,75 @@ std::string key(const AccessAttempt& attempt) {
     return fmt::format("key {} from {}", printable(attempt.access_key_id), attempt.key_source);
 }
 
-std::string advice(const Error& error, const AccessAttempt& attempt) {
+// What is wrong with the bucket's name or place; "" where the error is of another kind.
+std::string advice_on_place(const Error& error, const AccessAttempt& attempt) {
     const std::string bucket = fmt::format("bucket '{}'", attempt.bucket);
-    switch (error.kind) {
-        case ErrorKind::no_such_bucket:
-        case ErrorKind::not_found:
-            return fmt::format("{} does not exist at {}; check its name, --region and --endpoint",
-                               bucket, place(attempt));
-        case ErrorKind::bad_credentials:
-            return fmt::format("{} does not accept {}: check the key, its secret and that both are "
-                               "for this service", place(attempt), key(attempt));
-        case ErrorKind::expired_credentials:
-            return fmt::format("the temporary {} has expired; get a new one", key(attempt));
-        case ErrorKind::access_denied:
-            return attempt.access_key_id.empty()
-                       ? fmt::format("{} is not public: give a key instead of --anonymous", bucket)
-                       : fmt::format("{} may not list {}: its policy must allow ListObjects there",
-                                     key(attempt), bucket);
-        case ErrorKind::wrong_endpoint:
-            return error.hint.empty()
-                       ? fmt::format("{} is not at {}; give its own --region or --endpoint", bucket,
-                                     place(attempt))
-                       : fmt::format("{} is not at {} but at {}; give that as --region or "
-                                     "--endpoint", bucket, place(attempt), printable(error.hint));
-        case ErrorKind::clock_skew:
-            return fmt::format("this machine's clock ({}) is too far from the service's{}{}; set "
-                               "it right, such as by NTP", format_http_date(attempt.now),
-                               error.hint.empty() ? "" : ", ", printable(error.hint));
-        case ErrorKind::network:
-        case ErrorKind::timed_out:
-            return fmt::format("cannot reach {}: {}; check --endpoint, --proxy and the network",
-                               place(attempt), printable(error.message));
-        case ErrorKind::tls:
-            return fmt::format("{} cannot be trusted: {}; give its certificate as --ca-bundle",
-                               place(attempt), printable(error.message));
-        case ErrorKind::bad_reply:
-            return fmt::format("{} does not answer like an object store: {}; is --endpoint right?",
-                               place(attempt), printable(error.message));
-        default: return printable(error.message);
+    if (error.kind == ErrorKind::no_such_bucket || error.kind == ErrorKind::not_found) {
+        return fmt::format("{} does not exist at {}; check its name, --region and --endpoint",
+                           bucket, place(attempt));
     }
+    if (error.kind == ErrorKind::wrong_endpoint) {
+        return error.hint.empty()
+                   ? fmt::format("{} is not at {}; give its own --region or --endpoint", bucket,
+                                 place(attempt))
+                   : fmt::format("{} is not at {} but at {}; give that as --region or --endpoint",
+                                 bucket, place(attempt), printable(error.hint));
+    }
+    return "";
+}
+
+std::string advice_on_key(const Error& error, const AccessAttempt& attempt) {
+    if (error.kind == ErrorKind::bad_credentials) {
+        return fmt::format(
+            "{} does not accept {}: check the key, its secret and that both are for "
+            "this service",
+            place(attempt), key(attempt));
+    }
+    if (error.kind == ErrorKind::expired_credentials) {
+        return fmt::format("the temporary {} has expired; get a new one", key(attempt));
+    }
+    if (error.kind == ErrorKind::access_denied) {
+        return attempt.access_key_id.empty()
+                   ? fmt::format("bucket '{}' is not public: give a key instead of --anonymous",
+                                 attempt.bucket)
+                   : fmt::format(
+                         "{} may not list bucket '{}': its policy must allow ListObjects "
+                         "there",
+                         key(attempt), attempt.bucket);
+    }
+    if (error.kind == ErrorKind::clock_skew) {
+        return fmt::format(
+            "this machine's clock ({}) is too far from the service's{}{}; set it "
+            "right, such as by NTP",
+            format_http_date(attempt.now), error.hint.empty() ? "" : ", ", printable(error.hint));
+    }
+    return "";
+}
+
+std::string advice_on_network(const Error& error, const AccessAttempt& attempt) {
+    if (error.kind == ErrorKind::network || error.kind == ErrorKind::timed_out) {
+        return fmt::format("cannot reach {}: {}; check --endpoint, --proxy and the network",
+                           place(attempt), printable(error.message));
+    }
+    if (error.kind == ErrorKind::tls) {
+        return fmt::format("{} cannot be trusted: {}; give its certificate as --ca-bundle",
+                           place(attempt), printable(error.message));
+    }
+    if (error.kind == ErrorKind::bad_reply) {
+        return fmt::format("{} does not answer like an object store: {}; is --endpoint right?",
+                           place(attempt), printable(error.message));
+    }
+    return "";
 }
 
 }  // namespace
 
 std::string explain_access_failure(const Error& error, const AccessAttempt& attempt) {
-    return advice(error, attempt) + reference(error);
+    for (const auto advice : {advice_on_place, advice_on_key, advice_on_network}) {
+        const std::string text = advice(error, attempt);
+        if (!text.empty()) return text + reference(error);
+    }
+    return printable(error.message) + reference(error);
 }
 
 }  // namespace xbucket::app

@@ -3,21 +3,20 @@
 
 #include "xbucket/base/log.h"
 
+#include <climits>
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <sstream>
-#include <vector>
-
 #include <spawn.h>
+#include <sstream>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vector>
 
 namespace xbucket::app {
 namespace {
@@ -26,8 +25,8 @@ namespace {
 std::string unescape(std::string_view text) {
     std::string out;
     for (size_t i = 0; i < text.size(); ++i) {
-        const bool escaped = text[i] == '\\' && i + 3 < text.size() && text[i + 1] >= '0' &&
-                             text[i + 1] <= '3';
+        const bool escaped =
+            text[i] == '\\' && i + 3 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '3';
         if (!escaped) {
             out += text[i];
             continue;
@@ -86,7 +85,8 @@ std::optional<MountEntry> find_mount(std::string_view mountinfo, std::string_vie
         if (fields.size() < 10 || unescape(fields[4]) != path) continue;
         for (size_t i = 6; i + 2 < fields.size(); ++i) {
             if (fields[i] != "-") continue;
-            top = MountEntry{std::string(path), std::string(fields[i + 1]), unescape(fields[i + 2])};
+            top =
+                MountEntry{std::string(path), std::string(fields[i + 1]), unescape(fields[i + 2])};
             break;
         }
     }
@@ -131,17 +131,17 @@ Result<void> clear_mountpoint(const std::string& path) {
         return {};
     }
     if (!mounted || mounted->type != "fuse.xbucket") {
-        return fail(ErrorKind::io,
-                    fmt::format("a dead mount{}{} is still on {}; unmount it first: "
-                                "fusermount3 -u {}",
-                                mounted ? " of type " : "", mounted ? mounted->type : "", path,
-                                path));
+        return fail(ErrorKind::io, fmt::format("a dead mount{}{} is still on {}; unmount it first: "
+                                               "fusermount3 -u {}",
+                                               mounted ? " of type " : "",
+                                               mounted ? mounted->type : "", path, path));
     }
     const bool gone = umount2(path.c_str(), MNT_DETACH) == 0 || unmount_by_helper(path);
     if (!gone) {
         return fail(ErrorKind::io,
                     fmt::format("the dead mount of {} on {} cannot be removed by you; its owner or "
-                                "root runs: fusermount3 -u {}", mounted->source, path, path));
+                                "root runs: fusermount3 -u {}",
+                                mounted->source, path, path));
     }
     log_warning("app", "event=dead_mount_removed mountpoint=\"{}\" source=\"{}\"", path,
                 mounted->source);

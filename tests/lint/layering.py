@@ -23,8 +23,10 @@ BELOW = {
     "app": {"fuse", "fs", "meta", "data", "store", "http", "local", "base"},
 }
 # Single headers beyond that: local speaks the wire formats whose other end is store (signing.h, and
-# the Headers type in which it takes a request).
+# the Headers type in which it takes a request); fs hands bodies to ObjectStore, whose type for them
+# is http's BodySource.
 EXTRA = {
+    "fs": {"xbucket/http/message.h"},
     "local": {"xbucket/store/signing.h", "xbucket/http/message.h"},
 }
 # A library's headers belong to one layer.
