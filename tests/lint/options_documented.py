@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 # An option at the start of a line of --help: "  --name", "  -f, --name", "  -h, --help; -V, --version".
-HELP_LINE = re.compile(r"^ {1,8}(-[-\w][^ ]*(?:[,;] -[-\w][^ ]*)*)")
+HELP_LINE = re.compile(r"^ {1,8}(-\S+(?: -\S+)*)")
 LONG = re.compile(r"--([a-z][-a-z0-9]*)")
 ITEM = re.compile(r"^\.It (?:Fl \w , -|Fl -)([a-z][-a-z0-9]*)")
 # Which section of the page says what which command takes.
