@@ -67,7 +67,7 @@ TEST_P(ObjectStoreContract, a_bucket_without_versioning_says_so) {
 TEST_P(ObjectStoreContract, a_wrong_secret_or_key_id_is_bad_credentials) {
     put("f", "x");
     for (const WrongSetup what : {WrongSetup::secret, WrongSetup::key_id}) {
-        const std::unique_ptr<ObjectStore> wrong = bucket().wrong(what);
+        ObjectStore* const wrong = bucket().wrong(what);
         if (wrong == nullptr) GTEST_SKIP() << "no credentials here";
         SCOPED_TRACE(what == WrongSetup::secret ? "secret" : "key id");
         const auto access = wrong->check_access();
@@ -87,7 +87,7 @@ TEST_P(ObjectStoreContract, a_wrong_secret_or_key_id_is_bad_credentials) {
 }
 
 TEST_P(ObjectStoreContract, a_missing_bucket_is_no_such_bucket) {
-    const std::unique_ptr<ObjectStore> wrong = bucket().wrong(WrongSetup::bucket);
+    ObjectStore* const wrong = bucket().wrong(WrongSetup::bucket);
     if (wrong == nullptr) GTEST_SKIP() << "no other bucket here";
     const auto access = wrong->check_access();
     ASSERT_FALSE(access);
@@ -102,7 +102,7 @@ TEST_P(ObjectStoreContract, a_missing_bucket_is_no_such_bucket) {
 }
 
 TEST_P(ObjectStoreContract, an_expired_token_is_expired_credentials) {
-    const std::unique_ptr<ObjectStore> wrong = bucket().wrong(WrongSetup::token);
+    ObjectStore* const wrong = bucket().wrong(WrongSetup::token);
     if (wrong == nullptr) GTEST_SKIP() << "no session tokens here";
     const auto access = wrong->check_access();
     ASSERT_FALSE(access);

@@ -16,7 +16,7 @@ class MemoryContractBucket final : public ContractBucket {
     Result<std::string> fetch(const std::string& url) override {
         return store_.bucket()->fetch(url);
     }
-    std::unique_ptr<ObjectStore> wrong(WrongSetup) override { return nullptr; }
+    ObjectStore* wrong(WrongSetup) override { return nullptr; }
 
   private:
     FakeClock clock_;
@@ -29,26 +29,9 @@ ContractParam memory_row(std::string name, ServiceFacts facts, MemoryService ser
 }
 
 std::vector<ContractParam> rows() {
-    ServiceFacts oss;
-    oss.put_if_match = false;  // protocol.md 3.4: unknown conditions are 400 NotImplemented
-    oss.default_content_type = "application/octet-stream";
-    oss.other_storage_class = "IA";
-    oss.type_told = true;
-    oss.crc64 = true;
-
-    ServiceFacts aws;
-    aws.raw_utf8_metadata = false;
-    aws.multipart_etag_survives_copy = false;
-
-    ServiceFacts ceph;  // servers.md
-    ceph.copy_conditions = false;
-    ceph.copy_must_not_exist = false;
-    ceph.tags_survive_replace = false;
-    ceph.metadata_limit = false;
-    ceph.tag_count_told = false;
-    return {memory_row("memory_oss", oss, MemoryService::oss()),
-            memory_row("memory_s3", aws, MemoryService::s3()),
-            memory_row("memory_ceph", ceph, MemoryService::ceph())};
+    return {memory_row("memory_oss", ServiceFacts::oss(), MemoryService::oss()),
+            memory_row("memory_s3", ServiceFacts::aws(), MemoryService::s3()),
+            memory_row("memory_ceph", ServiceFacts::ceph(), MemoryService::ceph())};
 }
 
 INSTANTIATE_TEST_SUITE_P(Memory, ObjectStoreContract, ::testing::ValuesIn(rows()),

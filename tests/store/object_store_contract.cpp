@@ -7,6 +7,35 @@
 
 namespace xbucket::testing {
 
+ServiceFacts ServiceFacts::aws() {
+    ServiceFacts facts;
+    facts.raw_utf8_metadata = false;
+    facts.multipart_etag_survives_copy = false;
+    return facts;
+}
+
+ServiceFacts ServiceFacts::oss() {
+    ServiceFacts facts;
+    facts.put_if_match = false;  // protocol.md 3.4: unknown conditions are 400 NotImplemented
+    facts.default_content_type = "application/octet-stream";
+    facts.other_storage_class = "IA";
+    facts.type_told = true;
+    facts.crc64 = true;
+    return facts;
+}
+
+ServiceFacts ServiceFacts::ceph() {  // servers.md
+    ServiceFacts facts;
+    facts.copy_conditions = false;
+    facts.copy_must_not_exist = false;
+    facts.tags_survive_replace = false;
+    facts.metadata_limit = false;
+    facts.tag_count_told = false;
+    return facts;
+}
+
+ServiceFacts ServiceFacts::local_s3() { return {}; }
+
 void PrintTo(const ContractParam& param, std::ostream* out) { *out << param.name; }
 
 void ObjectStoreContract::SetUp() {

@@ -48,6 +48,12 @@ struct ServiceFacts {
     bool multipart_etag_survives_copy = true;
     // RestoreObject of an object that is not archived says so. Ceph does not know the request.
     bool restore = true;
+
+    static ServiceFacts aws();
+    static ServiceFacts oss();
+    static ServiceFacts ceph();
+    // The local server's S3 dialect: AWS without the oddities that help nobody.
+    static ServiceFacts local_s3();
 };
 
 enum class WrongSetup { secret, key_id, bucket, token };
@@ -61,8 +67,8 @@ class ContractBucket {
     virtual void next_second() = 0;
     // Fetches a URL as somebody without credentials: the body, or an Error with the HTTP status.
     virtual Result<std::string> fetch(const std::string& url) = 0;
-    // A store like this one with one thing wrong; null where that cannot be.
-    virtual std::unique_ptr<ObjectStore> wrong(WrongSetup what) = 0;
+    // A store like this one with one thing wrong, owned by the bucket; null where that cannot be.
+    virtual ObjectStore* wrong(WrongSetup what) = 0;
 };
 
 struct ContractParam {
