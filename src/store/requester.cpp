@@ -210,8 +210,8 @@ bool Requester::again(const RequestParts& parts, const Attempt& attempt, const E
     if (!delay) return false;
     if (call.deadline != TimePoint::never() && clock_.now() + *delay >= call.deadline) return false;
     if (!budget_.spend()) {
-        log_warning("store", "retry budget used up: {} {} is not tried again", parts.kind,
-                    printable(parts.key.str()));
+        log_debug("store", "retry budget used up: {} {} is not tried again", parts.kind,
+                  printable(parts.key.str()));
         return false;
     }
     {
