@@ -118,7 +118,7 @@ Result<XmlDocument> XmlDocument::parse(std::string_view text) {
     TRY(check_bounds(text));
     // A blank tag value is a value, so white space that is all of an element's text stays.
     constexpr unsigned kFlags =
-        pugi::parse_cdata | pugi::parse_escapes | pugi::parse_eol | pugi::parse_ws_pcdata_single;
+        pugi::parse_cdata | pugi::parse_escapes | pugi::parse_eol | pugi::parse_ws_pcdata;
     auto impl = std::make_unique<Impl>();
     const pugi::xml_parse_result parsed =
         impl->document.load_buffer(text.data(), text.size(), kFlags, pugi::encoding_utf8);
