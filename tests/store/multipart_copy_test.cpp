@@ -1,0 +1,199 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Copies above the single-copy limit: everything resent, nothing mixed, leftovers aborted.
+#include "multipart_copy.h"
+
+#include "store_fixture.h"
+
+#include <gmock/gmock.h>
+
+namespace xbucket {
+namespace {
+
+using namespace testing;  // NOLINT: the fixture's vocabulary
+using ::testing::HasSubstr;
+
+constexpr uint64_t kSize = (5ULL << 30) + (1ULL << 29) + 5;  // 12 parts of 512 MiB
+
+ScriptedReply head_reply(const std::string& etag = "S", const char* modified = kModified,
+                         Headers more = {}) {
+    ScriptedReply reply = object_reply("", more);
+    reply.headers.set("ETag", "\"" + etag + "\"");
+    reply.headers.set("Content-Length", std::to_string(kSize));
+    reply.headers.set("Last-Modified", modified);
+    return reply;
+}
+ScriptedReply xml(std::string body) {
+    ScriptedReply reply;
+    reply.body = std::move(body);
+    return reply;
+}
+ScriptedReply created() {
+    return xml(
+        "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>");
+}
+ScriptedReply part() { return xml("<CopyPartResult><ETag>\"p\"</ETag></CopyPartResult>"); }
+ScriptedReply completed() {
+    return xml(
+        "<CompleteMultipartUploadResult><ETag>\"N-12\"</ETag></CompleteMultipartUploadResult>");
+}
+
+class MultipartCopyTest : public StoreFixture {
+  protected:
+    static CopyRequest update() {
+        CopyRequest copy;
+        copy.source = copy.destination = ObjectKey("k");
+        copy.source_bytes = kSize;
+        copy.replace.emplace();
+        copy.replace->user["year"] = "2021";
+        copy.replace->acl = "public-read";
+        copy.guard.source_unmodified_since = *parse_http_date(kModified);
+        return copy;
+    }
+    void reply_parts() {
+        for (int i = 0; i < 12; ++i) transport.reply(part());
+    }
+};
+
+TEST_F(MultipartCopyTest, copies_in_parts_with_everything_resent_and_compared) {
+    ObjectStore& store = make(s3_config());
+    transport.reply(head_reply("S", kModified, {{"x-amz-tagging-count", "1"}}));
+    transport.reply(
+        xml("<Tagging><TagSet><Tag><Key>t</Key><Value>v</Value></Tag></TagSet></Tagging>"));
+    transport.reply(created());
+    reply_parts();
+    transport.reply(head_reply("S", kModified, {{"x-amz-tagging-count", "1"}}));
+    transport.reply(completed());
+    transport.reply(head_reply("N-12", kServiceDate));
+    const auto reply = store.copy(update());
+    ASSERT_TRUE(reply) << reply.error().describe();
+    EXPECT_EQ(reply->etag.str(), "N-12");
+    EXPECT_EQ(reply->last_modified, WallTime::from_seconds(1'700'000'000));
+    const SentRequest create = transport.sent(2);
+    EXPECT_EQ(create.header("x-amz-meta-year"), "2021");
+    EXPECT_EQ(create.header("x-amz-acl"), "public-read");
+    EXPECT_EQ(create.header("x-amz-tagging"), "t=v");
+    std::vector<std::string> ranges;
+    for (size_t i = 3; i < 15; ++i) {
+        EXPECT_EQ(transport.sent(i).header("x-amz-copy-source-if-match"), "\"S\"");
+        ranges.push_back(transport.sent(i).header("x-amz-copy-source-range"));
+    }
+    EXPECT_THAT(ranges, ::testing::Contains("bytes=0-536870911"));
+    EXPECT_THAT(ranges, ::testing::Contains("bytes=5905580032-5905580036"));
+    EXPECT_THAT(transport.sent(16).body, HasSubstr("<PartNumber>12</PartNumber>"));
+}
+
+TEST_F(MultipartCopyTest, a_guard_that_is_false_stops_it_before_anything_is_made) {
+    ObjectStore& store = make(s3_config());
+    transport.reply(head_reply("S", "Tue, 14 Nov 2023 22:00:01 GMT"));
+    EXPECT_EQ(store.copy(update()).error().kind, ErrorKind::precondition_failed);
+    CopyRequest by_etag = update();
+    by_etag.guard = {};
+    by_etag.guard.source_if_match = ETag("other");
+    transport.reply(head_reply());
+    EXPECT_EQ(store.copy(by_etag).error().kind, ErrorKind::precondition_failed);
+}
+
+TEST_F(MultipartCopyTest, an_edit_in_between_is_seen_before_complete_and_the_upload_aborted) {
+    ObjectStore& store = make(s3_config());
+    transport.reply(head_reply());
+    transport.reply(created());
+    reply_parts();
+    transport.reply(head_reply("S", "Tue, 14 Nov 2023 22:00:01 GMT", {{"x-amz-meta-b", "new"}}));
+    transport.reply({.status = 204});
+    const auto reply = store.copy(update());
+    EXPECT_EQ(reply.error().kind, ErrorKind::precondition_failed);
+    EXPECT_EQ(transport.sent(15).request.method, HttpMethod::del);
+    EXPECT_THAT(transport.sent(15).request.target, HasSubstr("uploadId=u"));
+}
+
+TEST_F(MultipartCopyTest, a_part_that_fails_aborts_the_upload) {
+    ObjectStore& store = make(s3_config());
+    transport.reply(head_reply());
+    transport.reply(created());
+    // The pool's threads may have asked for further parts already.
+    for (int i = 0; i < 4; ++i) transport.reply(error_reply(412, "PreconditionFailed"));
+    const auto reply = store.copy(update());
+    EXPECT_EQ(reply.error().kind, ErrorKind::precondition_failed);
+    while (transport.unused_replies() != 0) (void)store.head(ObjectKey("k"));
+}
+
+TEST_F(MultipartCopyTest, an_upload_whose_complete_is_unknown_is_left_alone) {
+    ObjectStore& store = make(s3_config());
+    transport.reply(head_reply());
+    transport.reply(created());
+    reply_parts();
+    transport.reply(head_reply());
+    transport.reply(broken(ErrorKind::network, true));
+    const auto reply = store.copy(update());
+    ASSERT_FALSE(reply);
+    EXPECT_TRUE(reply.error().outcome_unknown);
+    EXPECT_EQ(transport.sent().size(), 16U) << "no abort";
+}
+
+TEST_F(MultipartCopyTest, a_result_of_another_size_is_no_success) {
+    ObjectStore& store = make(s3_config());
+    transport.reply(head_reply());
+    transport.reply(created());
+    reply_parts();
+    transport.reply(head_reply());
+    transport.reply(completed());
+    ScriptedReply other = head_reply("N-12");
+    other.headers.set("Content-Length", "5");
+    transport.reply(other);
+    const auto reply = store.copy(update());
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().kind, ErrorKind::checksum_mismatch);
+    EXPECT_TRUE(reply.error().outcome_unknown);
+}
+
+TEST_F(MultipartCopyTest, hidden_metadata_is_not_lost_silently) {
+    ObjectStore& store = make(s3_config());
+    transport.reply(head_reply("S", kModified, {{"x-amz-missing-meta", "1"}}));
+    EXPECT_EQ(store.copy(update()).error().kind, ErrorKind::unsupported);
+}
+
+TEST_F(MultipartCopyTest, without_replacement_the_sources_metadata_goes_along) {
+    ObjectStore& store = make(s3_config());
+    CopyRequest copy;
+    copy.source = ObjectKey("a");
+    copy.destination = ObjectKey("b");
+    copy.source_bytes = kSize;
+    copy.guard.destination_must_not_exist = true;
+    const Headers meta = {{"x-amz-meta-a", "1"}, {"Cache-Control", "no-cache"}};
+    transport.reply(head_reply("S", kModified, meta));
+    transport.reply(created());
+    reply_parts();
+    transport.reply(head_reply("S", kModified, meta));
+    transport.reply(error_reply(412, "PreconditionFailed"));
+    transport.reply({.status = 204});
+    EXPECT_EQ(store.copy(copy).error().kind, ErrorKind::already_exists);
+    EXPECT_EQ(transport.sent(1).header("x-amz-meta-a"), "1");
+    EXPECT_EQ(transport.sent(1).header("Cache-Control"), "no-cache");
+    EXPECT_EQ(transport.sent(15).header("If-None-Match"), "*");
+}
+
+TEST_F(MultipartCopyTest, oss_tries_one_copy_first_and_parts_when_it_is_too_large) {
+    ObjectStore& store = make(oss_config());
+    transport.reply(error_reply(400, "EntityTooLarge"));
+    transport.reply(head_reply());
+    transport.reply(created());
+    reply_parts();
+    transport.reply(head_reply());
+    transport.reply(completed());
+    transport.reply(head_reply("N-12"));
+    ASSERT_TRUE(store.copy(update()));
+    EXPECT_EQ(transport.sent(0).header("x-oss-metadata-directive"), "REPLACE");
+}
+
+TEST(CopyPartBytes, keep_the_number_of_parts_within_the_limit) {
+    StoreTraits traits;
+    traits.part_bytes_min = 5 << 20;
+    EXPECT_EQ(copy_part_bytes(1, traits), 512ULL << 20);
+    const uint64_t huge = 48ULL << 40;
+    const uint64_t bytes = copy_part_bytes(huge, traits);
+    EXPECT_LE((huge + bytes - 1) / bytes, 10000U);
+    EXPECT_LE(bytes, traits.part_bytes_max);
+}
+
+}  // namespace
+}  // namespace xbucket
