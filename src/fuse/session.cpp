@@ -3,6 +3,7 @@
 // have (their replies may fall on deaf ears), the kernel's side is unmounted, the notifier stops.
 #include "xbucket/fuse/session.h"
 
+#include "loop.h"
 #include "mount.h"
 #include "notifier.h"
 #include "operations.h"
@@ -12,7 +13,6 @@
 #include <fuse3/fuse_lowlevel.h>
 
 #include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <cstring>
 #include <fstream>
@@ -25,8 +25,6 @@
 namespace xbucket {
 
 namespace {
-
-void ignore_signal(int) {}
 
 // argv for fuse_session_new, which keeps pointers into it only while it parses.
 class Arguments {
@@ -112,43 +110,24 @@ class Session final : public FuseSession {
             return fail(ErrorKind::io, "cannot mount on " + config_.mountpoint + explanation());
         }
         mounted_ = true;
+        loop_ = TRY(fuse::Loop::create(session_));
         notifier_ = std::make_unique<fuse::Notifier>(session_);
         mount_.fs.set_notifier(notifier_.get());
         return {};
     }
 
     Result<void> run(const std::function<void()>& ready) override {
-        struct sigaction action = {};
-        action.sa_handler = ignore_signal;  // without SA_RESTART: it only interrupts the wait
-        sigaction(SIGUSR1, &action, nullptr);
-        loop_thread_ = pthread_self();
-        looping_ = true;
         std::thread announcer = start_announcer(ready);
-
-        fuse_loop_config* loop = fuse_loop_cfg_create();
         const unsigned cores = std::max(2U, std::thread::hardware_concurrency());
-        fuse_loop_cfg_set_max_threads(loop, config_.threads != 0 ? config_.threads : cores);
-        fuse_loop_cfg_set_idle_threads(loop, 10);  // 1 would make a thread per request
-        fuse_loop_cfg_set_clone_fd(loop, 0);
-        const int outcome = fuse_session_loop_mt(session_, loop);
-        fuse_loop_cfg_destroy(loop);
-
-        looping_ = false;
+        Result<void> served = loop_->run(config_.threads != 0 ? config_.threads : cores);
         mount_.fs.set_notifier(nullptr);
         mount_.pool.drain();
         unmount();
         announcer.join();
-        if (outcome < 0) {
-            return fail(ErrorKind::io,
-                        std::string("the FUSE connection failed: ") + std::strerror(-outcome));
-        }
-        return {};
+        return served;
     }
 
-    void stop() override {
-        fuse_session_exit(session_);
-        if (looping_) pthread_kill(loop_thread_, SIGUSR1);
-    }
+    void stop() override { loop_->stop(); }
 
   private:
     // Says "ready" once the mount answers: statvfs returns when INIT is over and we replied.
@@ -193,10 +172,9 @@ class Session final : public FuseSession {
     const SessionConfig config_;
     fuse::Mount mount_;
     fuse_session* session_ = nullptr;
+    std::unique_ptr<fuse::Loop> loop_;
     std::unique_ptr<fuse::Notifier> notifier_;
     bool mounted_ = false;
-    pthread_t loop_thread_{};
-    std::atomic<bool> looping_{false};
 };
 
 }  // namespace
