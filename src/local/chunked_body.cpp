@@ -109,7 +109,7 @@ Outcome<void> ChunkedBody::begin_chunk(const std::string& line) {
 Outcome<void> ChunkedBody::check_signature(const std::string& string_to_sign,
                                            std::string_view given) {
     const std::string ours = hex_encode(hmac_sha256(signing_key_, string_to_sign));
-    if (given.size() != ours.size() || CRYPTO_memcmp(given.data(), ours.data(), ours.size()) != 0) {
+    if (!same_text(given, ours)) {
         return Refusal(
             403, "SignatureDoesNotMatch",
             "The signature of a chunk of the body does not match the one we calculated.");
