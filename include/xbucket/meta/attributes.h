@@ -7,6 +7,7 @@
 #include "xbucket/meta/posix_record.h"
 #include "xbucket/store/object_types.h"
 
+#include <bitset>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -100,7 +101,15 @@ class AttributeModel {
     std::string decode_value(std::string_view header_value) const;
 
   private:
+    Result<void> apply_user(const AttrChange& change, ObjectAttributes& attributes) const;
+    Result<void> apply_field(const ObjectKey& key, const AttrChange& change,
+                             ObjectAttributes& attributes) const;
+    Result<void> apply_tag(const AttrChange& change, ObjectAttributes& attributes) const;
+    Result<void> apply_class(const AttrChange& change, ObjectAttributes& attributes) const;
+    Result<void> make_room(ObjectAttributes& attributes) const;
+
     const StoreTraits traits_;
+    const std::bitset<256> raw_;  // characters that stand raw in names
 };
 
 }  // namespace xbucket

@@ -1,0 +1,212 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Readers know the keys of s3fs, ossfs, geesefs, rclone, s3sync, gcsfuse and gsutil (peers.md 1a).
+#include "xbucket/meta/posix_record.h"
+
+#include "posix_entry.h"
+
+#include "xbucket/base/encoding.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace xbucket {
+
+namespace {
+
+constexpr uint32_t kModeMax = 0177777;
+constexpr int64_t kSecondsMax = std::numeric_limits<int64_t>::max() / 1'000'000'000 - 1;
+constexpr int kNanosecondDigits = 9;
+
+bool is_file_type(uint32_t mode) {
+    switch (mode & 0170000U) {
+        case 0:
+        case 0010000:
+        case 0020000:
+        case 0040000:
+        case 0060000:
+        case 0100000:
+        case 0120000:
+        case 0140000:
+            return true;
+        default:
+            return false;
+    }
+}
+
+std::optional<uint32_t> parse_octal(std::string_view text) {
+    uint32_t value = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value, 8);
+    if (failure != std::errc() || end != text.data() + text.size() || value > kModeMax)
+        return std::nullopt;
+    return value;
+}
+
+// s3fs writes st_mode in decimal; rclone --metadata writes it in octal. What makes no st_mode in
+// decimal, or has a leading zero, is octal.
+std::optional<uint32_t> parse_mode(std::string_view text) {
+    const auto octal = parse_octal(text);
+    if (text.size() > 1 && text.front() == '0') return octal;
+    const auto decimal = parse_u64(text);
+    if (decimal && *decimal <= kModeMax && is_file_type(static_cast<uint32_t>(*decimal)))
+        return static_cast<uint32_t>(*decimal);
+    return octal && is_file_type(*octal) ? octal : std::nullopt;
+}
+
+std::optional<uint32_t> parse_id(std::string_view text) {
+    const auto id = parse_u64(text);
+    if (!id || *id >= std::numeric_limits<uint32_t>::max()) return std::nullopt;  // -1: "no change"
+    return static_cast<uint32_t>(*id);
+}
+
+bool all_digits(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// "-12.5": decimal seconds, any number of digits after the point.
+std::optional<WallTime> parse_seconds(std::string_view text) {
+    const bool negative = text.starts_with('-');
+    if (negative) text.remove_prefix(1);
+    const size_t point = std::min(text.find('.'), text.size());
+    const auto whole = parse_u64(text.substr(0, point));
+    if (!whole || *whole > static_cast<uint64_t>(kSecondsMax)) return std::nullopt;
+    int64_t nanoseconds = 0;
+    if (point < text.size()) {
+        std::string digits(text.substr(point + 1));
+        if (!all_digits(digits)) return std::nullopt;
+        digits.resize(kNanosecondDigits, '0');
+        nanoseconds = parse_i64(digits).value_or(0);
+    }
+    const int64_t total = static_cast<int64_t>(*whole) * 1'000'000'000 + nanoseconds;
+    return WallTime{std::chrono::nanoseconds(negative ? -total : total)};
+}
+
+// gcsfuse_mtime: RFC 3339, with 'Z' or an offset from UTC.
+std::optional<WallTime> parse_rfc3339(std::string_view text) {
+    constexpr size_t kOffsetBytes = 6;  // "+08:00"
+    if (text.ends_with('Z')) return parse_iso8601(text);
+    if (text.size() <= kOffsetBytes) return std::nullopt;
+    const std::string_view offset = text.substr(text.size() - kOffsetBytes);
+    if ((offset[0] != '+' && offset[0] != '-') || offset[3] != ':') return std::nullopt;
+    const auto hours = parse_u64(offset.substr(1, 2));
+    const auto minutes = parse_u64(offset.substr(4, 2));
+    if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+    const auto local = parse_iso8601(std::string(text.substr(0, text.size() - kOffsetBytes)) + "Z");
+    if (!local) return std::nullopt;
+    const Duration shift = std::chrono::minutes(*hours * 60 + *minutes);
+    return offset[0] == '+' ? *local - shift : *local + shift;
+}
+
+// The first of `names` whose value parses.
+template <class T>
+std::optional<T> read_first(const UserMetadata& user, std::initializer_list<std::string_view> names,
+                            std::optional<T> (*parse)(std::string_view)) {
+    for (const std::string_view name : names) {
+        const auto found = user.find(name);
+        if (found == user.end()) continue;
+        if (auto value = parse(trim_ows(found->second))) return value;
+    }
+    return std::nullopt;
+}
+
+std::string format_seconds(WallTime time) {
+    const int64_t total = time.since_epoch.count();
+    const uint64_t size = total < 0 ? 0 - static_cast<uint64_t>(total) : static_cast<uint64_t>(total);
+    const char* sign = total < 0 ? "-" : "";
+    const uint64_t nanoseconds = size % 1'000'000'000;
+    if (nanoseconds == 0) return fmt::format("{}{}", sign, size / 1'000'000'000);
+    // All nine digits: s3fs reads the fraction as a whole number of nanoseconds (peers.md 2).
+    return fmt::format("{}{}.{:09}", sign, size / 1'000'000'000, nanoseconds);
+}
+
+// Leaves an entry that says the same in other words, and one that is no POSIX state, as it is.
+template <class T>
+void write_member(UserMetadata& user, const char* name, const std::optional<T>& value,
+                  std::optional<T> (*parse)(std::string_view), const std::string& text) {
+    if (!value) return;
+    const auto found = user.find(name);
+    if (found == user.end()) {
+        user.emplace(name, text);
+        return;
+    }
+    const auto recorded = parse(trim_ows(found->second));
+    if (recorded && *recorded != *value) found->second = text;
+}
+
+template <class T>
+std::string decimal(const std::optional<T>& value) {
+    return value ? fmt::format("{}", *value) : std::string();
+}
+
+std::string seconds_text(const std::optional<WallTime>& time) {
+    return time ? format_seconds(*time) : std::string();
+}
+
+template <class T>
+void take_set(std::optional<T>& mine, const std::optional<T>& theirs) {
+    if (theirs) mine = theirs;
+}
+
+}  // namespace
+
+void PosixRecord::merge(const PosixRecord& change) {
+    take_set(mode, change.mode);
+    take_set(uid, change.uid);
+    take_set(gid, change.gid);
+    take_set(mtime, change.mtime);
+    take_set(atime, change.atime);
+    take_set(ctime, change.ctime);
+}
+
+PosixRecord read_posix_record(const ObjectAttributes& attributes) {
+    const UserMetadata& user = attributes.user;
+    PosixRecord record;
+    if (user.empty()) return record;
+    record.mode = read_first(user, {"mode", "permissions"}, parse_mode);
+    if (!record.mode) record.mode = read_first(user, {"goog-reserved-posix-mode"}, parse_octal);
+    record.uid = read_first(user, {"uid", "owner", "goog-reserved-posix-uid"}, parse_id);
+    record.gid = read_first(user, {"gid", "group", "goog-reserved-posix-gid"}, parse_id);
+    record.mtime = read_first(user, {"mtime", "goog-reserved-file-mtime"}, parse_seconds);
+    if (!record.mtime)
+        record.mtime = read_first(user, {"gcsfuse_mtime", "gcsfuse-mtime"}, parse_rfc3339);
+    record.atime = read_first(user, {"atime", "goog-reserved-file-atime"}, parse_seconds);
+    record.ctime = read_first(user, {"ctime"}, parse_seconds);
+    return record;
+}
+
+void write_posix_record(const PosixRecord& record, ObjectAttributes& attributes) {
+    UserMetadata& user = attributes.user;
+    write_member(user, "mode", record.mode, parse_mode, decimal(record.mode));
+    write_member(user, "uid", record.uid, parse_id, decimal(record.uid));
+    write_member(user, "gid", record.gid, parse_id, decimal(record.gid));
+    write_member(user, "mtime", record.mtime, parse_seconds, seconds_text(record.mtime));
+    write_member(user, "atime", record.atime, parse_seconds, seconds_text(record.atime));
+    write_member(user, "ctime", record.ctime, parse_seconds, seconds_text(record.ctime));
+}
+
+bool is_posix_name(std::string_view metadata_name) {
+    return std::find(kPosixNamesByWorth.begin(), kPosixNamesByWorth.end(), metadata_name) !=
+           kPosixNamesByWorth.end();
+}
+
+bool is_posix_entry(std::string_view metadata_name, std::string_view header_value) {
+    if (!is_posix_name(metadata_name)) return false;
+    const std::string_view text = trim_ows(header_value);
+    if (metadata_name == "mode") return parse_mode(text).has_value();
+    if (metadata_name == "uid" || metadata_name == "gid") return parse_id(text).has_value();
+    return parse_seconds(text).has_value();
+}
+
+void clear_member(PosixRecord& record, std::string_view name) {
+    if (name == "mode") record.mode.reset();
+    if (name == "uid") record.uid.reset();
+    if (name == "gid") record.gid.reset();
+    if (name == "mtime") record.mtime.reset();
+    if (name == "atime") record.atime.reset();
+    if (name == "ctime") record.ctime.reset();
+}
+
+}  // namespace xbucket
