@@ -9,7 +9,7 @@ namespace xbucket {
 
 namespace {
 
-constexpr std::string_view kEmptyValue = "=?UTF-8?B??=";
+constexpr std::string_view kEmptyValue = "=?UTF-8?B?\?=";
 constexpr std::string_view kBinaryFront = "=?binary?B?";
 constexpr std::string_view kWordFront = "=?";
 constexpr std::string_view kWordEnd = "?=";
