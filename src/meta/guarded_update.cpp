@@ -1,0 +1,390 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// The way to a copy: read a base, judge the patches on it, let it settle, complete it with what
+// moves without Last-Modified, send. What came of it: guarded_update_after.cpp.
+#include "guarded_update.h"
+
+#include "content_types.h"
+
+#include "xbucket/base/encoding.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace xbucket {
+
+namespace {
+
+using namespace update_step;
+
+constexpr Duration kSettled = std::chrono::seconds(2);  // one for the resolution, one for skew
+constexpr Duration kRunMax = std::chrono::seconds(10);  // of own edits without a settled read
+// What changes without moving Last-Modified (ACL, tag count, legal hold, class) may be this old.
+constexpr Duration kFresh = std::chrono::seconds(1);
+constexpr Duration kSettleWaitMin = std::chrono::milliseconds(50);
+constexpr Duration kSettleJitter = std::chrono::milliseconds(250);
+constexpr Duration kRetryFirst = std::chrono::milliseconds(50);
+constexpr Duration kRetryMax = std::chrono::seconds(2);
+constexpr Duration kProbeBack = std::chrono::hours(24);
+
+uint64_t next_random(uint64_t& state) {  // splitmix64
+    state += 0x9e3779b97f4a7c15U;
+    uint64_t z = state;
+    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+    return z ^ (z >> 31U);
+}
+
+Duration random_up_to(uint64_t& state, Duration most) {
+    return Duration(static_cast<Duration::rep>(next_random(state) %
+                                               (static_cast<uint64_t>(most.count()) + 1)));
+}
+
+bool is_directory(const ObjectKey& key) { return key.str().ends_with('/'); }
+
+bool same_object(const ObjectInfo& a, const ObjectInfo& b) {
+    return a.last_modified == b.last_modified && a.etag == b.etag && a.version_id == b.version_id &&
+           a.attributes == b.attributes;
+}
+
+bool is_transient(ErrorKind kind) {
+    return kind == ErrorKind::timed_out || kind == ErrorKind::network ||
+           kind == ErrorKind::throttled || kind == ErrorKind::server_error;
+}
+
+}  // namespace
+
+bool etag_is_content_hash(const ObjectInfo& info) {
+    constexpr size_t kMd5Digits = 32;
+    const std::string& etag = info.etag.str();
+    if (info.type != ObjectType::normal || etag.size() != kMd5Digits) return false;
+    if (to_lower(info.attributes.sse.algorithm).find("kms") != std::string::npos) return false;
+    return std::all_of(etag.begin(), etag.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    });
+}
+
+GuardedUpdate::GuardedUpdate(const AttributeModel& model, const StoreTraits& traits,
+                             ServiceFacts& facts, const UpdatePolicy& policy, UpdateWork work,
+                             uint64_t seed)
+    : model_(model),
+      traits_(traits),
+      facts_(facts),
+      policy_(policy),
+      work_(std::move(work)),
+      random_(seed) {
+    outcome_.errors.resize(work_.patches.size());
+}
+
+UpdateStep GuardedUpdate::start(TimePoint now) {
+    deadline_ = now + policy_.deadline;
+    facts_.counters.updates.fetch_add(1);
+    // Where conditions are not honoured nothing guards a base that was not read just now.
+    if (work_.own && facts_.conditions() == CopyConditions::honoured &&
+        now - work_.own->read_at <= kFresh && now - work_.own->run_began <= kRunMax) {
+        base_ = *work_.own;
+        from_own_ = true;
+        acl_ = base_.acl;
+        if (base_.acl_known) acl_at_ = base_.read_at;
+        return proceed(now);
+    }
+    return read_base(now);
+}
+
+UpdateStep GuardedUpdate::read_base(TimePoint now) {
+    static_cast<void>(now);
+    phase_ = Phase::base;
+    return Head{};
+}
+
+UpdateStep GuardedUpdate::on_waited(TimePoint now) { return read_base(now); }
+
+UpdateStep GuardedUpdate::on_head(Result<HeadReply> reply, TimePoint begun, TimePoint now) {
+    if (phase_ == Phase::verify || phase_ == Phase::created || phase_ == Phase::restored)
+        return on_result_head(std::move(reply), begun, now);
+    if (!reply) {
+        if (reply.error().kind == ErrorKind::not_found)
+            return base_missing(now, std::move(reply).error());
+        // A copy of ours may have been applied: find out rather than report a guess.
+        if (outcome_unknown_ && is_transient(reply.error().kind))
+            return retry_later(now, std::move(reply).error());
+        return fail_all(std::move(reply).error());
+    }
+    take_base(std::move(reply->info), begun, now);
+    return proceed(now);
+}
+
+void GuardedUpdate::take_base(ObjectInfo info, TimePoint begun, TimePoint now) {
+    if (seen_modified_ != info.last_modified) {
+        seen_modified_ = info.last_modified;
+        seen_since_ = now;
+    }
+    // 412, and yet nothing moved since a settled base: the guard's whole second is too coarse.
+    if (refused_ && sent_settled_ && same_object(info, sent_base_.info))
+        facts_.learn_compares_finer();
+    refused_ = false;
+    base_ = UpdateBase{.info = std::move(info), .read_at = begun};
+    base_just_read_ = true;
+    from_own_ = false;
+}
+
+// Applies the patches in order; one that does not fit fails alone. Flags are judged until the
+// first copy has been sent: after that our own change may be what we find.
+void GuardedUpdate::judge(const ObjectAttributes& base) {
+    wanted_ = base;
+    for (size_t i = 0; i < work_.patches.size(); ++i) {
+        std::optional<Error>& error = outcome_.errors[i];
+        if (error && sent_once_) continue;
+        error.reset();
+        ObjectAttributes trial = wanted_;
+        for (AttrChange change : work_.patches[i].changes) {
+            if (sent_once_) change.flag = SetFlag::any;
+            auto applied = model_.apply(work_.key, change, trial);
+            const bool gone_already = sent_once_ && !change.value && !applied &&
+                                      applied.error().kind == ErrorKind::no_such_attribute;
+            if (applied || gone_already) continue;
+            error = std::move(applied).error();
+            break;
+        }
+        if (error) continue;
+        if (!work_.patches[i].posix.empty()) model_.apply_posix(work_.patches[i].posix, trial);
+        wanted_ = std::move(trial);
+    }
+    posix_applied_ = false;
+    if (!work_.posix.empty() && (work_.posix_alone || wanted_ != base)) {
+        model_.apply_posix(work_.posix, wanted_);
+        posix_applied_ = true;
+    }
+}
+
+bool GuardedUpdate::anyone_left() const {
+    return work_.posix_alone || std::any_of(outcome_.errors.begin(), outcome_.errors.end(),
+                                            [](const auto& error) { return !error; });
+}
+
+UpdateStep GuardedUpdate::proceed(TimePoint now) {
+    if (base_.info.missing_metadata > 0)
+        return fail_all(fail(
+            ErrorKind::not_permitted,
+            fmt::format("the service hides {} metadata entries of this object; changing the others "
+                        "would destroy them. Change it with the tool that wrote them",
+                        base_.info.missing_metadata)));
+    judge(base_.info.attributes);
+    if (!anyone_left() || wanted_ == base_.info.attributes) {
+        facts_.counters.unchanged.fetch_add(1);
+        return finish(now);
+    }
+    return prepare_copy(now);
+}
+
+UpdateStep GuardedUpdate::prepare_copy(TimePoint now) {
+    const bool too_big =
+        traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
+    if (too_big && !policy_.big_copies && !traits_.destination_conditions &&
+        base_.info.version_id.empty())
+        return fail_all(fail(
+            ErrorKind::file_too_large,
+            fmt::format("the object has {} bytes and the service copies at most {} at once; copying "
+                        "in parts cannot be guarded here. -o bigcopy does it nevertheless",
+                        base_.info.size, traits_.copy_bytes_max)));
+
+    const CopyConditions conditions = facts_.conditions();
+    if (conditions == CopyConditions::honoured) {
+        settled_ = !from_own_ && is_settled(now);
+        if (!settled_ && !from_own_ && !is_own_result()) {
+            if (now >= deadline_)
+                return fail_all(fail(ErrorKind::conflict,
+                                     "other clients keep changing this object's metadata; gave up, "
+                                     "nothing was changed. Try again"));
+            facts_.counters.settling.fetch_add(1);
+            return Wait{settling_time()};
+        }
+    }
+    if (needs_tags()) {
+        base_just_read_ = false;
+        return ReadTags{};
+    }
+    if (needs_acl(now)) {
+        base_just_read_ = false;
+        return ReadAcl{};
+    }
+    // Without honoured conditions a HEAD just before the copy is all the guard there is.
+    const bool stale = conditions == CopyConditions::honoured ? now - base_.read_at > kFresh
+                                                              : !base_just_read_;
+    if (stale && !read_again_) {
+        read_again_ = true;
+        return read_base(now);
+    }
+    return send(now);
+}
+
+bool GuardedUpdate::is_settled(TimePoint now) {
+    if (base_.info.date.seconds() >= (base_.info.last_modified + kSettled).seconds()) return true;
+    // A Date that lags, or none: what this clock has watched standing still is settled as well.
+    return seen_modified_ == base_.info.last_modified && now - seen_since_ >= kSettled + kFresh;
+}
+
+// The HEAD shows exactly what this mount left there, and nobody else can have edited meanwhile
+// without waiting for it to settle.
+bool GuardedUpdate::is_own_result() const {
+    return work_.own && !outcome_unknown_ && same_object(work_.own->info, base_.info) &&
+           base_.read_at - work_.own->run_began <= kRunMax;
+}
+
+Duration GuardedUpdate::settling_time() {
+    const Duration left = base_.info.last_modified + kSettled - base_.info.date;
+    return std::clamp<Duration>(left, kSettleWaitMin, kSettled + kFresh) +
+           random_up_to(random_, kSettleJitter);
+}
+
+bool GuardedUpdate::needs_tags() const {
+    if (tags_ || !traits_.tagging || base_.info.tag_count == 0U) return false;
+    const bool in_parts = traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
+    return in_parts || facts_.tag_fate() != TagFate::kept;
+}
+
+bool GuardedUpdate::needs_acl(TimePoint now) const {
+    if (traits_.default_acl.empty()) return false;
+    if (acl_at_ && now - *acl_at_ <= kFresh) return false;
+    return policy_.preserve == PreservePolicy::strict || !facts_.acls_hidden();
+}
+
+UpdateStep GuardedUpdate::on_acl(Result<std::string> acl, TimePoint begun, TimePoint now) {
+    if (phase_ == Phase::verify_acl) return verify_acl(std::move(acl), now);
+    acl_at_ = begun;
+    if (acl) {
+        facts_.acl_read();
+        acl_ = *std::move(acl);
+        return prepare_copy(now);
+    }
+    const Error& error = acl.error();
+    const bool strict = policy_.preserve == PreservePolicy::strict;
+    constexpr int kNotImplemented = 501;
+    if (error.kind == ErrorKind::not_found) return read_base(now);
+    const bool unreadable =
+        error.kind == ErrorKind::access_denied || error.kind == ErrorKind::unsupported;
+    if (!unreadable) return fail_all(std::move(acl).error().with_context("reading the ACL"));
+    // A service without ACLs has none to lose.
+    if (error.kind == ErrorKind::unsupported && error.http_status == kNotImplemented) {
+        acl_.clear();
+        return prepare_copy(now);
+    }
+    if (strict)
+        return fail_all(
+            fail(ErrorKind::access_denied,
+                 fmt::format("the object's ACL cannot be read, so a change would lose it "
+                             "(-o preserve=strict): {}",
+                             error.describe())));
+    facts_.acl_refused(error);
+    acl_.clear();
+    return prepare_copy(now);
+}
+
+UpdateStep GuardedUpdate::on_tags(Result<Tags> tags, TimePoint now) {
+    if (phase_ == Phase::verify_tags) return verify_tags(std::move(tags), now);
+    if (tags) {
+        tags_ = *std::move(tags);
+        return prepare_copy(now);
+    }
+    const ErrorKind kind = tags.error().kind;
+    if (kind == ErrorKind::not_found) return read_base(now);
+    const bool passable =
+        kind == ErrorKind::unsupported ||
+        (kind == ErrorKind::access_denied && policy_.preserve == PreservePolicy::best_effort);
+    if (!passable) return fail_all(std::move(tags).error().with_context("reading the tags"));
+    tags_.emplace();
+    return prepare_copy(now);
+}
+
+CopyGuard GuardedUpdate::make_guard() const {
+    CopyGuard guard;
+    const WallTime modified = base_.info.last_modified;
+    if (probing_) {
+        guard.source_unmodified_since = modified - kProbeBack;
+        return guard;
+    }
+    const Duration second = std::chrono::seconds(1);
+    guard.source_unmodified_since = facts_.compares_finer() ? modified + second : modified;
+    // Together they say "equal". A symlink's HEAD may tell its target's time (protocol.md 2.1),
+    // the guard is judged by the link's.
+    if (facts_.both_time_conditions() && base_.info.type != ObjectType::symlink)
+        guard.source_modified_since = modified - second;
+    if (facts_.destination_if_match() && !base_.info.etag.empty())
+        guard.destination_if_match = base_.info.etag;
+    return guard;
+}
+
+// The complete set of a base with the patches applied, and what completes it. The source's version
+// is never pinned: the guard would test a version that cannot change (DESIGN 3.3).
+CopyRequest GuardedUpdate::make_request(const ObjectAttributes& attributes) const {
+    CopyRequest request;
+    request.source = work_.key;
+    request.destination = work_.key;
+    request.replace = attributes;
+    request.source_bytes = base_.info.size;
+    if (acl_ != traits_.default_acl) request.replace->acl = acl_;
+    const bool in_parts = traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
+    if (tags_ && !tags_->empty() && (in_parts || facts_.tag_fate() == TagFate::lost))
+        request.replace->tags = tags_;
+    // A link's class and encryption as told are its target's.
+    if (base_.info.type == ObjectType::symlink) {
+        request.replace->storage_class.clear();
+        request.replace->sse = {};
+    }
+    return request;
+}
+
+UpdateStep GuardedUpdate::send(TimePoint now) {
+    static_cast<void>(now);
+    probing_ = facts_.conditions() == CopyConditions::unknown;
+    sent_once_ = true;
+    sent_base_ = base_;
+    sent_settled_ = settled_;
+    ++attempts_;
+    CopyRequest request = make_request(wanted_);
+    request.guard = make_guard();
+    return Copy{std::move(request)};
+}
+
+UpdateStep GuardedUpdate::retry_later(TimePoint now, Error reason) {
+    last_error_ = std::move(reason);
+    work_.own.reset();
+    from_own_ = false;
+    read_again_ = false;
+    tags_.reset();
+    if (now >= deadline_) {
+        if (outcome_unknown_) return fail_all(*std::move(last_error_));
+        return fail_all(fail(ErrorKind::conflict,
+                             fmt::format("other clients keep changing this object; gave up after {} "
+                                         "attempts, nothing was changed. Try again",
+                                         attempts_)));
+    }
+    const Duration most = std::min<Duration>(kRetryMax, kRetryFirst * (1LL << std::min(attempts_, 6U)));
+    return Wait{random_up_to(random_, most)};
+}
+
+// A directory without a marker gets one, if it is still absent then (DESIGN 3.10).
+UpdateStep GuardedUpdate::base_missing(TimePoint now, Error error) {
+    if (is_directory(work_.key)) return create_marker(now);
+    outcome_.missing = true;
+    return fail_all(std::move(error));
+}
+
+UpdateStep GuardedUpdate::create_marker(TimePoint now) {
+    base_ = UpdateBase{};
+    base_.info.attributes[HttpField::content_type] = std::string(kDirectoryType);
+    judge(base_.info.attributes);
+    if (!anyone_left() || wanted_ == base_.info.attributes) {
+        outcome_.missing = true;
+        return finish(now);
+    }
+    sent_once_ = true;
+    ++attempts_;
+    PutRequest request;
+    request.key = work_.key;
+    request.attributes = wanted_;
+    request.must_not_exist = true;
+    return Create{std::move(request)};
+}
+
+}  // namespace xbucket

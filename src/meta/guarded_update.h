@@ -1,0 +1,195 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// One guarded metadata update of one object, as a pure state machine (DESIGN 3, protocol.md 3 and
+// 4): it says what it needs next, is told the result, and needs the next thing, until it is done.
+// No threads, no store, no clock: an Updater drives it, tests script it.
+//
+//   Step step = update.start(now);
+//   while (step is not Done) step = update.on_...(what the store answered, now);
+//   update.outcome()
+//
+// A copy onto itself with REPLACE drops everything that is not sent again, and nothing but
+// Last-Modified tells two metadata edits apart. So every copy carries the complete set of a base
+// that was read whole, and a guard that fails when somebody edited after that base was read:
+//   - a base must be settled (Date at least 2 s after Last-Modified), because within one second
+//     Last-Modified does not move. Whoever follows this rule cannot edit within 2 s of another's
+//     edit; therefore the mount that edited last may go on at once from its own result (a run).
+//   - a run pauses for a settled read every 10 s, so that others get in.
+#pragma once
+
+#include "service_facts.h"
+
+#include "xbucket/meta/attributes.h"
+#include "xbucket/store/object_store.h"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace xbucket {
+
+// A complete reading of an object, or this mount's own last result.
+struct UpdateBase {
+    ObjectInfo info;
+    std::string acl;      // as read or sent; "" when unknown or default
+    bool acl_known = false;
+    TimePoint read_at;    // when the request that told it was begun
+    TimePoint run_began;  // own results: when the run of own edits began with a settled base
+};
+
+struct UpdatePolicy {
+    PreservePolicy preserve = PreservePolicy::best_effort;
+    VerifyPolicy verify = VerifyPolicy::first;
+    bool big_copies = false;
+    Duration deadline = std::chrono::seconds(60);
+};
+
+struct UpdateWork {
+    ObjectKey key;
+    std::vector<Patch> patches;  // one for each waiter, in the order they came
+    PosixRecord posix;           // pending; goes along with any copy
+    bool posix_alone = false;    // worth a copy of its own
+    std::optional<UpdateBase> own;
+};
+
+struct UpdateOutcome {
+    std::vector<std::optional<Error>> errors;  // for each patch; nullopt: it is in the object
+    std::optional<Error> posix_error;          // posix_alone: why it is not recorded
+    bool posix_recorded = false;
+    std::optional<ObjectInfo> info;  // the object as it is now, where known
+    std::optional<UpdateBase> own;   // may be the next update's base at once
+    std::optional<std::string> acl;  // where read or sent
+    bool missing = false;            // the object does not exist
+    bool changed = false;            // something was sent
+};
+
+namespace update_step {
+struct Head {};
+struct ReadAcl {};
+struct ReadTags {};
+struct Wait {
+    Duration time{0};
+};
+struct Copy {
+    CopyRequest request;
+};
+struct Create {
+    PutRequest request;
+};
+struct ReadVersion {
+    VersionId version;
+};
+struct WriteAcl {
+    std::string acl;
+};
+struct WriteTags {
+    Tags tags;
+};
+struct Done {};
+}  // namespace update_step
+using UpdateStep =
+    std::variant<update_step::Head, update_step::ReadAcl, update_step::ReadTags, update_step::Wait,
+                 update_step::Copy, update_step::Create, update_step::ReadVersion,
+                 update_step::WriteAcl, update_step::WriteTags, update_step::Done>;
+
+// Confined to one thread. References must outlive it.
+class GuardedUpdate {
+  public:
+    GuardedUpdate(const AttributeModel& model, const StoreTraits& traits, ServiceFacts& facts,
+                  const UpdatePolicy& policy, UpdateWork work, uint64_t seed);
+
+    UpdateStep start(TimePoint now);
+    // `begun` is when the request was sent.
+    UpdateStep on_head(Result<HeadReply> reply, TimePoint begun, TimePoint now);
+    UpdateStep on_acl(Result<std::string> acl, TimePoint begun, TimePoint now);
+    UpdateStep on_tags(Result<Tags> tags, TimePoint now);
+    UpdateStep on_waited(TimePoint now);
+    UpdateStep on_copied(Result<CopyReply> reply, TimePoint begun, TimePoint now);
+    UpdateStep on_created(Result<PutReply> reply, TimePoint now);
+    UpdateStep on_version(Result<ObjectInfo> info, TimePoint now);
+    UpdateStep on_written(Result<void> written, TimePoint now);  // WriteAcl, WriteTags
+
+    const UpdateOutcome& outcome() const { return outcome_; }
+
+  private:
+    enum class Phase { base, verify, created, verify_tags, verify_acl, restored };
+
+    // guarded_update.cpp: the way to a copy
+    UpdateStep proceed(TimePoint now);
+    UpdateStep prepare_copy(TimePoint now);
+    UpdateStep read_base(TimePoint now);
+    UpdateStep retry_later(TimePoint now, Error reason);
+    UpdateStep create_marker(TimePoint now);
+    UpdateStep base_missing(TimePoint now, Error error);
+    void take_base(ObjectInfo info, TimePoint begun, TimePoint now);
+    void judge(const ObjectAttributes& base);
+    bool anyone_left() const;
+    bool is_settled(TimePoint now);
+    bool is_own_result() const;
+    Duration settling_time();
+    bool needs_tags() const;
+    bool needs_acl(TimePoint now) const;
+    CopyGuard make_guard() const;
+    CopyRequest make_request(const ObjectAttributes& attributes) const;
+    UpdateStep send(TimePoint now);
+
+    // guarded_update_after.cpp: what came of it
+    UpdateStep copy_failed(Error error, TimePoint now);
+    UpdateStep copy_done(const CopyReply& reply, TimePoint begun, TimePoint now);
+    UpdateStep on_result_head(Result<HeadReply> reply, TimePoint begun, TimePoint now);
+    UpdateStep verify(const ObjectInfo& found, TimePoint now);
+    UpdateStep verify_rest(TimePoint now);
+    UpdateStep verify_tags(Result<Tags> found, TimePoint now);
+    UpdateStep verify_acl(Result<std::string> found, TimePoint now);
+    UpdateStep restore(const std::string& lost, TimePoint now);
+    UpdateStep restoring_failed(const std::string& reason);
+    UpdateStep finish(TimePoint now);
+    UpdateStep fail_all(Error error);
+
+    const AttributeModel& model_;
+    const StoreTraits& traits_;
+    ServiceFacts& facts_;
+    const UpdatePolicy policy_;
+    UpdateWork work_;
+    uint64_t random_;
+    TimePoint deadline_;
+
+    Phase phase_ = Phase::base;
+    UpdateBase base_;
+    bool base_just_read_ = false;   // nothing was asked since the HEAD
+    bool from_own_ = false;         // base_ is an own result, taken without a HEAD
+    bool settled_ = false;          // base_ was settled, not merely our own
+    std::string acl_;               // of the object; "" sends nothing
+    std::optional<TimePoint> acl_at_;
+    std::optional<Tags> tags_;
+    bool read_again_ = false;       // the one extra HEAD of this attempt was spent
+
+    ObjectAttributes wanted_;
+    bool posix_applied_ = false;
+    bool sent_once_ = false;        // flags have been judged
+    bool probing_ = false;          // the copy in flight carries a condition that is false
+    bool outcome_unknown_ = false;  // a copy of ours may yet be applied
+    bool refused_ = false;          // the last copy failed its guard
+    UpdateBase sent_base_;
+    bool sent_settled_ = false;
+    unsigned attempts_ = 0;
+    std::optional<Error> last_error_;
+
+    // For bases whose Date does not help: since when this Last-Modified has been seen.
+    std::optional<WallTime> seen_modified_;
+    TimePoint seen_since_;
+
+    // The result of a copy that succeeded, until it is verified.
+    std::optional<UpdateBase> result_;
+    bool result_is_own_ = false;
+    ETag created_etag_;
+    std::optional<Error> loss_;  // what verification found, kept while the base is put back
+
+    UpdateOutcome outcome_;
+};
+
+// True where the ETag is a hash of the content, so that a copy must keep it: not for multipart,
+// KMS-encrypted, appendable or symlink objects.
+bool etag_is_content_hash(const ObjectInfo& info);
+
+}  // namespace xbucket

@@ -1,0 +1,335 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// What came of a copy: refused, unknown, done; and reading back what the service really stored
+// (DESIGN 3.2, 3.3, 3.4, 3.6).
+#include "guarded_update.h"
+
+#include "value_codec.h"
+
+#include "xbucket/base/encoding.h"
+#include "xbucket/base/log.h"
+
+#include <fmt/format.h>
+
+namespace xbucket {
+
+namespace {
+
+using namespace update_step;
+
+bool is_refusal(ErrorKind kind) {
+    return kind == ErrorKind::precondition_failed || kind == ErrorKind::not_modified ||
+           kind == ErrorKind::conflict;
+}
+
+void append(std::string& list, std::string_view item) {
+    if (!list.empty()) list += ", ";
+    list += printable(item);
+}
+
+// What of `wanted` the object does not have.
+std::string missing_from(const ObjectAttributes& wanted, const ObjectAttributes& found) {
+    std::string missing;
+    for (const auto& [name, value] : wanted.user) {
+        const auto entry = found.user.find(name);
+        if (entry == found.user.end() ||
+            decode_header_value(entry->second) != decode_header_value(value))
+            append(missing, name);
+    }
+    for (const HttpField field : kHttpFields)
+        if (wanted[field] && wanted[field] != found[field]) append(missing, to_string(field));
+    return missing;
+}
+
+}  // namespace
+
+UpdateStep GuardedUpdate::on_copied(Result<CopyReply> reply, TimePoint begun, TimePoint now) {
+    if (loss_) {  // the copy was to put the former metadata back
+        if (!reply) return restoring_failed(reply.error().describe());
+        phase_ = Phase::restored;
+        return Head{};
+    }
+    if (!reply) return copy_failed(std::move(reply).error(), now);
+    return copy_done(*reply, begun, now);
+}
+
+UpdateStep GuardedUpdate::copy_failed(Error error, TimePoint now) {
+    const bool probed = std::exchange(probing_, false);
+    if (error.outcome_unknown) {
+        facts_.counters.unknown.fetch_add(1);
+        outcome_unknown_ = true;
+        outcome_.changed = true;
+        return retry_later(now, std::move(error));
+    }
+    if (is_refusal(error.kind)) {
+        if (probed) {
+            // The false condition was honoured and nothing was changed: now with the real guard.
+            facts_.learn_conditions(CopyConditions::honoured);
+            return prepare_copy(now);
+        }
+        facts_.counters.conflicts.fetch_add(1);
+        refused_ = true;
+        return retry_later(now, std::move(error));
+    }
+    if (error.kind == ErrorKind::unsupported && !probed) {
+        if (facts_.destination_if_match()) {
+            facts_.learn_no_destination_if_match();
+            return send(now);
+        }
+        if (facts_.both_time_conditions()) {
+            facts_.learn_no_both_time_conditions();
+            return send(now);
+        }
+    }
+    // Deleted in between: what was read is not written back as a new object.
+    if (error.kind == ErrorKind::not_found) outcome_.missing = true;
+    if (error.kind == ErrorKind::archived)
+        return fail_all(std::move(error).with_context(
+            "archived: write DAYS to user.object.restore and wait until it can be read"));
+    return fail_all(std::move(error));
+}
+
+UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, TimePoint now) {
+    facts_.counters.copies.fetch_add(1);
+    outcome_.changed = true;
+    if (std::exchange(probing_, false)) facts_.learn_conditions(CopyConditions::ignored);
+
+    UpdateBase result = base_;
+    result.info.attributes = wanted_;
+    if (!reply.etag.empty()) result.info.etag = reply.etag;
+    result.info.last_modified = reply.last_modified;
+    result.info.date = reply.date;
+    result.info.version_id = reply.version_id;
+    result.acl = acl_;
+    result.acl_known = acl_at_.has_value();
+    result.read_at = begun;
+    result.run_began = !settled_ && work_.own ? work_.own->run_began : begun;
+
+    const VersionId& copied = reply.source_version_id;
+    if (!copied.empty() && !base_.info.version_id.empty() && copied != base_.info.version_id) {
+        // Another version came in between, and ours carries its content with our base's metadata.
+        // It is in the history: merge into its metadata, on top of our own result.
+        facts_.counters.version_merges.fetch_add(1);
+        base_ = result;
+        work_.own = result;
+        return ReadVersion{copied};
+    }
+    const bool dated = reply.last_modified != WallTime{};
+    const bool etag_holds =
+        !reply.etag.empty() && (reply.etag == base_.info.etag || !etag_is_content_hash(base_.info));
+    result_is_own_ = dated && etag_holds && !outcome_unknown_;
+    if (!reply.etag.empty() && !etag_holds) {
+        // The content was replaced between base and copy, unseen by the guard.
+        facts_.counters.replaced.fetch_add(1);
+        log_warning("meta",
+                    "key={} another client replaced the content during a metadata change; its own "
+                    "metadata was overwritten with what the object had before",
+                    printable(work_.key.str()));
+        outcome_unknown_ = true;
+        work_.own.reset();
+        read_again_ = false;
+        return read_base(now);
+    }
+    result_ = std::move(result);
+    const bool tags_at_risk = tags_ && !tags_->empty() && facts_.tag_fate() == TagFate::unknown;
+    const bool acl_at_risk = !acl_.empty() && acl_ != traits_.default_acl && !facts_.acl_kept();
+    if (!dated || tags_at_risk || acl_at_risk ||
+        facts_.wants_verification(policy_.verify, AttributeShape::of(wanted_))) {
+        phase_ = Phase::verify;
+        return Head{};
+    }
+    return finish(now);
+}
+
+UpdateStep GuardedUpdate::on_version(Result<ObjectInfo> info, TimePoint now) {
+    if (!info)
+        return fail_all(
+            fail(ErrorKind::conflict,
+                 fmt::format("another client made a version at the same moment and it cannot be "
+                             "read ({}); its metadata is in the object's history, not in the "
+                             "current version",
+                             info.error().describe())));
+    const ObjectAttributes current = wanted_;
+    base_.info.attributes = info->attributes;
+    base_.info.size = info->size;
+    from_own_ = true;
+    settled_ = false;
+    judge(base_.info.attributes);
+    if (wanted_ == current) {
+        base_.info.attributes = current;
+        result_ = base_;
+        result_is_own_ = !outcome_unknown_;
+        return finish(now);
+    }
+    if (now >= deadline_)
+        return fail_all(fail(ErrorKind::conflict,
+                             "other clients keep making versions of this object; gave up"));
+    return send(now);
+}
+
+// HEADs that look at results: of a copy, of a new marker, of putting back.
+UpdateStep GuardedUpdate::on_result_head(Result<HeadReply> reply, TimePoint begun, TimePoint now) {
+    if (phase_ == Phase::restored) {
+        if (!reply) return restoring_failed(reply.error().describe());
+        const std::string lost = missing_from(sent_base_.info.attributes, reply->info.attributes);
+        if (!lost.empty()) return restoring_failed("still missing: " + lost);
+        facts_.counters.put_back.fetch_add(1);
+        outcome_.info = reply->info;
+        return fail_all(*loss_);
+    }
+    if (!reply) {
+        // Acknowledged by the service, and not to be looked at now.
+        log_warning("meta", "key={} result not verified: {}", printable(work_.key.str()),
+                    reply.error().describe());
+        result_is_own_ = false;
+        outcome_.missing = reply.error().kind == ErrorKind::not_found;
+        if (outcome_.missing) result_.reset();
+        return finish(now);
+    }
+    if (phase_ == Phase::created) {
+        result_ = UpdateBase{.info = reply->info, .read_at = begun, .run_began = begun};
+        result_is_own_ = !outcome_unknown_ && !created_etag_.empty() &&
+                         reply->info.etag == created_etag_;
+        return finish(now);
+    }
+    return verify(reply->info, now);
+}
+
+UpdateStep GuardedUpdate::verify(const ObjectInfo& found, TimePoint now) {
+    const bool ours = result_->info.last_modified == WallTime{} ||
+                      (found.last_modified == result_->info.last_modified &&
+                       found.etag == result_->info.etag);
+    const std::string missing = missing_from(wanted_, found.attributes);
+    if (!missing.empty() && ours) return restore(missing, now);
+    if (missing.empty() && ours) facts_.verified(AttributeShape::of(wanted_));
+    if (!ours) result_is_own_ = false;  // somebody edited since, as is his right
+    result_->info = found;
+    return verify_rest(now);
+}
+
+UpdateStep GuardedUpdate::verify_rest(TimePoint now) {
+    if (tags_ && !tags_->empty() && facts_.tag_fate() == TagFate::unknown) {
+        if (result_->info.tag_count && *result_->info.tag_count == tags_->size()) {
+            facts_.learn_tag_fate(TagFate::kept);
+        } else {
+            phase_ = Phase::verify_tags;
+            return ReadTags{};
+        }
+    }
+    if (!acl_.empty() && acl_ != traits_.default_acl && !facts_.acl_kept()) {
+        phase_ = Phase::verify_acl;
+        return ReadAcl{};
+    }
+    return finish(now);
+}
+
+UpdateStep GuardedUpdate::verify_tags(Result<Tags> found, TimePoint now) {
+    if (found && *found == *tags_) {
+        facts_.learn_tag_fate(TagFate::kept);
+        return verify_rest(now);
+    }
+    facts_.learn_tag_fate(TagFate::lost);
+    facts_.counters.put_back.fetch_add(1);
+    return WriteTags{*tags_};
+}
+
+UpdateStep GuardedUpdate::verify_acl(Result<std::string> found, TimePoint now) {
+    if (found && *found == acl_) {
+        facts_.learn_acl_kept();
+        return finish(now);
+    }
+    facts_.counters.put_back.fetch_add(1);
+    return WriteAcl{acl_};
+}
+
+UpdateStep GuardedUpdate::on_written(Result<void> written, TimePoint now) {
+    if (!written)
+        return fail_all(std::move(written).error().with_context(
+            phase_ == Phase::verify_tags
+                ? "the service dropped the object's tags and they could not be put back"
+                : "the service dropped the object's ACL and it could not be put back"));
+    if (phase_ == Phase::verify_tags) return verify_rest(now);
+    return finish(now);
+}
+
+// The service said 200 and did not store all of it: give the object back what it had, then fail
+// loudly.
+UpdateStep GuardedUpdate::restore(const std::string& lost, TimePoint now) {
+    static_cast<void>(now);
+    loss_ = fail(ErrorKind::no_attribute_space,
+                 fmt::format("the service answered success and did not store: {}. The former "
+                             "metadata was put back; use fewer or shorter attributes",
+                             lost));
+    log_error("meta", "key={} {}", printable(work_.key.str()), loss_->message);
+    base_ = *result_;
+    settled_ = false;
+    CopyRequest request = make_request(sent_base_.info.attributes);
+    request.guard = make_guard();
+    return Copy{std::move(request)};
+}
+
+UpdateStep GuardedUpdate::restoring_failed(const std::string& reason) {
+    std::string values;
+    for (const auto& [name, value] : sent_base_.info.attributes.user)
+        append(values, name + "=" + value);
+    log_error("meta", "key={} metadata lost by the service and not put back ({}); it was: {}",
+              printable(work_.key.str()), reason, values);
+    Error error = *loss_;
+    error.message =
+        "the service answered success, lost metadata of this object, and it could not be put back; "
+        "the log has it";
+    return fail_all(std::move(error));
+}
+
+UpdateStep GuardedUpdate::on_created(Result<PutReply> reply, TimePoint now) {
+    if (reply) {
+        outcome_.changed = true;
+        created_etag_ = reply->etag;
+        phase_ = Phase::created;
+        return Head{};
+    }
+    Error error = std::move(reply).error();
+    if (error.outcome_unknown) {
+        facts_.counters.unknown.fetch_add(1);
+        outcome_unknown_ = true;
+        outcome_.changed = true;
+        return retry_later(now, std::move(error));
+    }
+    // Somebody made the marker first: an ordinary update of it, flags judged anew.
+    if (error.kind == ErrorKind::already_exists || is_refusal(error.kind)) {
+        sent_once_ = false;
+        return retry_later(now, std::move(error));
+    }
+    return fail_all(std::move(error));
+}
+
+UpdateStep GuardedUpdate::finish(TimePoint now) {
+    static_cast<void>(now);
+    outcome_.posix_recorded = posix_applied_;
+    if (acl_at_) outcome_.acl = acl_;
+    if (result_) {
+        if (result_->info.last_modified != WallTime{}) outcome_.info = result_->info;
+        if (result_is_own_) outcome_.own = result_;
+        return Done{};
+    }
+    if (outcome_.missing) return Done{};
+    outcome_.info = base_.info;
+    // Nothing was sent: an own result stays one, as fresh as it was just seen.
+    if (from_own_ || is_own_result()) {
+        outcome_.own = work_.own;
+        outcome_.own->read_at = base_.read_at;
+    }
+    return Done{};
+}
+
+UpdateStep GuardedUpdate::fail_all(Error error) {
+    if (outcome_unknown_ && !error.outcome_unknown) {
+        error.outcome_unknown = true;
+        error.message += "; an earlier attempt may yet be applied";
+    }
+    for (auto& slot : outcome_.errors)
+        if (!slot) slot = error;
+    if (!work_.posix.empty()) outcome_.posix_error = error;
+    return Done{};
+}
+
+}  // namespace xbucket

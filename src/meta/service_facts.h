@@ -1,0 +1,100 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// What this mount has learned of its service (DESIGN 3.4: services differ from their
+// documentation), and counters for user.xbucket.stats. Thread-safe, lock-free.
+#pragma once
+
+#include "xbucket/meta/meta_engine.h"
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+namespace xbucket {
+
+// What makes a set of attributes risky for a service: servers.md has one that drops everything
+// beyond 90 entries, one that fails for names over 100 bytes, one for values over 256.
+struct AttributeShape {
+    size_t entries = 0;
+    size_t name_bytes_max = 0;
+    size_t value_bytes_max = 0;
+    size_t bytes = 0;
+    bool odd_names = false;  // characters that we do not use ourselves
+
+    static AttributeShape of(const ObjectAttributes& attributes);
+};
+
+enum class CopyConditions { unknown, honoured, ignored };
+enum class TagFate { unknown, kept, lost };  // what a REPLACE copy does to tags
+
+class ServiceFacts {
+  public:
+    explicit ServiceFacts(const StoreTraits& traits);
+
+    CopyConditions conditions() const { return conditions_.load(); }
+    void learn_conditions(CopyConditions conditions);
+    // The service compares Last-Modified finer than it tells.
+    bool compares_finer() const { return compares_finer_.load(); }
+    void learn_compares_finer();
+    TagFate tag_fate() const { return tag_fate_.load(); }
+    void learn_tag_fate(TagFate fate);
+    bool destination_if_match() const { return destination_if_match_.load(); }
+    void learn_no_destination_if_match();
+    bool both_time_conditions() const { return both_time_conditions_.load(); }
+    void learn_no_both_time_conditions();
+    // Whether a canned ACL sent with a copy is known to be kept.
+    bool acl_kept() const { return acl_kept_.load(); }
+    void learn_acl_kept() { acl_kept_.store(true); }
+
+    // Reading ACLs is refused throughout: asking before every update would only cost requests.
+    bool acls_hidden() const { return acl_refusals_.load() >= kAclRefusalsMax; }
+    // Logged once per mount.
+    void acl_refused(const Error& error);
+    void acl_read() { acl_refusals_.store(INT32_MIN / 2); }
+
+    // Whether an update of this shape is to be read back.
+    bool wants_verification(VerifyPolicy policy, const AttributeShape& shape) const;
+    void verified(const AttributeShape& shape);
+
+    struct Counters {
+        std::atomic<uint64_t> updates{0};       // guarded updates that ran
+        std::atomic<uint64_t> merged{0};        // patches that shared another's update
+        std::atomic<uint64_t> unchanged{0};     // needed no copy
+        std::atomic<uint64_t> copies{0};
+        std::atomic<uint64_t> conflicts{0};     // 412 and relatives
+        std::atomic<uint64_t> settling{0};      // waits for a base to settle
+        std::atomic<uint64_t> unknown{0};       // outcomes resolved by HEAD
+        std::atomic<uint64_t> replaced{0};      // content was replaced under an update
+        std::atomic<uint64_t> version_merges{0};
+        std::atomic<uint64_t> verified{0};
+        std::atomic<uint64_t> put_back{0};
+        std::atomic<uint64_t> posix_sent{0};
+        std::atomic<uint64_t> cache_hits{0};
+        std::atomic<uint64_t> cache_misses{0};
+    };
+    Counters counters;
+    // {"conditions":"honoured",...} for user.xbucket.stats.
+    std::string json() const;
+
+  private:
+    static constexpr int kAclRefusalsMax = 3;
+    static constexpr uint64_t kFirstUpdates = 3;
+
+    const bool known_service_;
+    std::atomic<CopyConditions> conditions_;
+    std::atomic<TagFate> tag_fate_;
+    std::atomic<bool> compares_finer_{false};
+    std::atomic<bool> destination_if_match_;
+    std::atomic<bool> both_time_conditions_;
+    std::atomic<bool> acl_kept_;
+    std::atomic<int> acl_refusals_{0};
+    std::atomic<bool> acl_logged_{false};
+    std::atomic<uint64_t> verified_updates_{0};
+    // The largest that a read-back has confirmed.
+    std::atomic<size_t> entries_max_;
+    std::atomic<size_t> name_bytes_max_;
+    std::atomic<size_t> value_bytes_max_;
+    std::atomic<size_t> bytes_max_;
+    std::atomic<bool> odd_names_{false};
+};
+
+}  // namespace xbucket
