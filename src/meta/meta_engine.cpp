@@ -1,0 +1,357 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// The facade that fs speaks to: reads through the cache, changes through the updater, and the
+// thread that records POSIX state late.
+#include "xbucket/meta/meta_engine.h"
+
+#include "attr_grammar.h"
+#include "meta_parts.h"
+#include "model_lookup.h"
+#include "object_moves.h"
+#include "posix_sender.h"
+#include "reader.h"
+#include "updater.h"
+
+#include "xbucket/base/encoding.h"
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+
+#include <fmt/format.h>
+
+namespace xbucket {
+
+namespace {
+
+Error no_attribute() { return fail(ErrorKind::no_such_attribute, "not set"); }
+
+// Keys that may stand for something without an object: directories and the bucket's root.
+bool may_lack_object(const ObjectKey& key) { return key.empty() || key.str().ends_with('/'); }
+
+class Engine final : public MetaEngine {
+  public:
+    Engine(const MetaConfig& config, ObjectStore& store, Clock& clock)
+        : parts_(config, store, clock),
+          reader_(parts_),
+          updater_(parts_),
+          moves_(parts_, updater_),
+          sender_(parts_, updater_) {}
+    ~Engine() override { sender_.stop(); }
+
+    const AttributeModel& model() const override { return parts_.model; }
+    KeyOrder& order() override { return parts_.order; }
+
+    Result<ObjectStat> stat(const ObjectKey& key, Freshness freshness) override;
+    std::optional<Result<ObjectStat>> stat_cached(const ObjectKey& key) override;
+    Result<std::string> get_attribute(const ObjectKey& key, std::string_view name) override;
+    std::optional<Result<std::string>> get_attribute_cached(const ObjectKey& key,
+                                                            std::string_view name) override;
+    Result<std::vector<std::string>> list_attributes(const ObjectKey& key) override;
+    std::optional<Result<std::vector<std::string>>> list_attributes_cached(
+        const ObjectKey& key) override;
+
+    Result<void> change_attribute(const ObjectKey& key, std::string_view name,
+                                  std::optional<std::string> value, SetFlag flag) override;
+    void record_posix(const ObjectKey& key, const PosixRecord& change) override {
+        if (!stopped_ && !key.empty()) sender_.add(key, change);
+    }
+    Result<void> flush(const ObjectKey& key) override { return sender_.flush(key); }
+    Result<void> flush_below(const std::string& prefix) override {
+        return sender_.flush_below(prefix);
+    }
+
+    Result<UploadPlan> plan_upload(const ObjectKey& key, const Patch& staged) override {
+        return moves_.plan_upload(key, staged);
+    }
+    Result<void> recheck_upload(const ObjectKey& key, UploadPlan& plan) override {
+        return moves_.recheck_upload(key, plan);
+    }
+    Result<ObjectStat> finish_upload(const ObjectKey& key, const UploadPlan& plan,
+                                     const PutReply& reply, uint64_t size) override {
+        reader_.forget_headers(key);
+        return moves_.finish_upload(key, plan, reply, size);
+    }
+    Result<ObjectStat> rename(const ObjectKey& from, const ObjectKey& to,
+                              bool no_replace) override {
+        reader_.forget_headers(from);
+        reader_.forget_headers(to);
+        return moves_.rename(from, to, no_replace);
+    }
+    Result<void> remove(const ObjectKey& key) override {
+        reader_.forget_headers(key);
+        return moves_.remove(key);
+    }
+
+    void observe_listing(const ListPage& page) override { parts_.cache.observe(page); }
+    void observe_absent(const ObjectKey& key) override { parts_.cache.observe_absent(key); }
+    void forget(const ObjectKey& key) override {
+        reader_.forget_headers(key);
+        parts_.own.drop(key);
+        parts_.cache.forget(key);
+    }
+    void forget_below(const std::string& prefix) override;
+
+    std::string stats_json() const override;
+    void set_listener(std::function<void(const ObjectKey&, const ObjectStat&)> listener) override {
+        parts_.listener = std::move(listener);
+    }
+    Result<void> shutdown() override {
+        stopped_ = true;
+        return sender_.shutdown();
+    }
+
+  private:
+    Result<std::string> get_known(const ObjectKey& key, const AttrNameView& name);
+    Result<std::string> get_control(const ObjectKey& key, std::string_view word);
+    Result<std::string> get_tag(const ObjectKey& key, std::string_view tag);
+    Result<void> change_fact(const ObjectKey& key, const AttrName& name,
+                             const std::optional<std::string>& value);
+    Result<void> restore(const ObjectKey& key, const std::string& order);
+    std::optional<Tags> tags_to_list(const ObjectKey& key, const ObjectInfo& info);
+
+    MetaParts parts_;
+    Reader reader_;
+    Updater updater_;
+    ObjectMoves moves_;
+    PosixSender sender_;
+    std::atomic<bool> stopped_{false};
+};
+
+// ---- reading -----------------------------------------------------------------------------------
+
+Result<ObjectStat> Engine::stat(const ObjectKey& key, Freshness freshness) {
+    if (freshness == Freshness::cached)
+        if (auto known = stat_cached(key)) return *std::move(known);
+    const Reader::Reading reading = TRY(freshness == Freshness::current ? reader_.current(key)
+                                                                        : reader_.complete(key));
+    return parts_.stat_of(key, *reading.info, reading.expires);
+}
+
+std::optional<Result<ObjectStat>> Engine::stat_cached(const ObjectKey& key) {
+    bool absent = false;
+    auto stat = parts_.cache.find_stat(key, &absent);
+    if (!stat) return std::nullopt;
+    if (absent) return Result<ObjectStat>(fail(ErrorKind::not_found, "not there"));
+    const PosixRecord pending = parts_.pending.get(key);
+    if (!pending.empty()) stat->posix.merge(pending);
+    return Result<ObjectStat>(*std::move(stat));
+}
+
+std::optional<Result<std::string>> Engine::get_attribute_cached(const ObjectKey& key,
+                                                                std::string_view name) {
+    const auto view = parse_attr_name(name);
+    if (!view || view->kind == AttrKind::foreign) return Result<std::string>(no_attribute());
+    switch (view->kind) {
+        case AttrKind::user_metadata:
+        case AttrKind::http_field:
+        case AttrKind::object_fact:
+        case AttrKind::storage_class:
+        case AttrKind::restore:
+            break;
+        case AttrKind::tag:
+        case AttrKind::acl:
+        case AttrKind::url:
+        case AttrKind::control:
+        case AttrKind::foreign:
+            return std::nullopt;
+    }
+    if (key.empty()) return Result<std::string>(no_attribute());
+    const auto known = parts_.cache.find(key);
+    if (!known) return std::nullopt;
+    if (known->absent) {
+        if (may_lack_object(key)) return Result<std::string>(no_attribute());
+        return Result<std::string>(fail(ErrorKind::not_found, "not there"));
+    }
+    if (!known->info) return std::nullopt;
+    parts_.facts.counters.cache_hits.fetch_add(1, std::memory_order_relaxed);
+    return get_by_view(parts_.traits, parts_.raw, *known->info, *view);
+}
+
+Result<std::string> Engine::get_attribute(const ObjectKey& key, std::string_view name) {
+    if (auto known = get_attribute_cached(key, name)) return *std::move(known);
+    const auto view = parse_attr_name(name);
+    if (!view) return no_attribute();
+    if (view->kind == AttrKind::control) return get_control(key, view->bare);
+    if (key.empty()) return no_attribute();
+    auto value = get_known(key, *view);
+    if (!value && value.error().kind == ErrorKind::not_found && may_lack_object(key))
+        return no_attribute();
+    return value;
+}
+
+Result<std::string> Engine::get_known(const ObjectKey& key, const AttrNameView& name) {
+    if (name.kind == AttrKind::tag) return get_tag(key, name.bare);
+    if (name.kind == AttrKind::acl) {
+        auto acl = reader_.acl(key);
+        if (!acl && acl.error().kind == ErrorKind::unsupported) return no_attribute();
+        return acl;
+    }
+    if (name.kind == AttrKind::url)
+        return parts_.store.presign_get(key, std::chrono::seconds(name.url_seconds));
+    const Reader::Reading reading = TRY(reader_.complete(key));
+    return get_by_view(parts_.traits, parts_.raw, *reading.info, name);
+}
+
+Result<std::string> Engine::get_tag(const ObjectKey& key, std::string_view tag) {
+    if (!parts_.traits.tagging) return no_attribute();
+    auto tags = reader_.tags(key);
+    if (!tags) {
+        if (tags.error().kind == ErrorKind::unsupported) return no_attribute();
+        return std::move(tags).error();
+    }
+    const auto found = tags->find(tag);
+    if (found == tags->end()) return no_attribute();
+    return found->second;
+}
+
+Result<std::string> Engine::get_control(const ObjectKey& key, std::string_view word) {
+    if (word == "stats") return stats_json();
+    if (word == "refresh" || key.empty()) return no_attribute();
+    auto text = reader_.headers(key);
+    if (!text && text.error().kind == ErrorKind::not_found && may_lack_object(key))
+        return no_attribute();
+    return text;
+}
+
+// Tags cost a request of their own: only where HEAD says that there are any.
+std::optional<Tags> Engine::tags_to_list(const ObjectKey& key, const ObjectInfo& info) {
+    if (!parts_.traits.tagging || info.tag_count.value_or(0) == 0)
+        return parts_.cache.tags(key);
+    auto tags = reader_.tags(key);
+    if (!tags) return std::nullopt;
+    return *std::move(tags);
+}
+
+Result<std::vector<std::string>> Engine::list_attributes(const ObjectKey& key) {
+    if (key.empty()) return std::vector<std::string>{};
+    const auto reading = reader_.complete(key);
+    if (!reading) {
+        if (reading.error().kind == ErrorKind::not_found && may_lack_object(key))
+            return std::vector<std::string>{};
+        return reading.error();
+    }
+    return parts_.model.list(key, *reading->info, tags_to_list(key, *reading->info),
+                             {.all = parts_.config.list_all});
+}
+
+std::optional<Result<std::vector<std::string>>> Engine::list_attributes_cached(
+    const ObjectKey& key) {
+    using Names = Result<std::vector<std::string>>;
+    if (key.empty()) return Names(std::vector<std::string>{});
+    const auto known = parts_.cache.find(key);
+    if (!known) return std::nullopt;
+    if (known->absent) {
+        if (may_lack_object(key)) return Names(std::vector<std::string>{});
+        return Names(fail(ErrorKind::not_found, "not there"));
+    }
+    if (!known->info) return std::nullopt;
+    auto tags = parts_.cache.tags(key);
+    if (!tags && parts_.traits.tagging && known->info->tag_count.value_or(0) != 0)
+        return std::nullopt;
+    return Names(parts_.model.list(key, *known->info, tags, {.all = parts_.config.list_all}));
+}
+
+// ---- changing ----------------------------------------------------------------------------------
+
+Result<void> Engine::change_attribute(const ObjectKey& key, std::string_view name,
+                                      std::optional<std::string> value, SetFlag flag) {
+    AttrName parsed = TRY(AttrName::parse(name));
+    if (parsed.kind == AttrKind::foreign)
+        return fail(ErrorKind::unsupported,
+                    fmt::format("{} is outside user.: a bucket stores no such attributes",
+                                printable(name)));
+    if (stopped_) return fail(ErrorKind::cancelled, "the mount is going down");
+    if (parsed.kind == AttrKind::control && parsed.bare == "refresh") {
+        if (!value) return fail(ErrorKind::not_permitted, "user.xbucket.refresh can only be written");
+        forget_below(key.str());
+        return {};
+    }
+    if (parsed.kind == AttrKind::control || parsed.kind == AttrKind::object_fact ||
+        parsed.kind == AttrKind::url)
+        return change_fact(key, parsed, value);
+    if (key.empty())
+        return fail(ErrorKind::unsupported,
+                    "the bucket's root is no object and has no attributes of its own");
+    reader_.forget_headers(key);
+    if (parsed.kind == AttrKind::restore) {
+        if (!value) return fail(ErrorKind::not_permitted, "a restore cannot be taken back");
+        return restore(key, *value);
+    }
+    AttrChange change;
+    change.name = std::move(parsed);
+    change.value = std::move(value);
+    change.flag = flag;
+    return updater_.change(key, std::move(change));
+}
+
+// Read-only, except that writing what is there succeeds: copiers write back what they listed.
+Result<void> Engine::change_fact(const ObjectKey& key, const AttrName& name,
+                                 const std::optional<std::string>& value) {
+    if (value && name.kind == AttrKind::object_fact) {
+        const auto now = get_attribute(key, name.full);
+        if (now && *now == *value) return {};
+    }
+    return fail(ErrorKind::not_permitted,
+                fmt::format("{} cannot be {}: it is what the service says", printable(name.full),
+                            value ? "set" : "removed"));
+}
+
+// "DAYS" or "DAYS:TIER" (Expedited, Standard, Bulk).
+Result<void> Engine::restore(const ObjectKey& key, const std::string& order) {
+    const size_t colon = std::min(order.find(':'), order.size());
+    const auto days = parse_u64(std::string_view(order).substr(0, colon));
+    constexpr uint64_t kDaysMax = 365;
+    if (!days || *days == 0 || *days > kDaysMax)
+        return fail(ErrorKind::invalid_argument,
+                    "write DAYS or DAYS:TIER, for instance 7 or 7:Standard; at most 365 days");
+    const std::string tier = colon < order.size() ? order.substr(colon + 1) : std::string();
+    const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+    if (colon < order.size() && (tier.empty() || !std::all_of(tier.begin(), tier.end(), is_letter)))
+        return fail(ErrorKind::invalid_argument, "a tier is one word: Expedited, Standard or Bulk");
+    const KeyOrder::Turn turn = parts_.order.acquire(key);
+    auto restored = parts_.store.restore(key, static_cast<unsigned>(*days), tier, kUpdateCall);
+    parts_.own.drop(key);
+    parts_.cache.forget(key);
+    return restored;
+}
+
+// ---- cache and the rest ------------------------------------------------------------------------
+
+void Engine::forget_below(const std::string& prefix) {
+    reader_.forget_headers(ObjectKey(prefix));
+    if (prefix.empty() || prefix.ends_with('/'))
+        parts_.cache.forget_below(prefix);
+    else
+        parts_.cache.forget(ObjectKey(prefix));
+}
+
+std::string Engine::stats_json() const {
+    const ObjectStore::Stats stats = parts_.store.stats();
+    std::string requests;
+    for (const auto& [kind, count] : stats.requests)
+        requests += fmt::format("{}\"{}\":{}", requests.empty() ? "" : ",", kind, count);
+    return fmt::format(
+        R"({{"requests":{{{}}},"retries":{},"bytes_in":{},"bytes_out":{},"in_flight":{},)"
+        R"({},"cache_entries":{},"cache_bytes":{},"updates_queued":{},"posix_pending":{}}})",
+        requests, stats.retries, stats.bytes_in, stats.bytes_out, stats.in_flight,
+        parts_.facts.json(), parts_.cache.entries(), parts_.cache.bytes(), updater_.queued(),
+        parts_.pending.size());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MetaEngine>> make_meta_engine(const MetaConfig& config, ObjectStore& store,
+                                                     Clock& clock) {
+    if (config.durability == Durability::timed)
+        return fail(ErrorKind::unsupported,
+                    "write-behind (-o commit=SECONDS) needs the journal, which is not there yet; "
+                    "mount without it");
+    MetaConfig seeded = config;
+    if (seeded.seed == 0) {
+        std::random_device device;
+        seeded.seed = (static_cast<uint64_t>(device()) << 32U) | device();
+    }
+    return std::unique_ptr<MetaEngine>(std::make_unique<Engine>(seeded, store, clock));
+}
+
+}  // namespace xbucket

@@ -1,0 +1,29 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "meta_parts.h"
+
+namespace xbucket {
+
+ObjectStat MetaParts::stat_of(const ObjectKey& key, const ObjectInfo& info,
+                              TimePoint expires) const {
+    ObjectStat stat;
+    stat.size = info.size;
+    stat.etag = info.etag;
+    stat.last_modified = info.last_modified;
+    stat.type = info.type;
+    stat.storage_class = info.attributes.storage_class;
+    stat.posix = read_posix_record(info.attributes);
+    stat.posix.merge(pending.get(key));
+    stat.posix_known = true;
+    stat.complete = true;
+    stat.expires = expires;
+    return stat;
+}
+
+ObjectStat MetaParts::adopt(const ObjectKey& key, const ObjectInfo& info) {
+    const TimePoint expires = cache.adopt(key, std::make_shared<const ObjectInfo>(info));
+    const ObjectStat stat = stat_of(key, info, expires);
+    announce(key, stat);
+    return stat;
+}
+
+}  // namespace xbucket

@@ -1,0 +1,61 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// What the parts of the engine share: made once by the engine, outlives them all.
+#pragma once
+
+#include "meta_cache.h"
+#include "name_codec.h"
+#include "own_results.h"
+#include "pending_posix.h"
+#include "service_facts.h"
+
+#include "xbucket/base/clock.h"
+#include "xbucket/meta/attributes.h"
+#include "xbucket/store/key_order.h"
+#include "xbucket/store/object_store.h"
+
+#include <atomic>
+#include <functional>
+
+namespace xbucket {
+
+struct MetaParts {
+    MetaParts(const MetaConfig& c, ObjectStore& s, Clock& k)
+        : config(c),
+          store(s),
+          clock(k),
+          traits(s.traits()),
+          model(traits),
+          raw(make_raw_alphabet(traits.raw_name_characters)),
+          facts(traits),
+          cache(c.positive_life, c.negative_life, c.cache_bytes_max, k),
+          random(c.seed) {}
+
+    const MetaConfig config;
+    ObjectStore& store;
+    Clock& clock;
+    const StoreTraits traits;
+    const AttributeModel model;
+    const RawAlphabet raw;
+    ServiceFacts facts;
+    MetaCache cache;
+    PendingPosix pending;
+    OwnResults own;
+    KeyOrder order;
+    std::atomic<uint64_t> random;
+    std::function<void(const ObjectKey&, const ObjectStat&)> listener;  // set before use
+
+    uint64_t next_seed() { return random.fetch_add(0x9e3779b97f4a7c15U) + 0x2545f4914f6cdd1dU; }
+
+    // What fs sees of a complete reading, pending POSIX state merged in.
+    ObjectStat stat_of(const ObjectKey& key, const ObjectInfo& info, TimePoint expires) const;
+    void announce(const ObjectKey& key, const ObjectStat& stat) const {
+        if (listener) listener(key, stat);
+    }
+    // Puts the object as this mount left it into the cache, and tells the listener.
+    ObjectStat adopt(const ObjectKey& key, const ObjectInfo& info);
+};
+
+// Requests for metadata updates count against their own budget.
+inline constexpr CallOptions kUpdateCall{.request_class = RequestClass::update};
+
+}  // namespace xbucket

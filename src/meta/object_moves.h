@@ -1,0 +1,36 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Uploads, renames and deletes are updates of metadata too (DESIGN 3.8, 3.9). Callers hold the turn
+// of every key they name.
+#pragma once
+
+#include "meta_parts.h"
+#include "updater.h"
+
+namespace xbucket {
+
+// Thread-safe for different keys; blocks on the network.
+class ObjectMoves {
+  public:
+    ObjectMoves(MetaParts& parts, Updater& updater) : parts_(parts), updater_(updater) {}
+
+    Result<UploadPlan> plan_upload(const ObjectKey& key, const Patch& staged);
+    Result<void> recheck_upload(const ObjectKey& key, UploadPlan& plan);
+    Result<ObjectStat> finish_upload(const ObjectKey& key, const UploadPlan& plan,
+                                     const PutReply& reply, uint64_t size);
+    Result<ObjectStat> rename(const ObjectKey& from, const ObjectKey& to, bool no_replace);
+    Result<void> remove(const ObjectKey& key);
+
+  private:
+    Result<void> complete_set(const ObjectKey& key, const ObjectInfo& info,
+                              ObjectAttributes& attributes);
+    Result<void> check_stored(const ObjectKey& key, const UploadPlan& plan, const ObjectInfo& info);
+
+    MetaParts& parts_;
+    Updater& updater_;
+};
+
+// What others changed between `base` and `late`, as a patch, where `ours` did not change the same.
+Patch patch_between(const MetaParts& parts, const ObjectAttributes& base,
+                    const ObjectAttributes& late, const ObjectAttributes& ours);
+
+}  // namespace xbucket

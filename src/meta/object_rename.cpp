@@ -1,0 +1,233 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Rename: a guarded copy, the source read again, copied again if it moved, then deleted with
+// If-Match where honoured (DESIGN 3.9). Between that last look and the delete lies one round trip
+// in which another client's edit of the source is lost; the man page says so.
+#include "object_moves.h"
+
+#include "content_types.h"
+
+#include "xbucket/base/encoding.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace xbucket {
+
+namespace {
+
+constexpr Duration kRetryFirst = std::chrono::milliseconds(50);
+constexpr Duration kRetryMax = std::chrono::seconds(1);
+
+bool is_refusal(ErrorKind kind) {
+    return kind == ErrorKind::precondition_failed || kind == ErrorKind::not_modified ||
+           kind == ErrorKind::conflict;
+}
+
+bool same_object(const ObjectInfo& a, const ObjectInfo& b) {
+    return a.last_modified == b.last_modified && a.etag == b.etag && a.attributes == b.attributes;
+}
+
+// One rename on its way.
+class Rename {
+  public:
+    Rename(MetaParts& parts, const ObjectKey& from, const ObjectKey& to, bool no_replace)
+        : parts_(parts), from_(from), to_(to), no_replace_(no_replace) {}
+
+    // `complete_set` fills in ACL and tags of the source. Each round reads the source and either
+    // copies it or, where it still is what was copied, deletes it.
+    template <class CompleteSet>
+    Result<ObjectInfo> run(CompleteSet complete_set);
+
+  private:
+    Result<void> check_free();
+    ObjectAttributes target_attributes(const ObjectInfo& base) const;
+    CopyRequest make_request(const ObjectInfo& base, ObjectAttributes attributes) const;
+    Result<void> copy(const ObjectInfo& base, ObjectAttributes attributes);
+    Result<void> copy_failed(Error error, const ObjectInfo& base);
+    Result<void> resolve_unknown(const ObjectInfo& base, Error error);
+    Result<bool> remove_source(const ObjectInfo& base);
+    Result<void> pause();
+
+    MetaParts& parts_;
+    const ObjectKey& from_;
+    const ObjectKey& to_;
+    const bool no_replace_;
+    const TimePoint deadline_ = parts_.clock.now() + parts_.config.update_deadline;
+    unsigned attempts_ = 0;
+    bool maybe_placed_ = false;  // the target may be ours
+    std::optional<ObjectInfo> copied_;  // the source as it was copied
+    ObjectInfo target_;
+    ObjectAttributes sent_;
+};
+
+Result<void> Rename::check_free() {
+    if (!no_replace_ || maybe_placed_) return {};
+    const auto head = parts_.store.head(to_, kUpdateCall);
+    if (head)
+        return fail(ErrorKind::already_exists, fmt::format("'{}' exists", printable(to_.str())));
+    if (head.error().kind == ErrorKind::not_found) return {};
+    return head.error();
+}
+
+ObjectAttributes Rename::target_attributes(const ObjectInfo& base) const {
+    ObjectAttributes attributes = base.attributes;
+    parts_.model.apply_posix(parts_.pending.get(from_), attributes);
+    // Editors and browsers write under a temporary name (DESIGN 4).
+    auto& type = attributes[HttpField::content_type];
+    if (!type || *type == content_type_of(from_.str()))
+        type = std::string(content_type_of(to_.str()));
+    return attributes;
+}
+
+CopyRequest Rename::make_request(const ObjectInfo& base, ObjectAttributes attributes) const {
+    CopyRequest request;
+    request.source = from_;
+    request.destination = to_;
+    request.source_bytes = base.size;
+    request.guard.source_unmodified_since =
+        parts_.facts.compares_finer() ? base.last_modified + std::chrono::seconds(1)
+                                      : base.last_modified;
+    request.guard.destination_must_not_exist = no_replace_ && !maybe_placed_;
+    if (base.type == ObjectType::symlink) {
+        attributes.storage_class.clear();
+        attributes.sse = {};
+    }
+    request.replace = std::move(attributes);
+    return request;
+}
+
+Result<void> Rename::copy(const ObjectInfo& base, ObjectAttributes attributes) {
+    sent_ = attributes;
+    sent_.acl.clear();
+    sent_.tags.reset();
+    auto reply = parts_.store.copy(make_request(base, std::move(attributes)), kUpdateCall);
+    if (!reply) return copy_failed(std::move(reply).error(), base);
+    maybe_placed_ = true;
+    const bool replaced =
+        !reply->etag.empty() && reply->etag != base.etag && etag_is_content_hash(base);
+    if (replaced) return {};  // other content than was read came along: copy again
+    target_ = base;
+    target_.attributes = sent_;
+    if (!reply->etag.empty()) target_.etag = reply->etag;
+    target_.last_modified = reply->last_modified;
+    target_.date = reply->date;
+    target_.version_id = reply->version_id;
+    copied_ = base;
+    return {};
+}
+
+Result<void> Rename::copy_failed(Error error, const ObjectInfo& base) {
+    if (error.outcome_unknown) {
+        parts_.facts.counters.unknown.fetch_add(1);
+        maybe_placed_ = true;
+        return resolve_unknown(base, std::move(error));
+    }
+    if (is_refusal(error.kind)) {
+        // Refused although the source stands still: the guard's whole second is too coarse.
+        const auto again = parts_.store.head(from_, kUpdateCall);
+        if (again && same_object(again->info, base) &&
+            base.date.seconds() >= base.last_modified.seconds() + 2)
+            parts_.facts.learn_compares_finer();
+        parts_.facts.counters.conflicts.fetch_add(1);
+        return pause();
+    }
+    return error;
+}
+
+Result<void> Rename::resolve_unknown(const ObjectInfo& base, Error error) {
+    const auto found = parts_.store.head(to_, kUpdateCall);
+    if (!found && found.error().kind != ErrorKind::not_found) return error;
+    if (found && found->info.size == base.size && found->info.attributes.user == sent_.user &&
+        (found->info.etag == base.etag || !etag_is_content_hash(base))) {
+        target_ = found->info;
+        copied_ = base;
+        return {};
+    }
+    return pause();
+}
+
+Result<bool> Rename::remove_source(const ObjectInfo& base) {
+    const ETag if_match = parts_.traits.destination_conditions ? base.etag : ETag{};
+    auto removed = parts_.store.remove(from_, if_match, kUpdateCall);
+    if (removed) return true;
+    if (removed.error().outcome_unknown || is_refusal(removed.error().kind)) {
+        TRY(pause());
+        return false;
+    }
+    return std::move(removed).error().with_context(
+        fmt::format("copied to '{}', but the source could not be deleted; both exist",
+                    printable(to_.str())));
+}
+
+Result<void> Rename::pause() {
+    if (parts_.clock.now() >= deadline_)
+        return fail(ErrorKind::conflict,
+                    fmt::format("'{}' keeps being changed by others; the rename gave up after {} "
+                                "attempts and the source is untouched",
+                                printable(from_.str()), attempts_));
+    const Duration most = std::min<Duration>(kRetryMax, kRetryFirst * (1LL << std::min(attempts_, 5U)));
+    const auto part = static_cast<Duration::rep>(parts_.next_seed() % 1024);
+    parts_.clock.sleep_for(most / 1024 * part);
+    return {};
+}
+
+template <class CompleteSet>
+Result<ObjectInfo> Rename::run(CompleteSet complete_set) {
+    for (;;) {
+        ++attempts_;
+        auto head = parts_.store.head(from_, kUpdateCall);
+        if (!head) {
+            // Gone after it was copied: somebody else, or our own delete, was first.
+            if (head.error().kind == ErrorKind::not_found && copied_) return target_;
+            return std::move(head).error();
+        }
+        const ObjectInfo& base = head->info;
+        if (base.missing_metadata > 0)
+            return fail(ErrorKind::not_permitted,
+                        fmt::format("the service hides {} metadata entries of '{}'; a rename would "
+                                    "destroy them",
+                                    base.missing_metadata, printable(from_.str())));
+        if (copied_ && same_object(*copied_, base)) {
+            if (TRY(remove_source(base))) return target_;
+            continue;
+        }
+        TRY(check_free());
+        ObjectAttributes attributes = target_attributes(base);
+        TRY(complete_set(base, attributes));
+        TRY(copy(base, std::move(attributes)));
+        if (parts_.clock.now() >= deadline_) TRY(pause());
+    }
+}
+
+}  // namespace
+
+Result<ObjectStat> ObjectMoves::rename(const ObjectKey& from, const ObjectKey& to,
+                                       bool no_replace) {
+    CHECK(from != to);
+    Rename rename(parts_, from, to, no_replace);
+    auto target = rename.run([&](const ObjectInfo& base, ObjectAttributes& attributes) {
+        return complete_set(from, base, attributes);
+    });
+    parts_.own.drop(from);
+    parts_.own.drop(to);
+    if (!target) {
+        parts_.cache.forget(from);
+        parts_.cache.forget(to);
+        return std::move(target).error();
+    }
+    // What came after the copy was made goes on waiting, under the new name.
+    parts_.pending.recorded(from, read_posix_record(target->attributes));
+    const PosixRecord left = parts_.pending.get(from);
+    parts_.pending.drop(from);
+    parts_.pending.drop(to);
+    parts_.pending.add(to, left, parts_.clock.now() + parts_.config.posix_delay);
+    parts_.cache.adopt_absent(from);
+    if (target->last_modified == WallTime{}) {
+        const HeadReply head = TRY(parts_.store.head(to, kUpdateCall));
+        *target = head.info;
+    }
+    return parts_.adopt(to, *target);
+}
+
+}  // namespace xbucket

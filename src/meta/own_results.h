@@ -1,0 +1,48 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// This mount's last own result per key: the one base that need not settle (DESIGN 3.2). Of use for
+// seconds only, so a small table does.
+#pragma once
+
+#include "guarded_update.h"
+
+#include "xbucket/base/sync.h"
+
+#include <optional>
+#include <unordered_map>
+
+namespace xbucket {
+
+// Thread-safe.
+class OwnResults {
+  public:
+    std::optional<UpdateBase> find(const ObjectKey& key) const {
+        LockGuard lock(mutex_);
+        const auto found = results_.find(key);
+        if (found == results_.end()) return std::nullopt;
+        return found->second;
+    }
+    void set(const ObjectKey& key, UpdateBase base) {
+        LockGuard lock(mutex_);
+        if (results_.size() >= kMost) prune(base.read_at);
+        results_.insert_or_assign(key, std::move(base));
+    }
+    void drop(const ObjectKey& key) {
+        LockGuard lock(mutex_);
+        results_.erase(key);
+    }
+
+  private:
+    static constexpr size_t kMost = 1024;
+    static constexpr Duration kUseful = std::chrono::seconds(5);
+
+    void prune(TimePoint now) REQUIRES(mutex_) {
+        for (auto it = results_.begin(); it != results_.end();)
+            it = now - it->second.read_at > kUseful ? results_.erase(it) : std::next(it);
+        if (results_.size() >= kMost) results_.clear();  // costs a wait to settle, nothing else
+    }
+
+    mutable Mutex mutex_;
+    std::unordered_map<ObjectKey, UpdateBase> results_ GUARDED_BY(mutex_);
+};
+
+}  // namespace xbucket

@@ -1,0 +1,158 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Tags and ACLs: they have requests of their own, do not move Last-Modified and take no condition
+// (protocol.md 3.5, 4.5). Read just before, write, read just after.
+#include "updater.h"
+
+#include "content_types.h"
+
+
+#include "xbucket/base/encoding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace xbucket {
+
+namespace {
+
+constexpr int kAttemptsMax = 4;
+
+// An implicit directory gets its marker first; tags need an object.
+Result<void> make_marker(MetaParts& parts, const ObjectKey& key) {
+    PutRequest request;
+    request.key = key;
+    request.attributes[HttpField::content_type] = std::string(kDirectoryType);
+    request.must_not_exist = true;
+    auto reply = parts.store.put(request, kUpdateCall);
+    parts.cache.forget(key);
+    if (reply || reply.error().kind == ErrorKind::already_exists ||
+        reply.error().kind == ErrorKind::precondition_failed)
+        return {};
+    return std::move(reply).error();
+}
+
+Result<Tags> read_tags(MetaParts& parts, const ObjectKey& key, bool may_create) {
+    auto tags = parts.store.get_tags(key, kUpdateCall);
+    const bool is_directory = key.str().ends_with('/');
+    if (tags || tags.error().kind != ErrorKind::not_found || !is_directory) return tags;
+    if (!may_create) return Tags{};
+    TRY(make_marker(parts, key));
+    return parts.store.get_tags(key, kUpdateCall);
+}
+
+// One reading of the tags with all changes applied; what does not fit fails alone.
+struct TagAttempt {
+    Tags before;
+    Tags wanted;
+    std::vector<Result<void>> results;
+};
+
+TagAttempt apply_tags(const MetaParts& parts, const ObjectKey& key, const Tags& before,
+                      const std::vector<const AttrChange*>& changes, bool judge_flags) {
+    TagAttempt attempt;
+    attempt.before = before;
+    ObjectAttributes attributes;
+    attributes.tags = before;
+    for (const AttrChange* change : changes) {
+        AttrChange applied = *change;
+        if (!judge_flags) applied.flag = SetFlag::any;
+        auto result = parts.model.apply(key, applied, attributes);
+        const bool gone_already = !judge_flags && !change->value && !result &&
+                                  result.error().kind == ErrorKind::no_such_attribute;
+        attempt.results.push_back(gone_already ? Result<void>{} : std::move(result));
+    }
+    attempt.wanted = *attributes.tags;
+    return attempt;
+}
+
+// Whether what each successful change asked for is there.
+bool is_there(const Tags& found, const std::vector<const AttrChange*>& changes,
+              const std::vector<Result<void>>& results) {
+    // The last change of a name is the one that stands.
+    std::map<std::string, const std::optional<std::string>*> last;
+    for (size_t i = 0; i < changes.size(); ++i)
+        if (results[i]) last[changes[i]->name.bare] = &changes[i]->value;
+    for (const auto& [name, value] : last) {
+        const auto tag = found.find(name);
+        if (*value ? tag == found.end() || tag->second != **value : tag != found.end()) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+std::vector<Result<void>> update_tags(MetaParts& parts, const ObjectKey& key,
+                                      const std::vector<const AttrChange*>& changes) {
+    const auto fail_all = [&](const Error& error) {
+        return std::vector<Result<void>>(changes.size(), Result<void>(error));
+    };
+    const bool sets_any = std::any_of(changes.begin(), changes.end(),
+                                      [](const AttrChange* c) { return c->value.has_value(); });
+    std::vector<Result<void>> first_results;
+    for (int i = 0; i < kAttemptsMax; ++i) {
+        auto before = read_tags(parts, key, sets_any);
+        if (!before) return fail_all(before.error());
+        TagAttempt attempt = apply_tags(parts, key, *before, changes, i == 0);
+        if (i == 0) {
+            first_results = attempt.results;
+        } else {
+            // Flags were judged once; what failed then stays failed.
+            for (size_t n = 0; n < changes.size(); ++n)
+                if (!first_results[n]) attempt.results[n] = first_results[n];
+        }
+        if (attempt.wanted == attempt.before) {
+            parts.cache.learn_tags(key, attempt.before);
+            return attempt.results;
+        }
+        parts.own.drop(key);
+        parts.cache.forget_tags_and_acl(key);
+        auto written = parts.store.put_tags(key, attempt.wanted, kUpdateCall);
+        if (!written && !written.error().outcome_unknown) return fail_all(written.error());
+        auto after = parts.store.get_tags(key, kUpdateCall);
+        if (!after) {
+            if (written) return attempt.results;  // acknowledged; it cannot be looked at now
+            return fail_all(written.error());
+        }
+        if (is_there(*after, changes, attempt.results)) {
+            parts.cache.forget(key);  // the count of tags that HEAD tells has changed
+            return attempt.results;
+        }
+    }
+    return fail_all(fail(ErrorKind::conflict,
+                         fmt::format("the tags of '{}' keep being changed by others, or the service "
+                                     "does not store them; try again",
+                                     printable(key.str()))));
+}
+
+Result<void> update_acl(MetaParts& parts, const ObjectKey& key, const AttrChange& change) {
+    if (!change.value)
+        return fail(ErrorKind::not_permitted, "an object always has an ACL; set another");
+    if (change.flag == SetFlag::create_only)
+        return fail(ErrorKind::already_exists, change.name.full + " is always set");
+    const std::string& wanted = *change.value;
+    const bool is_word = !wanted.empty() && std::all_of(wanted.begin(), wanted.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || c == '-';
+    });
+    if (!is_word)
+        return fail(ErrorKind::invalid_argument,
+                    "an ACL is a canned name: private, public-read, public-read-write, ...");
+    const auto now = parts.store.get_acl(key, kUpdateCall);
+    if (now && *now == wanted) return {};
+    if (!now && now.error().kind == ErrorKind::not_found) {
+        if (!key.str().ends_with('/')) return now.error();
+        TRY(make_marker(parts, key));
+    }
+    parts.own.drop(key);
+    parts.cache.forget_tags_and_acl(key);
+    Result<void> written;
+    for (int i = 0; i < kAttemptsMax; ++i) {
+        written = parts.store.put_acl(key, wanted, kUpdateCall);
+        if (written || !written.error().outcome_unknown) break;
+        const auto after = parts.store.get_acl(key, kUpdateCall);
+        if (after && *after == wanted) return {};
+    }
+    return written;
+}
+
+}  // namespace xbucket

@@ -1,0 +1,253 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "updater.h"
+
+#include "xbucket/base/encoding.h"
+#include "xbucket/base/log.h"
+
+#include <algorithm>
+
+namespace xbucket {
+
+namespace {
+
+using namespace update_step;
+
+constexpr size_t kGroupMax = 64;
+
+template <class... Fs>
+struct Overloaded : Fs... {
+    using Fs::operator()...;
+};
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+// Takes what a GET says before its first byte, and declines the bytes.
+class InfoSink final : public GetSink {
+  public:
+    Result<void> on_info(const ObjectInfo& info) override {
+        info_ = info;
+        return fail(ErrorKind::cancelled, "only the metadata was wanted");
+    }
+    Result<BodySink::Action> on_data(std::string_view) override {
+        return fail(ErrorKind::cancelled, "only the metadata was wanted");
+    }
+    const std::optional<ObjectInfo>& info() const { return info_; }
+
+  private:
+    std::optional<ObjectInfo> info_;
+};
+
+Result<ObjectInfo> read_version(ObjectStore& store, const ObjectKey& key,
+                                const VersionId& version) {
+    InfoSink sink;
+    GetRequest request;
+    request.key = key;
+    request.version = version;
+    auto info = store.get(request, sink, kUpdateCall);
+    if (sink.info()) return *sink.info();
+    return info;
+}
+
+}  // namespace
+
+Result<void> Updater::change(const ObjectKey& key, AttrChange change) {
+    Waiter waiter;
+    if (change.name.kind == AttrKind::tag) waiter.kind = Kind::tags;
+    if (change.name.kind == AttrKind::acl) waiter.kind = Kind::acl;
+    waiter.patch.changes.push_back(std::move(change));
+    return commit(key, waiter);
+}
+
+Result<void> Updater::record_pending(const ObjectKey& key) {
+    Waiter waiter;
+    waiter.posix_only = true;
+    return commit(key, waiter);
+}
+
+Result<void> Updater::commit(const ObjectKey& key, Waiter& waiter) {
+    {
+        LockGuard lock(mutex_);
+        Line& line = lines_[key];
+        line.waiting.push_back(&waiter);
+        if (line.led) {
+            while (!waiter.leads && !waiter.result) waiter.called.wait(mutex_);
+            if (waiter.result) return *std::move(waiter.result);
+        }
+        line.led = true;
+    }
+    // Others may join the group until the turn has come.
+    KeyOrder::Turn turn = parts_.order.acquire(key);
+    const std::vector<Waiter*> group = take_group(key);
+    std::vector<Result<void>> results = run(key, group);
+    turn.release();
+    hand_over(key, group, std::move(results));
+    return *std::move(waiter.result);
+}
+
+// The leader's run of waiters of one kind, from the front; it leads itself.
+std::vector<Updater::Waiter*> Updater::take_group(const ObjectKey& key) {
+    LockGuard lock(mutex_);
+    std::deque<Waiter*>& waiting = lines_[key].waiting;
+    std::vector<Waiter*> group;
+    for (Waiter* waiter : waiting) {
+        if (group.size() == kGroupMax || waiter->kind != waiting.front()->kind) break;
+        group.push_back(waiter);
+    }
+    return group;
+}
+
+void Updater::hand_over(const ObjectKey& key, const std::vector<Waiter*>& group,
+                        std::vector<Result<void>> results) {
+    LockGuard lock(mutex_);
+    Line& line = lines_[key];
+    for (size_t i = 0; i < group.size(); ++i) {
+        CHECK(line.waiting.front() == group[i]);
+        line.waiting.pop_front();
+        group[i]->result = std::move(results[i]);
+        group[i]->called.notify_one();
+    }
+    if (line.waiting.empty()) {
+        lines_.erase(key);
+        return;
+    }
+    line.waiting.front()->leads = true;  // the line stays led
+    line.waiting.front()->called.notify_one();
+}
+
+std::vector<Result<void>> Updater::run(const ObjectKey& key, const std::vector<Waiter*>& group) {
+    if (group.front()->kind == Kind::copy) return run_copies(key, group);
+    std::vector<Result<void>> results;
+    if (group.front()->kind == Kind::acl) {
+        for (const Waiter* waiter : group)
+            results.push_back(update_acl(parts_, key, waiter->patch.changes.front()));
+        return results;
+    }
+    std::vector<const AttrChange*> changes;
+    for (const Waiter* waiter : group) changes.push_back(&waiter->patch.changes.front());
+    return update_tags(parts_, key, changes);
+}
+
+std::vector<Result<void>> Updater::run_copies(const ObjectKey& key,
+                                              const std::vector<Waiter*>& group) {
+    UpdateWork work;
+    work.key = key;
+    work.posix = parts_.pending.get(key);
+    for (const Waiter* waiter : group) {
+        if (waiter->posix_only)
+            work.posix_alone = !work.posix.empty();
+        else
+            work.patches.push_back(waiter->patch);
+    }
+    std::vector<Result<void>> results(group.size());
+    if (work.patches.empty() && !work.posix_alone) return results;
+    parts_.facts.counters.merged.fetch_add(group.size() - 1);
+    const UpdateOutcome outcome = run_update(std::move(work));
+    size_t patch = 0;
+    for (size_t i = 0; i < group.size(); ++i) {
+        const auto& error = group[i]->posix_only ? outcome.posix_error : outcome.errors[patch++];
+        if (error) results[i] = *error;
+    }
+    return results;
+}
+
+Result<void> Updater::change_held(const ObjectKey& key, Patch patch) {
+    UpdateWork work;
+    work.key = key;
+    work.patches.push_back(std::move(patch));
+    const UpdateOutcome outcome = run_update(std::move(work));
+    if (outcome.errors.front()) return *outcome.errors.front();
+    return {};
+}
+
+UpdateOutcome Updater::run_update(UpdateWork work) {
+    const ObjectKey key = work.key;
+    const PosixRecord posix = work.posix;
+    work.own = parts_.own.find(key);
+    const UpdatePolicy policy{parts_.config.preserve, parts_.config.verify,
+                              parts_.config.big_copies, parts_.config.update_deadline};
+    GuardedUpdate update(parts_.model, parts_.traits, parts_.facts, policy, std::move(work),
+                         parts_.next_seed());
+    drive(update, key);
+    keep(key, update.outcome(), posix);
+    return update.outcome();
+}
+
+void Updater::drive(GuardedUpdate& update, const ObjectKey& key) {
+    ObjectStore& store = parts_.store;
+    Clock& clock = parts_.clock;
+    UpdateStep step = update.start(clock.now());
+    while (!std::holds_alternative<Done>(step)) {
+        const TimePoint begun = clock.now();
+        const auto now = [&] { return clock.now(); };
+        step = std::visit(
+            Overloaded{
+                [&](const Head&) {
+                    auto reply = store.head(key, kUpdateCall);
+                    return update.on_head(std::move(reply), begun, now());
+                },
+                [&](const ReadAcl&) {
+                    auto acl = store.get_acl(key, kUpdateCall);
+                    return update.on_acl(std::move(acl), begun, now());
+                },
+                [&](const ReadTags&) {
+                    auto tags = store.get_tags(key, kUpdateCall);
+                    return update.on_tags(std::move(tags), now());
+                },
+                [&](const Wait& wait) {
+                    clock.sleep_for(wait.time);
+                    return update.on_waited(now());
+                },
+                [&](const Copy& copy) {
+                    auto reply = store.copy(copy.request, kUpdateCall);
+                    return update.on_copied(std::move(reply), begun, now());
+                },
+                [&](const Create& create) {
+                    auto reply = store.put(create.request, kUpdateCall);
+                    return update.on_created(std::move(reply), now());
+                },
+                [&](const ReadVersion& version) {
+                    return update.on_version(read_version(store, key, version.version), now());
+                },
+                [&](const WriteAcl& write) {
+                    auto written = store.put_acl(key, write.acl, kUpdateCall);
+                    return update.on_written(std::move(written), now());
+                },
+                [&](const WriteTags& write) {
+                    auto written = store.put_tags(key, write.tags, kUpdateCall);
+                    return update.on_written(std::move(written), now());
+                },
+                [&](const Done&) -> UpdateStep { return Done{}; },
+            },
+            step);
+    }
+}
+
+// What the update tells of the object, for the cache and the next update.
+void Updater::keep(const ObjectKey& key, const UpdateOutcome& outcome, const PosixRecord& posix) {
+    if (outcome.own)
+        parts_.own.set(key, *outcome.own);
+    else
+        parts_.own.drop(key);
+    if (outcome.posix_recorded) {
+        parts_.pending.recorded(key, posix);
+        parts_.facts.counters.posix_sent.fetch_add(1);
+    }
+    if (outcome.info) {
+        parts_.adopt(key, *outcome.info);
+        if (outcome.acl) parts_.cache.learn_acl(key, *outcome.acl);
+        return;
+    }
+    if (outcome.missing)
+        parts_.cache.adopt_absent(key);
+    else if (outcome.changed)
+        parts_.cache.forget(key);
+}
+
+size_t Updater::queued() const {
+    LockGuard lock(mutex_);
+    size_t count = 0;
+    for (const auto& [key, line] : lines_) count += line.waiting.size();
+    return count;
+}
+
+}  // namespace xbucket
