@@ -29,6 +29,7 @@ class Headers {
     Headers() = default;
     Headers(std::initializer_list<Header> list) : list_(list) {}
 
+    void reserve(size_t headers) { list_.reserve(headers); }
     void add(std::string name, std::string value);
     // Replaces every header of that name by one.
     void set(std::string_view name, std::string value);
