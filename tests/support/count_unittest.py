@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: the xbucket authors
+"""Prints "PASSED FAILED SKIPPED" of the output of `python3 -m unittest -v`.
+
+usage: count_unittest.py LOG STATUS
+"""
+import re
+import sys
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8", errors="replace") as log:
+        text = log.read()
+    status = int(sys.argv[2])
+    ran = re.findall(r"^Ran (\d+) tests? in ", text, re.MULTILINE)
+    end = re.findall(r"^(?:OK|FAILED)(?: \((.*)\))?$", text, re.MULTILINE)
+    if not ran or not end:
+        print(0, 1, 0)
+        return
+    counts = dict(re.findall(r"([a-z ]+)=(\d+)", end[-1]))
+    counts = {name.strip(): int(number) for name, number in counts.items()}
+    failed = counts.get("failures", 0) + counts.get("errors", 0) + counts.get("unexpected successes", 0)
+    skipped = counts.get("skipped", 0)
+    if status != 0 and failed == 0:
+        failed = 1
+    print(max(int(ran[-1]) - failed - skipped, 0), failed, skipped)
+
+
+if __name__ == "__main__":
+    main()
