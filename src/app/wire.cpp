@@ -133,7 +133,7 @@ Result<void> MountedBucket::make_store() {
 
 Result<void> MountedBucket::reach_bucket() {
     // Whoever waits at a terminal wants to hear soon, not after the patience of a running mount.
-    const Duration patience = std::min<Duration>(config_.timeout, std::chrono::seconds(20));
+    const Duration patience = std::min<Duration>(config_.timeout, std::chrono::seconds(10));
     auto reached = store_->check_access({.deadline = patience});
     if (!reached) {
         const Credentials key = TRY(credentials_->get());

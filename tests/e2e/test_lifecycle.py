@@ -30,6 +30,15 @@ def run(*words, env=None, timeout=60):
                           stderr=subprocess.PIPE, text=True, timeout=timeout)
 
 
+def text_of(path):
+    """What a file says; "" while it is not there."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
 def daemons(mountpoint):
     """Pids of the processes that serve a mount point."""
     found = []
@@ -296,12 +305,12 @@ class Run(MountPoint):
     def test_sighup_reopens_the_log(self):
         log = os.path.join(self.scratch.name, "log")
         mount = self.mount("--log", log)
-        wait_for(lambda: os.path.exists(log) and "event=mounted" in open(log).read(), what="the log")
+        wait_for(lambda: "event=mounted" in text_of(log), what="the log")
         os.rename(log, log + ".1")
         mount.process.send_signal(signal.SIGHUP)
         wait_for(lambda: os.path.exists(log), what="the new log")
         mount.stop()
-        self.assertIn("event=unmounted", open(log).read())
+        self.assertIn("event=unmounted", text_of(log))
 
     def test_a_mount_helper_takes_what_mount_8_passes(self):
         helper = os.path.join(self.scratch.name, "mount.fuse.xbucket")
@@ -425,7 +434,7 @@ class Local(MountPoint, unittest.TestCase):
         self.assertTrue(os.path.ismount("mnt"))
         self.assertTrue(os.path.exists("log"))
         subprocess.run(["fusermount3", "-u", "mnt"], check=True)
-        wait_for(lambda: "event=unmounted" in open("log").read(), what="the daemon's end")
+        wait_for(lambda: "event=unmounted" in text_of("log"), what="the daemon's end")
 
     def test_two_mounts_of_one_folder_see_each_others_changes(self):
         other = self.make_mountpoint()

@@ -38,7 +38,7 @@ OWNERS = {
     r"microhttpd": {"local"},
     r"spdlog/": {"base"},
     r"CLI/": {"app"},
-    r"openssl/": {"base"},
+    r"openssl/": {"base", "local"},
 }
 LINES_MAX = 600
 
