@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // The rows of the contract: which stores keep ObjectStore's promises. In-memory ones are here;
-// those over HTTP in contract_http_test.cpp.
+// those over HTTP in contract_local_test.cpp and contract_external_test.cpp.
 #include "object_store_contract.h"
 #include "support/fake_clock.h"
 #include "support/memory_store.h"

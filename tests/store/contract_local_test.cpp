@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Rows of the contract: the local bucket server, spoken to over HTTP in both dialects.
+#include "http_contract_bucket.h"
+#include "support/fake_clock.h"
+#include "support/temp_dir.h"
+
+#include "xbucket/local/server.h"
+
+namespace xbucket::testing {
+namespace {
+
+class LocalContractBucket final : public HttpContractBucket {
+  public:
+    explicit LocalContractBucket(DialectKind dialect, SignatureVersion signature) {
+        local::ServerConfig config;
+        config.directory = directory_.path();
+        auto server = local::Server::start(config, clock_);
+        if (!server) {
+            ADD_FAILURE() << server.error().describe();
+            std::abort();
+        }
+        server_ = std::move(*server);
+        CHECK(server_->make_bucket("examplebucket"));
+        config_.dialect = dialect;
+        config_.bucket = "examplebucket";
+        config_.endpoint = server_->base_url();
+        config_.region = dialect == DialectKind::oss ? "cn-hangzhou" : "us-east-1";
+        config_.signature = signature;
+        config_.addressing = AddressingStyle::path;
+        config_.trusted_conditions = true;
+        credentials_.access_key_id = server_->access_key_id();
+        credentials_.access_key_secret = server_->access_key_secret();
+        open();
+    }
+    void next_second() override { clock_.advance(std::chrono::seconds(1)); }
+
+  protected:
+    Clock& clock() override { return clock_; }
+
+  private:
+    TempDir directory_;
+    FakeClock clock_;
+    std::unique_ptr<local::Server> server_;
+};
+
+ContractParam local_row(std::string name, ServiceFacts facts, DialectKind dialect,
+                        SignatureVersion signature) {
+    return {std::move(name), std::move(facts), [dialect, signature] {
+                return std::make_unique<LocalContractBucket>(dialect, signature);
+            }};
+}
+
+std::vector<ContractParam> local_rows() {
+    return {local_row("local_oss_v4", ServiceFacts::oss(), DialectKind::oss, SignatureVersion::v4),
+            local_row("local_oss_v1", ServiceFacts::oss(), DialectKind::oss, SignatureVersion::v1),
+            local_row("local_s3", ServiceFacts::local_s3(), DialectKind::s3, SignatureVersion::v4)};
+}
+
+INSTANTIATE_TEST_SUITE_P(Local, ObjectStoreContract, ::testing::ValuesIn(local_rows()),
+                         [](const auto& row) { return row.param.name; });
+
+}  // namespace
+}  // namespace xbucket::testing
