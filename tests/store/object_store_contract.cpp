@@ -31,6 +31,8 @@ ServiceFacts ServiceFacts::ceph() {  // servers.md
     facts.tags_survive_replace = false;
     facts.metadata_limit = false;
     facts.tag_count_told = false;
+    facts.other_storage_class = "";  // only those that an administrator made: 400 otherwise
+    facts.sse_algorithm = "";        // AES256 wants a key service behind it: 400 otherwise
     return facts;
 }
 
