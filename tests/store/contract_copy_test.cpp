@@ -85,13 +85,17 @@ TEST_P(ObjectStoreContract, replace_copy_keeps_the_tags_or_is_known_not_to) {
     EXPECT_EQ(MUST(store().get_tags(ObjectKey("f"))), facts().tags_survive_replace ? tags : Tags{});
 }
 
-TEST_P(ObjectStoreContract, tags_sent_with_a_copy_replace_the_old_ones) {
+TEST_P(ObjectStoreContract, tags_sent_with_a_copy_replace_the_old_ones_or_are_known_not_to) {
     if (!store().traits().tagging) GTEST_SKIP() << "no tagging";
     put("f", "x");
     MUST(store().put_tags(ObjectKey("f"), {{"old", "1"}}));
     ObjectAttributes attributes;
     attributes.tags = Tags{{"new", "a b+c=d"}, {"other", "x:/y"}};
     MUST(store().copy(in_place("f", attributes)));
+    EXPECT_EQ(MUST(store().get_tags(ObjectKey("f"))),
+              facts().tags_ride_along_copies ? *attributes.tags : Tags{});
+    // Where they do not ride along they can be put afterwards.
+    MUST(store().put_tags(ObjectKey("f"), *attributes.tags));
     EXPECT_EQ(MUST(store().get_tags(ObjectKey("f"))), *attributes.tags);
 }
 

@@ -41,11 +41,12 @@ TEST_P(ObjectStoreContract, a_part_can_be_a_range_of_another_object) {
     const uint64_t min = store().traits().part_bytes_min;
     std::string body(min + 1000, '\0');
     for (size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>('a' + i % 23);
-    const ETag etag = put("source +%", body);
+    const std::string source = facts().percent_in_part_source ? "source +%" : "source +";
+    const ETag etag = put(source, body);
     const ObjectKey key("made");
     const UploadId id = MUST(store().create_upload(key, {}));
     const UploadPart head =
-        MUST(store().upload_part_copy(key, id, 1, ObjectKey("source +%"), 500, min, etag));
+        MUST(store().upload_part_copy(key, id, 1, ObjectKey(source), 500, min, etag));
     EXPECT_EQ(head.bytes, min);
     EXPECT_FALSE(head.etag.empty());
     const UploadPart tail = MUST(store().upload_part(key, id, 2, body_of("tail")));
@@ -94,9 +95,11 @@ TEST_P(ObjectStoreContract, an_aborted_upload_leaves_nothing) {
     const auto late_part = store().upload_part(key, id, 2, body_of("y"));
     ASSERT_FALSE(late_part);
     EXPECT_EQ(late_part.error().kind, ErrorKind::not_found);
-    const auto late_end = store().complete_upload(key, id, {part});
-    ASSERT_FALSE(late_end);
-    EXPECT_EQ(late_end.error().kind, ErrorKind::not_found);
+    if (facts().late_complete_is_not_found) {
+        const auto late_end = store().complete_upload(key, id, {part});
+        ASSERT_FALSE(late_end);
+        EXPECT_EQ(late_end.error().kind, ErrorKind::not_found);
+    }
     EXPECT_FALSE(store().head(key));
     EXPECT_TRUE(MUST(store().list_uploads("")).empty());
 }
@@ -177,7 +180,8 @@ TEST_P(ObjectStoreContract, tags_and_acl_can_ride_along_in_uploads) {
         SCOPED_TRACE(name);
         EXPECT_EQ(MUST(store().get_acl(ObjectKey(name))), "public-read");
         if (attributes.tags) {
-            EXPECT_EQ(MUST(store().get_tags(ObjectKey(name))), *attributes.tags);
+            const bool ride = facts().tags_ride_along_copies || name == std::string("single");
+            EXPECT_EQ(MUST(store().get_tags(ObjectKey(name))), ride ? *attributes.tags : Tags{});
         }
     }
 }
@@ -261,7 +265,6 @@ TEST_P(ObjectStoreContract, a_presigned_url_is_for_its_key_only) {
 }
 
 TEST_P(ObjectStoreContract, restoring_what_is_not_archived_is_unsupported) {
-    if (!facts().restore) GTEST_SKIP() << "this service does not know RestoreObject";
     put("f", "x");
     const auto refused = store().restore(ObjectKey("f"), 1, "");
     ASSERT_FALSE(refused);

@@ -28,6 +28,10 @@ ServiceFacts ServiceFacts::ceph() {  // servers.md
     ServiceFacts facts;
     facts.copy_conditions = false;
     facts.copy_must_not_exist = false;
+    facts.put_if_match = false;
+    facts.tags_ride_along_copies = false;
+    facts.percent_in_part_source = false;
+    facts.late_complete_is_not_found = false;
     facts.tags_survive_replace = false;
     facts.metadata_limit = false;
     facts.tag_count_told = false;

@@ -24,7 +24,7 @@ struct ServiceFacts {
     bool copy_conditions = true;
     // If-None-Match:* (or forbid-overwrite) on a copy's destination. Ceph ignores it.
     bool copy_must_not_exist = true;
-    // If-Match on PUT. OSS has none.
+    // If-Match on PUT. OSS has none; Ceph compares it with the quotes and refuses every one.
     bool put_if_match = true;
     // A REPLACE copy keeps the tags. Ceph loses them.
     bool tags_survive_replace = true;
@@ -46,8 +46,13 @@ struct ServiceFacts {
     bool crc64 = false;
     // Copied objects of several parts become one part, with another ETag (AWS).
     bool multipart_etag_survives_copy = true;
-    // RestoreObject of an object that is not archived says so. Ceph does not know the request.
-    bool restore = true;
+    // Tags sent with a copy or with the start of an upload are taken. Ceph takes them on PUT only;
+    // after the others reading the tags gives an empty body.
+    bool tags_ride_along_copies = true;
+    // UploadPartCopy from a key with '%'. Ceph decodes the source twice there.
+    bool percent_in_part_source = true;
+    // Completing an aborted upload is 404. Ceph says 500 "already in progress" for ever.
+    bool late_complete_is_not_found = true;
 
     static ServiceFacts aws();
     static ServiceFacts oss();

@@ -104,7 +104,8 @@ Result<CopyReply> MemoryBucket::copy(const CopyRequest& request) {
         made.attributes.lock = {};
     }
     const bool tags_stay = !takes_sent || service_.tags_kept_by_replace;
-    if (!(request.replace && request.replace->tags))
+    const bool tags_sent = request.replace && request.replace->tags;
+    if (!tags_sent || !service_.tags_ride_along_copies)
         made.attributes.tags = tags_stay ? source.attributes.tags : std::nullopt;
 
     const uint64_t bytes = source.body->size();

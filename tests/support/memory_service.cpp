@@ -84,6 +84,9 @@ MemoryService MemoryService::ceph() {
     service.copy_must_not_exist = false;
     service.if_match_overrules_time = false;
     service.tags_kept_by_replace = false;
+    service.tags_ride_along_copies = false;
+    // Compared with the quotes, so that it never holds: stores do not send it there.
+    service.put_if_match = DestinationConditions::refused;
     service.copy_makes_single_part = false;
     service.underscore_becomes_hyphen = true;
     service.entries_max_silent = 90;

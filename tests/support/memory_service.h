@@ -35,6 +35,7 @@ struct MemoryService {
     // In-place copies (protocol.md 3.2, 3.7).
     bool self_copy_without_replace_wipes = false;  // OSS without versioning; else 400
     bool tags_kept_by_replace = true;
+    bool tags_ride_along_copies = true;   // and starts of uploads; Ceph takes them on PUT only
     bool copy_makes_single_part = false;  // a multipart object's ETag changes with a copy (AWS)
     bool archived_copy_refused = true;
 

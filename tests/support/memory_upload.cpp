@@ -23,6 +23,7 @@ Result<UploadId> MemoryBucket::create_upload(const ObjectKey& key,
     Upload upload;
     upload.key = key;
     upload.attributes = TRY(accept(key, attributes));
+    if (!service_.tags_ride_along_copies) upload.attributes.tags.reset();
     upload.initiated = service_time();
     LockGuard lock(mutex_);
     std::string id = fmt::format("upload{:08}", next_id_++);
