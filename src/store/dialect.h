@@ -103,6 +103,9 @@ class Dialect {
                                              const ObjectAttributes& attributes) const;
     virtual Result<RequestParts> get_symlink(const ObjectKey& key) const;
     virtual RequestParts versioning() const = 0;
+    // Whether remove_many() can name the key: XML 1.0 has no control characters and no bytes that
+    // are not UTF-8. OSS takes escaped control characters all the same.
+    bool fits_in_xml(const ObjectKey& key) const;
     // Query of a presigned GET, without the signature's own parameters.
     QueryParameters presign_query() const;
 
@@ -119,6 +122,7 @@ class Dialect {
                                          uint64_t bytes) const;
     Result<UploadPart> parse_upload_part_copy(const HttpResponse& response, unsigned number,
                                               uint64_t bytes) const;
+    // The ETag may be "".
     Result<PutReply> parse_complete(const HttpResponse& response) const;
     Result<UploadsPage> parse_uploads(const HttpResponse& response) const;
     Result<Tags> parse_tags(const HttpResponse& response) const;

@@ -83,6 +83,9 @@ class HttpStore final : public ObjectStore {
                               const std::vector<UploadPart>& parts,
                               const std::optional<ETag>& if_match, bool must_not_exist,
                               const CallOptions& options);
+    ETag etag_of_parts(const ObjectKey& key, size_t parts, const CallOptions& options);
+    Result<std::vector<DeleteFailure>> remove_in_one(const std::vector<ObjectKey>& keys,
+                                                     const CallOptions& options);
     Result<CopyReply> copy_once(const CopyRequest& request, const CallOptions& options);
 
     const HttpStoreConfig config_;

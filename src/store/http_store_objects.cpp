@@ -148,6 +148,24 @@ Result<std::vector<DeleteFailure>> HttpStore::remove_many(const std::vector<Obje
     if (keys.size() > kKeysMax) {
         return fail(ErrorKind::invalid_argument, "at most 1000 keys are deleted in one request");
     }
+    std::vector<ObjectKey> together;
+    std::vector<DeleteFailure> failures;
+    for (const ObjectKey& key : keys) {
+        if (dialect_->fits_in_xml(TRY(whole(key)))) {
+            together.push_back(key);
+        } else if (auto removed = remove(key, {}, options); !removed) {
+            failures.push_back({key, std::move(removed.error())});
+        }
+    }
+    if (together.empty()) return failures;
+    for (DeleteFailure& failure : TRY(remove_in_one(together, options))) {
+        failures.push_back(std::move(failure));
+    }
+    return failures;
+}
+
+Result<std::vector<DeleteFailure>> HttpStore::remove_in_one(const std::vector<ObjectKey>& keys,
+                                                            const CallOptions& options) {
     std::vector<ObjectKey> whole_keys;
     whole_keys.reserve(keys.size());
     for (const ObjectKey& key : keys) whole_keys.push_back(TRY(whole(key)));

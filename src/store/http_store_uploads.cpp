@@ -73,7 +73,16 @@ Result<PutReply> HttpStore::complete(const ObjectKey& key, const UploadId& id,
         TRY(dialect_->complete_upload(TRY(whole(key)), id, upload_parts, if_match, must_not_exist));
     auto response = requester_.call(parts, options);
     if (!response) return as_already_exists(std::move(response.error()), must_not_exist);
-    return unknown_if_unread(dialect_->parse_complete(*response));
+    PutReply reply = TRY(unknown_if_unread(dialect_->parse_complete(*response)));
+    if (reply.etag.empty()) reply.etag = etag_of_parts(key, upload_parts.size(), options);
+    return reply;
+}
+
+// Ceph does not tell it on Complete. An ETag of another form is somebody else's object.
+ETag HttpStore::etag_of_parts(const ObjectKey& key, size_t parts, const CallOptions& options) {
+    const auto seen = head(key, options);
+    if (!seen || !seen->info.etag.str().ends_with(fmt::format("-{}", parts))) return {};
+    return seen->info.etag;
 }
 
 Result<void> HttpStore::abort_upload(const ObjectKey& key, const UploadId& id,

@@ -135,7 +135,7 @@ Result<CopyReply> MultipartCopy::compare(const PutReply& reply, const ObjectInfo
     }
     const ObjectInfo& made = head->info;
     const bool other_crc = source.crc64 && made.crc64 && *source.crc64 != *made.crc64;
-    if (made.etag != reply.etag || made.size != source.size || other_crc) {
+    if ((!reply.etag.empty() && made.etag != reply.etag) || made.size != source.size || other_crc) {
         Error error(ErrorKind::checksum_mismatch,
                     fmt::format("COPY {}: the result is not what was copied, or somebody wrote it "
                                 "at the same time",

@@ -199,6 +199,47 @@ TEST_F(HttpStore, deleting_many_says_which_were_not) {
               ErrorKind::invalid_argument);
 }
 
+TEST_F(HttpStore, keys_that_xml_cannot_carry_are_deleted_one_by_one) {
+    ObjectStore& store = make(s3_config());
+    transport.reply({.status = 204});
+    transport.reply(error_reply(403, "AccessDenied"));
+    transport.reply(
+        xml_reply("<DeleteResult><Deleted><Key>plain\n</Key></Deleted></DeleteResult>"));
+    const auto failures =
+        store.remove_many({ObjectKey("bell\a"), ObjectKey("plain\n"), ObjectKey("latin\xE9")});
+    ASSERT_TRUE(failures) << failures.error().describe();
+    EXPECT_EQ(transport.sent(0).request.target, "/bell%07");
+    ASSERT_EQ(failures->size(), 1U);
+    EXPECT_EQ(failures->at(0).key.str(), "latin\xE9");
+    EXPECT_EQ(failures->at(0).error.kind, ErrorKind::access_denied);
+}
+
+TEST_F(HttpStore, an_etag_that_complete_does_not_tell_is_read_from_head_if_it_can_be_ours) {
+    HttpStoreConfig config = s3_config();
+    config.endpoint = "http://127.0.0.1:9";
+    ObjectStore& store = make(config);
+    for (const char* etag : {"\"abc-1\"", "\"abc-2\""}) {
+        transport.reply(
+            xml_reply("<CompleteMultipartUploadResult><ETag/>"
+                      "</CompleteMultipartUploadResult>"));
+        transport.reply(object_reply("", {{"ETag", etag}}));
+        const auto done = store.complete_upload(ObjectKey("k"), UploadId("u"), {{1, ETag("p"), 5}});
+        ASSERT_TRUE(done);
+        EXPECT_EQ(done->etag.str(), std::string(etag) == "\"abc-1\"" ? "abc-1" : "");
+    }
+}
+
+TEST_F(HttpStore, an_empty_answer_about_tags_means_none_where_the_service_is_not_aws) {
+    HttpStoreConfig config = s3_config();
+    config.endpoint = "http://127.0.0.1:9";
+    ObjectStore& ceph = make(config);
+    transport.reply({});
+    EXPECT_TRUE(ceph.get_tags(ObjectKey("k"))->empty());
+    ObjectStore& aws = make(s3_config());
+    transport.reply({});
+    EXPECT_EQ(aws.get_tags(ObjectKey("k")).error().kind, ErrorKind::bad_reply);
+}
+
 TEST_F(HttpStore, listing_a_bucket_that_is_not_there_says_so_even_without_a_code) {
     ObjectStore& store = make(s3_config());
     transport.reply(error_reply(404, ""));

@@ -81,7 +81,7 @@ struct PutRequest {
     std::shared_ptr<BodySource> body;  // null = zero bytes
     ObjectAttributes attributes;
     // At most one of these.
-    std::optional<ETag> if_match;  // S3 where honoured
+    std::optional<ETag> if_match;  // sent only where traits().destination_conditions
     bool must_not_exist = false;   // If-None-Match:* / x-oss-forbid-overwrite
 };
 
@@ -153,7 +153,8 @@ class ObjectStore {
     // DeleteObject; success when the key is not there. `if_match` is sent where honoured.
     virtual Result<void> remove(const ObjectKey& key, const ETag& if_match = {},
                                 const CallOptions& options = {}) = 0;
-    // DeleteMultipleObjects, up to 1000 keys; the keys that could not be deleted.
+    // DeleteMultipleObjects, up to 1000 keys; the keys that could not be deleted. Keys that XML
+    // cannot carry are deleted one by one.
     virtual Result<std::vector<DeleteFailure>> remove_many(const std::vector<ObjectKey>& keys,
                                                            const CallOptions& options = {}) = 0;
 
@@ -169,6 +170,7 @@ class ObjectStore {
                                                 uint64_t offset, uint64_t length,
                                                 const ETag& source_if_match,
                                                 const CallOptions& options = {}) = 0;
+    // The reply's ETag is "" where the service does not say it and HEAD shows something else.
     virtual Result<PutReply> complete_upload(const ObjectKey& key, const UploadId& id,
                                              const std::vector<UploadPart>& parts,
                                              const std::optional<ETag>& if_match = {},
