@@ -37,8 +37,8 @@ def list_into(path, size):
 @both_dialects
 class AttributeRules:
     def object(self, key="a.txt", **metadata):
-        p = self.client.prefix
-        self.client.ok("PUT", key, headers={p + "meta-" + k: v for k, v in metadata.items()}, body=b"x")
+        headers = {self.client.prefix + "meta-" + k: v for k, v in metadata.items()}
+        self.client.ok("PUT", key, headers={"content-type": "text/plain", **headers}, body=b"x")
 
     def test_a_header_over_2048_bytes_is_E2BIG_and_changes_nothing(self):
         self.object(year="2020")
@@ -107,9 +107,23 @@ class AttributeRules:
         os.setxattr(link, "user.a", b"1")
         self.assertEqual(self.client.metadata("a.txt").get("a"), "1", "what it points to has")
 
+    def test_an_archived_object_can_be_looked_at_and_not_changed(self):
+        name = {"oss": "Archive", "s3": "GLACIER"}[self.dialect]
+        self.client.ok("PUT", "a.txt", body=b"x", headers={
+            self.client.prefix + "storage-class": name, self.client.prefix + "meta-year": "2020"})
+        path = self.mount() / "a.txt"
+        self.assertEqual(os.getxattr(path, "user.year"), b"2020")
+        self.assertEqual(os.getxattr(path, "user.object.storage-class").decode(), name)
+        self.assertEqual(error_of(os.setxattr, path, "user.year", b"2021"), "EACCES")
+        self.assertEqual(self.client.metadata("a.txt"), {"year": "2020"})
+        os.setxattr(path, "user.object.restore", b"1")
+        os.setxattr(path, "user.year", b"2021")
+        self.assertEqual(self.client.metadata("a.txt"), {"year": "2021"})
+        self.assertEqual(os.getxattr(path, "user.object.storage-class").decode(), name)
+
     def test_a_name_that_cannot_be_shown_is_kept_by_updates(self):
         long = "n" * 252
-        self.client.ok("PUT", "a.txt", headers={self.client.prefix + "meta-" + long: "kept"}, body=b"x")
+        self.object(**{long: "kept"})
         path = self.mount() / "a.txt"
         self.assertEqual(os.listxattr(path), [])
         os.setxattr(path, "user.year", b"2021")

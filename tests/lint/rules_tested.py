@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: the xbucket authors
 """Every numbered rule of man/xbucket-attributes.7 names the tests that hold it, in comments behind
-it (.\\" test: Suite.name, or test_name of a Python test), and each of those tests exists.
+it (.\\" test: Suite.name, or test_name of a Python test); each of those tests exists, and is built
+where it must be: its file stands in its folder's meson.build.
 
 usage: rules_tested.py SOURCE_ROOT
 """
@@ -19,6 +20,9 @@ def existing_tests(root):
     found = set()
     for path in (root / "tests").rglob("*"):
         if path.suffix == ".cpp":
+            built = path.with_name("meson.build")
+            if not built.exists() or f"'{path.name}'" not in built.read_text(encoding="utf-8"):
+                continue
             found.update(".".join(m) for m in CPP_TEST.findall(path.read_text(encoding="utf-8")))
         elif path.suffix == ".py":
             found.update(PYTHON_TEST.findall(path.read_text(encoding="utf-8")))
