@@ -86,7 +86,7 @@ Result<AttrName> AttrName::parse(std::string_view xattr_name) {
     if (!view)
         return fail(ErrorKind::invalid_name,
                     fmt::format("'{}' is no attribute of an object; user.NAME sets metadata, the "
-                                "reserved words are in xbucket-semantics(7)",
+                                "reserved words are in xbucket-attributes(7)",
                                 printable(xattr_name)));
     return AttrName{view->kind, std::string(xattr_name), std::string(view->bare), view->field,
                     view->url_seconds};

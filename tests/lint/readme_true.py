@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: the xbucket authors
 """README.md speaks of things that exist: messages that the program can print, options and
-attributes that the manual has, files of this tree; and CHANGELOG.md begins with this version.
+attributes that the manual has, files of this tree. So do the sources when they name a page of the
+manual. CHANGELOG.md begins with this version.
 
 usage: readme_true.py SOURCE_ROOT VERSION
 """
@@ -66,6 +67,9 @@ def problems_of(root, version):
     for path in sorted(set(PATH.findall(readme))):
         if not re.search(r"[A-Z]{3}", path) and not (root / path).exists():
             yield f"{path} does not exist"
+    for name, chapter in sorted(set(re.findall(r"\b(xbucket[-a-z]*)\((\d)\)", sources + readme))):
+        if not (root / "man" / f"{name}.{chapter}").exists():
+            yield f"{name}({chapter}) is spoken of and does not exist"
     changes = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     first = re.search(r"^## (\S+)", changes, re.M)
     if not first or first.group(1) != version:
