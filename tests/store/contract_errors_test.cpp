@@ -101,7 +101,7 @@ TEST_P(ObjectStoreContract, a_missing_bucket_is_no_such_bucket) {
     EXPECT_FALSE(wrong->head(ObjectKey("f")));
 }
 
-TEST_P(ObjectStoreContract, an_expired_token_is_expired_credentials) {
+TEST_P(ObjectStoreContract, a_token_that_is_refused_is_expired_credentials) {
     ObjectStore* const wrong = bucket().wrong(WrongSetup::token);
     if (wrong == nullptr) GTEST_SKIP() << "no session tokens here";
     const auto access = wrong->check_access();

@@ -30,6 +30,7 @@ class LocalContractBucket final : public HttpContractBucket {
         config_.trusted_conditions = true;
         credentials_.access_key_id = server_->access_key_id();
         credentials_.access_key_secret = server_->access_key_secret();
+        expired_token_ = "the-token-of-yesterday";  // the server knows no token at all
         open();
     }
     void next_second() override { clock_.advance(std::chrono::seconds(1)); }

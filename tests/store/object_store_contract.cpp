@@ -40,7 +40,11 @@ ServiceFacts ServiceFacts::ceph() {  // servers.md
     return facts;
 }
 
-ServiceFacts ServiceFacts::local_s3() { return {}; }
+ServiceFacts ServiceFacts::local_s3() {
+    ServiceFacts facts;
+    facts.raw_utf8_metadata = false;  // as AWS does
+    return facts;
+}
 
 void PrintTo(const ContractParam& param, std::ostream* out) { *out << param.name; }
 
