@@ -16,6 +16,9 @@
 namespace xbucket {
 namespace {
 
+// HTTP dates have whole seconds, XML bodies finer ones; only cut they can be compared.
+WallTime cut_to_seconds(WallTime t) { return WallTime::from_seconds(t.seconds()); }
+
 Error bad(std::string message) { return fail(ErrorKind::bad_reply, std::move(message)); }
 
 bool is_url_encoded(const XmlNode& root) {
@@ -62,7 +65,8 @@ Result<ListEntry> read_entry(const XmlNode& node, bool url_encoded) {
         return bad(
             fmt::format("the listing has no valid time for \"{}\"", printable(entry.key.str())));
     }
-    entry.last_modified = *modified;
+    // Ceph lists milliseconds, HEAD has whole seconds; a cache compares the two.
+    entry.last_modified = cut_to_seconds(*modified);
     entry.etag = unquote_etag(node.child("ETag").text());
     entry.type = type_of_entry(node.child("Type").text());
     entry.storage_class = node.child("StorageClass").text();
@@ -72,8 +76,6 @@ Result<ListEntry> read_entry(const XmlNode& node, bool url_encoded) {
 WallTime date_of(const Headers& headers) {
     return parse_http_date(trim_ows(headers.value_or_empty("date"))).value_or(WallTime{});
 }
-
-WallTime cut_to_seconds(WallTime t) { return WallTime::from_seconds(t.seconds()); }
 
 }  // namespace
 

@@ -113,7 +113,7 @@ struct ListEntry {
     ObjectKey key;
     uint64_t size = 0;
     ETag etag;
-    WallTime last_modified;
+    WallTime last_modified;                 // cut to whole seconds, as HEAD's
     ObjectType type = ObjectType::unknown;  // OSS says it, S3 does not
     std::string storage_class;
 };
