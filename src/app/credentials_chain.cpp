@@ -150,11 +150,12 @@ Result<FoundCredentials> find_credentials(const CredentialsRequest& request,
             return found;
         }
     }
-    if (file_is_missing && request.file.empty()) return nothing_found(request, source);
+    if (file_is_missing && !file_is_named) return nothing_found(request, source);
     if (!loaded) {
         Error error = std::move(loaded).error();
         if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::bad_credentials;
-        return error;
+        if (request.profile.empty()) return error;
+        return std::move(error).with_context(fmt::format("--profile={}", request.profile));
     }
     // A profile asked for by name knows better where its buckets are than the environment.
     if (file_is_named) std::swap(found.hints, loaded->hints);

@@ -78,8 +78,8 @@ std::string advice_on_key(const Error& error, const AccessAttempt& attempt) {
 
 std::string advice_on_network(const Error& error, const AccessAttempt& attempt) {
     if (error.kind == ErrorKind::network || error.kind == ErrorKind::timed_out) {
-        return fmt::format("cannot reach {}: {}; check --endpoint, --proxy and the network",
-                           place(attempt), printable(error.message));
+        // The transport's own words end with what to check.
+        return fmt::format("cannot reach {}: {}", place(attempt), printable(error.message));
     }
     if (error.kind == ErrorKind::tls) {
         return fmt::format("{} cannot be trusted: {}; give its certificate as --ca-bundle",

@@ -96,6 +96,10 @@ std::optional<MountEntry> find_mount(std::string_view mountinfo, std::string_vie
 Result<std::string> resolve_mountpoint(const std::string& path) {
     char resolved[PATH_MAX];
     if (realpath(path.c_str(), resolved) != nullptr) {
+        // libfuse unmounts by path when it ends, and the root that it found would be the machine's.
+        if (std::string_view(resolved) == "/") {
+            return fail(ErrorKind::io, "/ cannot be a mount point; give a directory below it");
+        }
         struct stat st {};
         if (stat(resolved, &st) == 0 && !S_ISDIR(st.st_mode)) {
             return fail(ErrorKind::not_directory,

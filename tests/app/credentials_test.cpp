@@ -183,6 +183,7 @@ TEST_F(Credentials_, nothing_found_says_what_to_do) {
     EXPECT_THAT(refusal(), HasSubstr("OSS_ACCESS_KEY_ID"));
     EXPECT_THAT(refusal(), HasSubstr("--anonymous"));
     EXPECT_THAT(refusal({.dialect = DialectKind::s3}), HasSubstr("AWS_ACCESS_KEY_ID"));
+    EXPECT_THAT(refusal({.profile = "dev"}), HasSubstr("--profile=dev"));
 }
 
 TEST_F(Credentials_, anonymous_uses_no_key_although_there_is_one) {

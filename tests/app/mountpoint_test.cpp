@@ -53,6 +53,11 @@ TEST(ResolveMountpoint, missing_and_wrong_kind_say_what_to_do) {
     EXPECT_THAT(resolve_mountpoint(dir.write("f", "")).error().message, HasSubstr("no directory"));
 }
 
+TEST(ResolveMountpoint, root_of_the_machine_is_refused) {
+    EXPECT_THAT(resolve_mountpoint("/").error().message, HasSubstr("cannot be a mount point"));
+    EXPECT_FALSE(resolve_mountpoint("/usr/.."));
+}
+
 TEST(ClearMountpoint, ordinary_directory_is_left_alone) {
     const TempDir dir;
     EXPECT_TRUE(clear_mountpoint(dir.path()));
