@@ -9,7 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { Readable } = require('node:stream');
 const OSS = require('ali-oss');
-const { assert, check, finish, failure, request, needed, oddKeys } = require('./harness');
+const { assert, check, finish, failure, request, needed, oddKeys: allOddKeys } = require('./harness');
 
 const v4 = needed('SDK_SIGNATURE') === 'v4';
 const options = {
@@ -22,9 +22,17 @@ const options = {
   region: `oss-${needed('SDK_REGION')}`,
   authorizationV4: v4,
 };
+if (options.stsToken) {
+  options.refreshSTSTokenInterval = 3600e3;
+  options.refreshSTSToken = async () => ({
+    accessKeyId: options.accessKeyId, accessKeySecret: options.accessKeySecret, stsToken: options.stsToken,
+  });
+}
 const client = new OSS(options);
 // So that raw UTF-8 goes out as the bytes that were signed (protocol.md 4.4).
 const utf8Client = new OSS({ ...options, headerEncoding: 'latin1' });
+// urllib, which carries ali-oss, resolves dot segments after the request was signed.
+const oddKeys = allOddKeys.filter((odd) => !/\/\.\.?\//.test(odd));
 const root = `oss-${needed('SDK_SIGNATURE')}-${process.env.SDK_TOKEN ? 'sts' : 'plain'}/`;
 const key = (name) => root + name;
 const text = async (name) => (await client.get(key(name))).content.toString();
@@ -156,7 +164,8 @@ async function listing() {
     const names = [];
     let marker;
     do {
-      const page = await client.list({ prefix: key('l/'), 'max-keys': 2, marker });
+      // With `marker: undefined` ali-oss sends marker= and signs V4 without it.
+      const page = await client.list({ prefix: key('l/'), 'max-keys': 2, ...(marker && { marker }) });
       names.push(...page.objects.map((o) => o.name));
       marker = page.nextMarker;
     } while (marker);
@@ -166,7 +175,9 @@ async function listing() {
     const names = [];
     let token;
     do {
-      const page = await client.listV2({ prefix: key('l/'), 'max-keys': 2, 'continuation-token': token });
+      const page = await client.listV2({
+        prefix: key('l/'), 'max-keys': 2, ...(token && { 'continuation-token': token }),
+      });
       names.push(...(page.objects || []).map((o) => o.name));
       token = page.nextContinuationToken;
     } while (token);
