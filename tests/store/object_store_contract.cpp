@@ -42,7 +42,7 @@ ServiceFacts ServiceFacts::ceph() {  // servers.md
 
 ServiceFacts ServiceFacts::local_s3() {
     ServiceFacts facts;
-    facts.raw_utf8_metadata = false;  // as AWS does
+    facts.raw_utf8_metadata = false;  // protocol.md 4.4
     return facts;
 }
 
