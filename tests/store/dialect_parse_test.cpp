@@ -190,7 +190,7 @@ const char* kPage =
     "<ns:ListBucketResult xmlns:ns=\"http://doc.oss-cn-hangzhou.aliyuncs.com\">"
     "<Name>b</Name><Prefix>a%2F</Prefix><EncodingType>url</EncodingType>"
     "<IsTruncated>true</IsTruncated><NextContinuationToken>CgJ%2Bhg--</NextContinuationToken>"
-    "<Contents><Key>a%2Fb%20c+d%2B%00%0A</Key><LastModified>2020-06-22T11:42:32.000Z</LastModified>"
+    "<Contents><Key>a%2Fb%20c+d%2B%00%0A</Key><LastModified>2020-06-22T11:42:32.999Z</LastModified>"
     "<ETag>\"5B3C\"</ETag><Type>Normal</Type><Size>344606</Size>"
     "<StorageClass>Standard</StorageClass></Contents>"
     "<Contents><Key>%FF</Key><LastModified>2020-06-22T11:42:32Z</LastModified><ETag>&quot;E&quot;"
