@@ -28,7 +28,9 @@ Outcome<std::unique_ptr<BodyReceiver>> BodyReceiver::create(const BlobStore& blo
     std::unique_ptr<BodyReceiver> receiver(new BodyReceiver(request, use));
     const std::string_view length = request.header("content-length");
     const bool chunked = !request.header("transfer-encoding").empty();
-    if (use == BodyUse::data && length.empty() && !(chunked && request.oss())) {
+    // aws-chunked bodies say their length in x-amz-decoded-content-length.
+    const bool length_elsewhere = request.oss() || who.payload_hash.starts_with("STREAMING-");
+    if (use == BodyUse::data && length.empty() && !(chunked && length_elsewhere)) {
         return Refusal(411, "MissingContentLength",
                        "You must provide the Content-Length HTTP header.");
     }

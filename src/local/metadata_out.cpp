@@ -101,7 +101,8 @@ std::string s3_value(const std::string& stored) {
 
 void add_metadata(Reply& reply, const Request& request, const Attributes& attributes) {
     const bool oss = request.oss();
-    const bool checksums = iequals(request.ext("checksum-mode"), "ENABLED");
+    // A checksum is of the whole object: with a part of it, clients would find it wrong.
+    const bool checksums = reply.status != 206 && iequals(request.ext("checksum-mode"), "ENABLED");
     for (const auto& a : attributes.list()) {
         switch (a.kind) {
             case AttributeKind::http: {

@@ -229,7 +229,7 @@ async function properties() {
   await check('archived objects must be restored', async () => {
     await client.put(key('cold'), Buffer.from('x'), { headers: { 'x-oss-storage-class': 'Archive' } });
     assert.equal((await failure(client.get(key('cold')))).code, 'InvalidObjectState');
-    assert.equal((await client.restore(key('cold'))).status, 202);
+    assert.equal((await client.restore(key('cold'))).res.status, 202);
     assert.equal((await failure(client.restore(key('target é')))).status, 400);
   });
 }
