@@ -230,8 +230,7 @@ Outcome<std::string> tags_from_pairs(const QueryParameters& pairs, Dialect diale
         }));
     };
     if (pairs.size() > 10) {
-        return Refusal(400, dialect == Dialect::oss ? "InvalidTag" : "BadRequest",
-                       "Object tags cannot be greater than 10", "0010-00000207");
+        return Refusal(400, "InvalidTag", "Object tags cannot be greater than 10", "0010-00000207");
     }
     std::set<std::string> seen;
     std::string out;

@@ -3,6 +3,7 @@
 
 #include "handlers.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -21,52 +22,87 @@ struct Route {
 
 using enum Access;
 
+constexpr Operation read(Handler handler, RequestKind kind, Access access) {
+    return {handler, kind, access, BodyUse::none, false};
+}
+constexpr Operation change(Handler handler, RequestKind kind, Access access,
+                           BodyUse body = BodyUse::none) {
+    return {handler, kind, access, body, true};
+}
+
+using Kind = RequestKind;
+
 // Looked through in order; the first whose scope, method and parameter fit wins.
 constexpr std::array kRoutes = {
-    Route{Scope::service,
-          "GET",
-          "",
-          {list_buckets, RequestKind::bucket, owner, BodyUse::none, false}},
-    Route{Scope::bucket,
-          "GET",
-          "",
-          {list_objects, RequestKind::list, bucket_list, BodyUse::none, true}},
-    Route{Scope::bucket,
-          "HEAD",
-          "",
-          {head_bucket, RequestKind::bucket, bucket_list, BodyUse::none, false}},
-    Route{Scope::bucket,
-          "POST",
-          "delete",
-          {delete_objects, RequestKind::multi_delete, owner, BodyUse::text, true}},
-    Route{Scope::bucket, "PUT", "", {put_bucket, RequestKind::bucket, owner, BodyUse::text, true}},
-    Route{Scope::bucket,
-          "DELETE",
-          "",
-          {delete_bucket, RequestKind::bucket, owner, BodyUse::none, true}},
-    Route{Scope::object,
-          "HEAD",
-          "objectMeta",
-          {get_object_meta, RequestKind::head, object_read, BodyUse::none, false}},
-    Route{Scope::object,
-          "HEAD",
-          "",
-          {get_object, RequestKind::head, object_read, BodyUse::none, false}},
-    Route{Scope::object,
-          "GET",
-          "",
-          {get_object, RequestKind::get, object_read, BodyUse::none, false}},
-    Route{Scope::object,
-          "PUT",
-          "",
-          {put_object, RequestKind::put, object_write, BodyUse::data, true}},
-    Route{Scope::object,
-          "DELETE",
-          "",
-          {delete_object, RequestKind::del, object_write, BodyUse::none, true}},
+    Route{Scope::service, "GET", "", read(list_buckets, Kind::bucket, owner)},
+
+    Route{Scope::bucket, "GET", "", {list_objects, Kind::list, bucket_list, BodyUse::none, true}},
+    Route{Scope::bucket, "HEAD", "", read(head_bucket, Kind::bucket, bucket_list)},
+    Route{Scope::bucket, "PUT", "", change(put_bucket, Kind::bucket, owner, BodyUse::text)},
+    Route{Scope::bucket, "DELETE", "", change(delete_bucket, Kind::bucket, owner)},
+    Route{Scope::bucket, "POST", "delete",
+          change(delete_objects, Kind::multi_delete, owner, BodyUse::text)},
+    Route{
+        Scope::bucket, "GET", "versions", {list_versions, Kind::list, owner, BodyUse::none, true}},
+    Route{Scope::bucket, "GET", "uploads", {list_uploads, Kind::list, owner, BodyUse::none, true}},
+    Route{Scope::bucket, "GET", "bucketInfo", read(get_bucket_info, Kind::bucket, owner)},
+    Route{Scope::bucket, "GET", "location", read(get_location, Kind::bucket, owner)},
+    Route{Scope::bucket, "GET", "versioning", read(get_versioning, Kind::bucket, owner)},
+    Route{Scope::bucket, "PUT", "versioning",
+          change(put_versioning, Kind::bucket, owner, BodyUse::text)},
+    Route{Scope::bucket, "GET", "acl", read(get_bucket_acl, Kind::bucket, owner)},
+    Route{Scope::bucket, "PUT", "acl", change(put_bucket_acl, Kind::bucket, owner, BodyUse::text)},
+    Route{Scope::bucket, "GET", "tagging", read(get_bucket_tagging, Kind::bucket, owner)},
+    Route{Scope::bucket, "PUT", "tagging",
+          change(put_bucket_tagging, Kind::bucket, owner, BodyUse::text)},
+    Route{Scope::bucket, "DELETE", "tagging", change(put_bucket_tagging, Kind::bucket, owner)},
+    Route{Scope::bucket, "GET", "*", read(get_missing_configuration, Kind::bucket, owner)},
+
+    Route{Scope::object, "HEAD", "", read(get_object, Kind::head, object_read)},
+    Route{Scope::object, "HEAD", "objectMeta", read(get_object_meta, Kind::head, object_read)},
+    Route{Scope::object, "GET", "", read(get_object, Kind::get, object_read)},
+    Route{Scope::object, "PUT", "", change(put_object, Kind::put, object_write, BodyUse::data)},
+    Route{Scope::object, "DELETE", "", change(delete_object, Kind::del, object_write)},
+    Route{Scope::object, "POST", "uploads", change(initiate_upload, Kind::initiate, owner)},
+    Route{Scope::object, "PUT", "uploadId", change(upload_part, Kind::part, owner, BodyUse::data)},
+    Route{Scope::object, "POST", "uploadId",
+          change(complete_upload, Kind::complete, owner, BodyUse::text)},
+    Route{Scope::object, "DELETE", "uploadId", change(abort_upload, Kind::abort, owner)},
+    Route{Scope::object, "GET", "uploadId", {list_parts, Kind::list, owner, BodyUse::none, true}},
+    Route{Scope::object, "GET", "tagging", read(get_tagging, Kind::tagging, owner)},
+    Route{Scope::object, "PUT", "tagging",
+          change(put_tagging, Kind::tagging, owner, BodyUse::text)},
+    Route{Scope::object, "DELETE", "tagging", change(delete_tagging, Kind::tagging, owner)},
+    Route{Scope::object, "GET", "acl", read(get_acl, Kind::acl, owner)},
+    Route{Scope::object, "PUT", "acl", change(put_acl, Kind::acl, owner, BodyUse::text)},
+    Route{Scope::object, "POST", "restore",
+          change(restore_object, Kind::restore, owner, BodyUse::text)},
+    Route{Scope::object, "POST", "cleanRestoredObject",
+          change(clean_restored, Kind::restore, owner, BodyUse::text)},
+    Route{Scope::object, "GET", "symlink", read(get_symlink, Kind::symlink, owner)},
+    Route{Scope::object, "PUT", "symlink",
+          change(put_symlink, Kind::symlink, owner, BodyUse::text)},
+    Route{Scope::object, "POST", "append",
+          change(append_object, Kind::append, owner, BodyUse::data)},
+    Route{Scope::object, "GET", "legal-hold", read(get_legal_hold, Kind::bucket, owner)},
+    Route{Scope::object, "PUT", "legal-hold",
+          change(put_legal_hold, Kind::bucket, owner, BodyUse::text)},
+    Route{Scope::object, "GET", "legalHold", read(get_legal_hold, Kind::bucket, owner)},
+    Route{Scope::object, "PUT", "legalHold",
+          change(put_legal_hold, Kind::bucket, owner, BodyUse::text)},
+    Route{Scope::object, "GET", "retention", read(get_retention, Kind::bucket, owner)},
+    Route{Scope::object, "PUT", "retention",
+          change(put_retention, Kind::bucket, owner, BodyUse::text)},
 };
 
-constexpr Operation kCopy{copy_object, RequestKind::copy, owner, BodyUse::none, true};
+constexpr Operation kCopy = change(copy_object, Kind::copy, owner);
+constexpr Operation kPartCopy = change(upload_part_copy, Kind::part_copy, owner);
+
+// Bucket configurations that can only be asked for.
+constexpr std::array<std::string_view, 9> kMissing = {
+    "lifecycle",        "cors",        "policy",      "website",
+    "encryption",       "replication", "object-lock", "ownershipControls",
+    "publicAccessBlock"};
 
 // Parameters that choose another operation; where none of our routes has it, it is a feature that
 // this server lacks, and serving the plain object or bucket instead would do harm.
@@ -135,9 +171,13 @@ Outcome<const Operation*> find_operation(const Request& request) {
             }
         }
     }
-    if (wanted.empty() && scope == Scope::object && request.method == "PUT" &&
-        request.ext_if("copy-source")) {
-        return &kCopy;
+    if (scope == Scope::object && request.method == "PUT" && request.ext_if("copy-source")) {
+        if (wanted.empty()) return &kCopy;
+        if (wanted == "uploadId") return &kPartCopy;
+    }
+    if (scope == Scope::bucket && request.method == "GET" &&
+        std::find(kMissing.begin(), kMissing.end(), wanted) != kMissing.end()) {
+        wanted = "*";
     }
     bool method_known = false;
     for (const auto& route : kRoutes) {

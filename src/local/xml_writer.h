@@ -13,6 +13,9 @@ class XmlWriter {
   public:
     // `xmlns` "" leaves the attribute out.
     explicit XmlWriter(std::string_view root, std::string_view xmlns = {});
+    // A fragment without root, for raw() of another writer.
+    XmlWriter() = default;
+    const std::string& text() const { return out_; }
 
     XmlWriter& open(std::string_view name);
     XmlWriter& close(std::string_view name);
