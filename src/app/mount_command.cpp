@@ -40,23 +40,9 @@ void make_paths_absolute(Config& config) {
     if (config.log_target != "stderr" && config.log_target != "syslog") fix(config.log_target);
 }
 
-// Builds, serves, goes down. Runs in the process that will be the daemon.
-ExitCode serve_mount(const Config& config, const Environment& environment, StartReport report) {
-    harden_process();
-    // In this order, so that signals are no longer acted on when the mount goes.
-    std::unique_ptr<MountedBucket> mount;
-    std::atomic<MountedBucket*> serving{nullptr};
-    SignalThread signals;
-    LogConfig log{.level = config.log_level, .target = config.log_target};
-    std::string reason;
-    if (!init_log(log, &reason)) {
-        report.failed(ExitCode::system, fmt::format("cannot log to {}: {}", log.target, reason));
-        return ExitCode::system;
-    }
-    if (auto cleared = clear_mountpoint(config.mountpoint); !cleared) {
-        report.failed(ExitCode::mount_failed, cleared.error().message);
-        return ExitCode::mount_failed;
-    }
+// The first SIGTERM or SIGINT ends the mount in order, a second one at once. Before there is a
+// mount the first one ends the process.
+void watch_signals(SignalThread& signals, const std::atomic<MountedBucket*>& serving) {
     signals.start({
         .end =
             [&serving] {
@@ -72,13 +58,45 @@ ExitCode serve_mount(const Config& config, const Environment& environment, Start
             },
         .hang_up = [] { reopen_log(); },
     });
+}
+
+// After the session: sends what is pending.
+ExitCode go_down(MountedBucket& mount, const Config& config, bool served) {
+    const auto sent = mount.shutdown();
+    if (!sent) {
+        log_error("app", "event=changes_not_sent reason=\"{}\"", sent.error().describe());
+        return ExitCode::changes_lost;
+    }
+    log_info("app", "event=unmounted source=\"{}\"", config.source_text);
+    return served ? ExitCode::ok : ExitCode::system;
+}
+
+// Builds, serves, goes down. Runs in the process that will be the daemon.
+ExitCode serve_mount(const Config& config, const Environment& environment, StartReport report) {
+    const auto give_up = [&report](ExitCode code, std::string_view sentence) {
+        report.failed(code, sentence);
+        return code;
+    };
+    harden_process();
+    // In this order, so that signals are no longer acted on when the mount goes.
+    std::unique_ptr<MountedBucket> mount;
+    std::atomic<MountedBucket*> serving{nullptr};
+    SignalThread signals;
+    const LogConfig log{.level = config.log_level, .target = config.log_target};
+    std::string reason;
+    if (!init_log(log, &reason)) {
+        return give_up(ExitCode::system, fmt::format("cannot log to {}: {}", log.target, reason));
+    }
+    if (auto cleared = clear_mountpoint(config.mountpoint); !cleared) {
+        return give_up(ExitCode::mount_failed, cleared.error().message);
+    }
+    watch_signals(signals, serving);
     auto created = MountedBucket::create(config, environment);
     if (!created) {
-        const Error& error = created.error();
-        const ExitCode code =
-            error.kind == ErrorKind::invalid_argument ? ExitCode::usage : ExitCode::mount_failed;
-        report.failed(code, fmt::format("cannot mount {}: {}", config.source_text, error.message));
-        return code;
+        const bool usage = created.error().kind == ErrorKind::invalid_argument;
+        return give_up(
+            usage ? ExitCode::usage : ExitCode::mount_failed,
+            fmt::format("cannot mount {}: {}", config.source_text, created.error().message));
     }
     mount = std::move(*created);
     serving = mount.get();
@@ -91,13 +109,7 @@ ExitCode serve_mount(const Config& config, const Environment& environment, Start
         report.failed(ExitCode::mount_failed, served.error().message);
         log_error("app", "event=session_failed reason=\"{}\"", served.error().message);
     }
-    const auto sent = mount->shutdown();
-    if (!sent) {
-        log_error("app", "event=changes_not_sent reason=\"{}\"", sent.error().describe());
-        return ExitCode::changes_lost;
-    }
-    log_info("app", "event=unmounted source=\"{}\"", config.source_text);
-    return served ? ExitCode::ok : ExitCode::system;
+    return go_down(*mount, config, served.has_value());
 }
 
 }  // namespace
