@@ -60,11 +60,20 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def requests(self):
-        try:
-            with open(self.log, encoding="utf-8", errors="replace") as log:
-                return [json.loads(line) for line in log if line.endswith("\n")]
-        except FileNotFoundError:
-            return []
+        """All so far. A line is written after its reply has gone out, so this waits until the log has
+        stood still for a moment."""
+        def lines():
+            try:
+                with open(self.log, encoding="utf-8", errors="replace") as log:
+                    return [line for line in log if line.endswith("\n")]
+            except FileNotFoundError:
+                return []
+
+        seen, before = lines(), None
+        while seen != before:
+            time.sleep(0.1)
+            seen, before = lines(), seen
+        return [json.loads(line) for line in seen]
 
     def stop(self, with_signal=signal.SIGTERM):
         if self.process.poll() is None:

@@ -112,7 +112,10 @@ class Metadata:
         for name in ("security.capability", "security.selinux", "system.posix_acl_access",
                      "system.posix_acl_default", "trusted.x", "com.apple.quarantine"):
             self.assertIn(error_of(os.getxattr, mount / "a.txt", name), ("ENODATA", "EOPNOTSUPP"))
-            self.assertIn(error_of(os.setxattr, mount / "a.txt", name, b"1"), ("EOPNOTSUPP",))
+            # The kernel itself judges the bytes of ACLs and capabilities before anybody is asked.
+            judged = "posix_acl" in name or name == "security.capability"
+            expected = ("EOPNOTSUPP", "EINVAL") if judged else ("EOPNOTSUPP",)
+            self.assertIn(error_of(os.setxattr, mount / "a.txt", name, b"1"), expected)
         self.assertEqual(self.server.requests()[mark:], [])
 
     def test_tags_and_acl_are_attributes_without_a_copy(self):
