@@ -140,7 +140,7 @@ Result<void> AttributeModel::apply_field(const ObjectKey& key, const AttrChange&
     const bool is_type = change.name.field == HttpField::content_type;
     const std::string_view default_type = content_type_of(key.str());
     // The default content type is as good as none: it is not listed, and cannot be removed.
-    const bool exists = stored && !(is_type && *stored == default_type);
+    const bool exists = stored && !(is_type && is_telling_nothing(key.str(), *stored));
     if (change.value && change.flag == SetFlag::replace_only && is_type && stored) {
         // It can be read, so it can be replaced.
     } else {

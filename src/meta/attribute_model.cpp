@@ -83,7 +83,7 @@ void list_user(const RawAlphabet& raw, const UserMetadata& user, std::vector<std
 }
 
 bool is_default_type(const ObjectKey& key, const std::optional<std::string>& type) {
-    return !type || *type == content_type_of(key.str());
+    return !type || is_telling_nothing(key.str(), *type);
 }
 
 void list_fields(const ObjectKey& key, const ObjectAttributes& attributes,

@@ -106,7 +106,7 @@ UpdateStep GuardedUpdate::on_head(Result<HeadReply> reply, TimePoint begun, Time
         if (reply.error().kind == ErrorKind::not_found)
             return base_missing(now, std::move(reply).error());
         // A copy of ours may have been applied: find out rather than report a guess.
-        if (outcome_unknown_ && is_transient(reply.error().kind))
+        if ((outcome_unknown_ || refused_) && !last_look_ && is_transient(reply.error().kind))
             return retry_later(now, std::move(reply).error());
         return fail_all(std::move(reply).error());
     }
@@ -178,6 +178,7 @@ UpdateStep GuardedUpdate::proceed(TimePoint now) {
 }
 
 UpdateStep GuardedUpdate::prepare_copy(TimePoint now) {
+    if (last_look_) return fail_all(gave_up());
     const bool too_big =
         traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
     if (too_big && !policy_.big_copies && !traits_.destination_conditions &&
@@ -192,10 +193,7 @@ UpdateStep GuardedUpdate::prepare_copy(TimePoint now) {
     if (conditions == CopyConditions::honoured) {
         settled_ = !from_own_ && is_settled(now);
         if (!settled_ && !from_own_ && !is_own_result()) {
-            if (now >= deadline_)
-                return fail_all(fail(ErrorKind::conflict,
-                                     "other clients keep changing this object's metadata; gave up, "
-                                     "nothing was changed. Try again"));
+            if (now >= deadline_) return fail_all(gave_up());
             facts_.counters.settling.fetch_add(1);
             return Wait{settling_time()};
         }
@@ -346,6 +344,14 @@ UpdateStep GuardedUpdate::send(TimePoint now) {
     return Copy{std::move(request)};
 }
 
+Error GuardedUpdate::gave_up() const {
+    if (outcome_unknown_ && last_error_) return *last_error_;
+    return fail(ErrorKind::conflict,
+                fmt::format("other clients keep changing this object's metadata; gave up after {} "
+                            "attempts, nothing was changed. Try again",
+                            attempts_));
+}
+
 UpdateStep GuardedUpdate::retry_later(TimePoint now, Error reason) {
     last_error_ = std::move(reason);
     work_.own.reset();
@@ -353,11 +359,9 @@ UpdateStep GuardedUpdate::retry_later(TimePoint now, Error reason) {
     read_again_ = false;
     tags_.reset();
     if (now >= deadline_) {
-        if (outcome_unknown_) return fail_all(*std::move(last_error_));
-        return fail_all(fail(ErrorKind::conflict,
-                             fmt::format("other clients keep changing this object; gave up after {} "
-                                         "attempts, nothing was changed. Try again",
-                                         attempts_)));
+        if (last_look_) return fail_all(gave_up());
+        last_look_ = true;
+        return read_base(now);
     }
     const Duration most = std::min<Duration>(kRetryMax, kRetryFirst * (1LL << std::min(attempts_, 6U)));
     return Wait{random_up_to(random_, most)};

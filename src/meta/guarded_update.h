@@ -119,6 +119,7 @@ class GuardedUpdate {
     UpdateStep prepare_copy(TimePoint now);
     UpdateStep read_base(TimePoint now);
     UpdateStep retry_later(TimePoint now, Error reason);
+    Error gave_up() const;
     UpdateStep create_marker(TimePoint now);
     UpdateStep base_missing(TimePoint now, Error error);
     void take_base(ObjectInfo info, TimePoint begun, TimePoint now);
@@ -169,7 +170,8 @@ class GuardedUpdate {
     bool sent_once_ = false;        // flags have been judged
     bool probing_ = false;          // the copy in flight carries a condition that is false
     bool outcome_unknown_ = false;  // a copy of ours may yet be applied
-    bool refused_ = false;          // the last copy failed its guard
+    bool refused_ = false;          // the last copy failed its guard (or met its own success)
+    bool last_look_ = false;        // time is up: one more HEAD to tell what became of it
     UpdateBase sent_base_;
     bool sent_settled_ = false;
     unsigned attempts_ = 0;

@@ -322,7 +322,8 @@ UpdateStep GuardedUpdate::finish(TimePoint now) {
 }
 
 UpdateStep GuardedUpdate::fail_all(Error error) {
-    if (outcome_unknown_ && !error.outcome_unknown) {
+    // A refusal that nobody has looked behind may be a repeated request's own success.
+    if ((outcome_unknown_ || refused_) && !error.outcome_unknown) {
         error.outcome_unknown = true;
         error.message += "; an earlier attempt may yet be applied";
     }

@@ -133,8 +133,10 @@ Result<UploadPlan> ObjectMoves::plan_upload(const ObjectKey& key, const Patch& s
         if (!applied && !nothing_to_remove)
             return std::move(applied).error().with_context(printable(change.name.full));
     }
-    parts_.model.apply_posix(staged.posix, plan.attributes);
-    parts_.model.apply_posix(parts_.pending.get(key), plan.attributes);
+    plan.pending = parts_.pending.get(key);
+    PosixRecord posix = plan.pending;
+    posix.merge(staged.posix);
+    parts_.model.apply_posix(posix, plan.attributes);
     if (plan.attributes.tags && plan.attributes.tags->empty()) plan.attributes.tags.reset();
     return plan;
 }
@@ -178,7 +180,7 @@ Result<void> ObjectMoves::check_stored(const ObjectKey& key, const UploadPlan& p
 
 Result<ObjectStat> ObjectMoves::finish_upload(const ObjectKey& key, const UploadPlan& plan,
                                               const PutReply& reply, uint64_t size) {
-    parts_.pending.recorded(key, read_posix_record(plan.attributes));
+    parts_.pending.recorded(key, plan.pending);
     parts_.own.drop(key);
     parts_.cache.forget(key);
     const TimePoint begun = parts_.clock.now();

@@ -24,8 +24,10 @@ TEST_F(CephRules, ignored_conditions_are_found_out_by_a_false_one_and_the_edit_i
     EXPECT_EQ(set("a", "user.mine", "1"), std::nullopt);
     EXPECT_EQ(raw.count(StoreCall::copy), 1U);
     for (const LoggedRequest& request : raw.log())
-        if (request.copy)
-            EXPECT_LT(*request.copy->guard.source_unmodified_since, clock.wall_now() - seconds(3600));
+        if (request.copy) {
+            EXPECT_LT(*request.copy->guard.source_unmodified_since,
+                      clock.wall_now() - seconds(3600));
+        }
     EXPECT_THAT(engine->stats_json(), HasSubstr("\"copy_conditions\":\"ignored\""));
     EXPECT_EQ(stored("a").size(), 2U);
 }

@@ -217,7 +217,9 @@ TEST_F(UpdateRules, the_source_version_is_never_pinned) {
     put("a");
     EXPECT_EQ(set("a", "user.x", "1"), std::nullopt);
     for (const LoggedRequest& request : raw.log())
-        if (request.copy) EXPECT_TRUE(request.copy->source_version.empty());
+        if (request.copy) {
+            EXPECT_TRUE(request.copy->source_version.empty());
+        }
 }
 
 // ---- 5. one mutation per key -------------------------------------------------------------------------

@@ -72,6 +72,8 @@ struct UploadPlan {
     // What others changed since base_attributes was read; set by recheck_upload(), applied by
     // finish_upload() as a guarded patch.
     std::optional<ObjectAttributes> late_attributes;
+    // What was pending then: older than what is staged, and done with when the upload is.
+    PosixRecord pending;
 };
 
 // Thread-safe. Calls block on the network unless they say otherwise.
