@@ -45,15 +45,15 @@ void CurlLoop::run() {
         for (Inbox::Item& item : items_) handle(item);
         items_.clear();
         if (stopping) break;
-        bool more = admit();
+        admit();
         int running = 0;
         const CURLMcode code = curl_multi_perform(multi_, &running);
         if (code != CURLM_OK) {
             log_error("http", "curl_multi_perform failed: {}", curl_multi_strerror(code));
         }
-        more |= reap();
+        reap();
         expire();
-        if (!more) poll();
+        if (!can_admit()) poll();
     }
     finish_all();
 }
@@ -115,19 +115,21 @@ void CurlLoop::drop_queued(Exchange& exchange, Error error) {
     exchange.finish(std::move(error), 0);
 }
 
-// True when a request was handed to libcurl, or refused: both may have changed what is to do.
-bool CurlLoop::admit() {
-    bool any = false;
+bool CurlLoop::can_admit() const {
+    return std::any_of(budgets_.begin(), budgets_.end(), [](const Budget& budget) {
+        return budget.active < budget.max && !budget.queue.empty();
+    });
+}
+
+void CurlLoop::admit() {
     for (Budget& budget : budgets_) {
         while (budget.active < budget.max && !budget.queue.empty()) {
             std::shared_ptr<Exchange> exchange = std::move(budget.queue.front());
             budget.queue.pop_front();
             if (exchange->state() == Exchange::State::over) continue;
             activate(std::move(exchange), budget);
-            any = true;
         }
     }
-    return any;
 }
 
 void CurlLoop::activate(std::shared_ptr<Exchange> exchange, Budget& budget) {
@@ -157,17 +159,14 @@ void CurlLoop::activate(std::shared_ptr<Exchange> exchange, Budget& budget) {
     }
 }
 
-bool CurlLoop::reap() {
-    bool any = false;
+void CurlLoop::reap() {
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
         if (message->msg != CURLMSG_DONE) continue;
         EasySlot* slot = nullptr;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot);
         conclude(*slot, message->data.result);  // invalidates `message`
-        any = true;
     }
-    return any;
 }
 
 void CurlLoop::conclude(EasySlot& slot, CURLcode code) {

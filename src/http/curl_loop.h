@@ -51,9 +51,10 @@ class CurlLoop {
     void resume(Exchange& exchange);
     void cancel(const std::shared_ptr<Exchange>& exchange);
 
-    bool admit();
+    bool can_admit() const;
+    void admit();
     void activate(std::shared_ptr<Exchange> exchange, Budget& budget);
-    bool reap();
+    void reap();
     void expire();
     void end(EasySlot& slot, Result<HttpResponse> result);
     void conclude(EasySlot& slot, CURLcode code);

@@ -13,6 +13,7 @@ namespace xbucket {
 namespace {
 
 constexpr unsigned kUnackedMax_ms = 30'000;  // reliability.md 2, row 8: peer gone without a word
+constexpr int kUnsentMax = 128 * 1024;
 constexpr long kLifetimeMax_s = 600;
 constexpr long kDnsCache_s = 60;
 constexpr long kExpectWait_ms = 1000;
@@ -48,8 +49,11 @@ int on_attempt(void* self, char*, char*, int, int) noexcept {
 curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) noexcept {
     const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd >= 0 && (address->family == AF_INET || address->family == AF_INET6)) {
-        // Best effort: a kernel that refuses still has keep-alive and our stall limit.
+        // Best effort, both: a kernel that refuses still has keep-alive and our stall limit. The
+        // second keeps the kernel from taking megabytes of an upload at once, which a slow line
+        // would need longer for than the stall limit, without a byte moving that we can see.
         ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnackedMax_ms, sizeof kUnackedMax_ms);
+        ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentMax, sizeof kUnsentMax);
     }
     return fd;
 }

@@ -81,7 +81,7 @@ int Exchange::before_attempt(uint64_t request_bytes_out) {
     return CURL_PREREQFUNC_OK;
 }
 
-void Exchange::progress(size_t bytes) {
+void Exchange::progress(uint64_t bytes) {
     if (stall_deadline_ == TimePoint::never()) return;
     const Duration stall = request_.timeouts.stall;
     // More bytes than this buy the whole of `stall`; it also keeps the product from overflowing.

@@ -12,7 +12,8 @@
 //
 // Stall. Bytes buy time: the limit moves 1/1024 s ahead for each byte that moves, never more than
 // `stall` into the future. So a dead transfer ends after exactly `stall`, and one at less than
-// 1 KiB/s soon. Time in which our own side has paused the transfer does not count.
+// 1 KiB/s soon. Time in which our own side has paused the transfer does not count. What is
+// sent counts when the kernel takes it; open_socket() in easy_slot.cpp keeps that honest.
 #pragma once
 
 #include "inbox.h"
@@ -86,7 +87,7 @@ class Exchange final : public Transfer, public std::enable_shared_from_this<Exch
     bool is_read() const {
         return request_.method == HttpMethod::get || request_.method == HttpMethod::head;
     }
-    void progress(size_t bytes);
+    void progress(uint64_t bytes);
     Result<void> rewind_body();
     Result<void> deliver_head();
     Result<void> final_head();

@@ -52,13 +52,15 @@ Result<ResponseHead::Progress> ResponseHead::feed(std::string_view line) {
 }
 
 Result<void> ResponseHead::status_line(std::string_view line) {
+    // "HTTP/1.1 200 OK", where libcurl lets other minor versions and no reason pass.
     const size_t space = line.find(' ');
-    const auto code =
-        space == std::string_view::npos ? std::nullopt : parse_u64(line.substr(space + 1, 3));
-    if (!line.starts_with("HTTP/") || !code || *code < 100 || *code > 999) {
+    std::string_view digits;
+    if (space != std::string_view::npos) digits = line.substr(space + 1, 3);
+    const uint64_t code = parse_u64(digits).value_or(0);
+    if (!line.starts_with("HTTP/") || code < 100 || code > 999) {
         return malformed("no HTTP status line");
     }
-    status_ = static_cast<int>(*code);
+    status_ = static_cast<int>(code);
     return {};
 }
 

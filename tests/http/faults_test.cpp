@@ -171,6 +171,36 @@ TEST_F(FaultsTest, slow_but_steady_reply_outlives_the_stall_limit) {
     EXPECT_EQ(response->body.size(), 2000U);
 }
 
+TEST_F(FaultsTest, upload_that_drains_slowly_from_the_kernel_outlives_the_stall_limit) {
+    constexpr size_t kBody = 2U << 20;
+    RawServer slow({.receive_buffer = 128 * 1024});
+    slow.next([](RawConnection& connection) {
+        connection.read_body_slowly(32 * 1024, std::chrono::milliseconds(10));
+        raw::reply("200 OK")(connection);
+    });
+    HttpRequest made = request(HttpMethod::put);
+    made.origin = slow.origin();
+    made.body.assign(kBody, 'x');  // takes the peer 640 ms
+    made.timeouts.stall = ms(200);
+    const auto response = send(std::move(made));
+    ASSERT_TRUE(response) << response.error().describe();
+    EXPECT_EQ(slow.request(0).body.size(), kBody);
+}
+
+TEST_F(FaultsTest, upload_that_the_peer_stops_taking_is_given_up) {
+    constexpr size_t kBody = 2U << 20;
+    RawServer stuck({.receive_buffer = 128 * 1024});
+    stuck.next([](RawConnection& connection) { connection.stall(); });
+    HttpRequest made = request(HttpMethod::put);
+    made.origin = stuck.origin();
+    made.body.assign(kBody, 'x');
+    made.timeouts.stall = ms(30);
+    const auto response = send(std::move(made));
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().kind, ErrorKind::timed_out);
+    EXPECT_TRUE(response.error().outcome_unknown);
+}
+
 TEST_F(FaultsTest, total_limit_ends_what_moves_all_the_time) {
     server.next([](RawConnection& connection) {
         connection.send("HTTP/1.1 200 OK\r\n\r\n");

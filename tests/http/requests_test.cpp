@@ -6,7 +6,6 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 namespace xbucket::testing {
 namespace {
@@ -213,21 +212,38 @@ TEST_F(RequestsTest, expect_continue_only_above_one_mebibyte) {
     EXPECT_EQ(server.requests().back().body, made.body);
 }
 
+// What a server says that does not know "Expect", before it has seen any of the body.
+RawScript expectation_failed(std::string headers) {
+    return [=](RawConnection& connection) {
+        connection.send("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n" + headers +
+                        "\r\nno");
+        connection.skip_body();
+    };
+}
+
 TEST_F(RequestsTest, upload_whose_expect_is_refused_is_sent_again_without_it) {
-    server.next([](RawConnection& connection) {
-        connection.send("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n\r\nno");
-        connection.close();
-    });
+    server.next(expectation_failed(""));
     server.next(raw::reply("200 OK", "", "yes"));
-    server.always(raw::reply("500 Unexpected"));
     HttpRequest made = request(HttpMethod::put);
     made.body.assign((1U << 20) + 1, 'x');
     const auto response = send(made);
     ASSERT_TRUE(response) << response.error().describe();
     EXPECT_EQ(response->status, 200);
     EXPECT_EQ(response->body, "yes");
+    EXPECT_EQ(server.requests().size(), 2U);
     EXPECT_EQ(server.request(1).header("Expect"), std::nullopt);
     EXPECT_EQ(server.request(1).body, made.body);
+}
+
+TEST_F(RequestsTest, refused_expect_on_a_closing_connection_is_the_reply) {
+    server.next(expectation_failed("Connection: close\r\n"));
+    HttpRequest made = request(HttpMethod::put);
+    made.body.assign((1U << 20) + 1, 'x');
+    const auto response = send(made);
+    ASSERT_TRUE(response) << response.error().describe();
+    EXPECT_EQ(response->status, 417);
+    EXPECT_EQ(response->body, "no");
+    EXPECT_EQ(server.requests().size(), 1U);
 }
 
 TEST_F(RequestsTest, nothing_is_asked_for_that_would_change_the_body) {
@@ -298,6 +314,27 @@ TEST_F(RequestsTest, origins_can_alternate) {
     EXPECT_EQ(other.requests().size(), 3U);
     EXPECT_EQ(other.requests().back().target(), "/two");
     EXPECT_EQ(other.connections(), 1U);
+}
+
+TEST_F(RequestsTest, every_origin_goes_through_the_unix_socket_where_one_is_set) {
+    char folder[] = "/tmp/xbucket-http-XXXXXX";
+    ASSERT_NE(::mkdtemp(folder), nullptr);
+    const std::string path = std::string(folder) + "/socket";
+    {
+        RawServer local({.unix_socket = path});
+        transport = transport_or_die({.unix_socket = path});
+        for (const char* origin : {"http://bucket.example.com", "http://127.0.0.1:9"}) {
+            HttpRequest made = request(HttpMethod::put);
+            made.origin = origin;
+            made.body = "data";
+            const auto response = send(std::move(made));
+            ASSERT_TRUE(response) << response.error().describe();
+        }
+        EXPECT_EQ(local.request(0).header("Host"), "bucket.example.com");
+        EXPECT_EQ(local.request(1).body, "data");
+        transport.reset();
+    }
+    std::filesystem::remove_all(folder);
 }
 
 // Sets a variable of the environment for a scope.

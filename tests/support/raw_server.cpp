@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace xbucket::testing {
@@ -29,6 +30,16 @@ std::pair<int, uint16_t> bound_socket() {
     socklen_t length = sizeof address;
     CHECK(::getsockname(fd, generic, &length) == 0);
     return {fd, ntohs(address.sin_port)};
+}
+
+int bound_unix_socket(const std::string& path) {
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    CHECK(fd >= 0 && path.size() < sizeof address.sun_path);
+    path.copy(address.sun_path, path.size());
+    CHECK(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    return fd;
 }
 
 // True when `fd` is ready for `events` before one of the others is readable.
@@ -80,10 +91,10 @@ void RawConnection::serve() {
     close();
 }
 
-bool RawConnection::read_more() {
+bool RawConnection::read_more(size_t bytes_max) {
     std::array<char, 65536> chunk;
     if (fd_ < 0 || !wait_for(fd_, POLLIN, {server_.stop_})) return false;
-    const ssize_t got = ::recv(fd_, chunk.data(), chunk.size(), 0);
+    const ssize_t got = ::recv(fd_, chunk.data(), std::min(bytes_max, chunk.size()), 0);
     if (got <= 0) return false;
     buffer_.append(chunk.data(), static_cast<size_t>(got));
     return true;
@@ -119,6 +130,14 @@ void RawConnection::take_body(size_t bytes_max) {
         buffer_.erase(0, wanted);
     }
     server_.update_record(*this);
+}
+
+void RawConnection::read_body_slowly(size_t step, std::chrono::milliseconds pause) {
+    if (request_.header("Expect")) send("HTTP/1.1 100 Continue\r\n\r\n");
+    const auto length = parse_u64(request_.header("Content-Length").value_or("0"));
+    while (buffer_.size() < length.value_or(0) && stall_for(pause) && read_more(step)) {
+    }
+    take_body(SIZE_MAX);
 }
 
 void RawConnection::read_chunked(size_t bytes_max) {
@@ -170,11 +189,20 @@ bool RawConnection::stall_for(std::chrono::milliseconds limit) {
     return ::poll(fds.data(), fds.size(), static_cast<int>(limit.count())) == 0;
 }
 
-RawServer::RawServer()
+RawServer::RawServer(const Config& config)
     : stop_(::eventfd(0, EFD_CLOEXEC)),
       release_(::eventfd(0, EFD_CLOEXEC)),
       always_(raw::reply("200 OK")) {
-    std::tie(listener_, port_) = bound_socket();
+    if (config.unix_socket.empty()) {
+        std::tie(listener_, port_) = bound_socket();
+    } else {
+        listener_ = bound_unix_socket(config.unix_socket);
+    }
+    if (config.receive_buffer >
+        0) {  // the window is agreed on at connect, so on the listener already
+        ::setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &config.receive_buffer,
+                     sizeof config.receive_buffer);
+    }
     CHECK(stop_ >= 0 && release_ >= 0 && ::listen(listener_, 256) == 0);
     acceptor_ = std::thread([this] { accept_loop(); });
 }
@@ -209,6 +237,7 @@ void RawServer::accept_loop() {
 
 RawScript RawServer::record(RawConnection& connection) {
     LockGuard lock(mutex_);
+    if (!recording_) return always_;
     connection.record_ = requests_.size();
     requests_.push_back(connection.request_);
     changed_.notify_all();
@@ -220,7 +249,7 @@ RawScript RawServer::record(RawConnection& connection) {
 
 void RawServer::update_record(const RawConnection& connection) {
     LockGuard lock(mutex_);
-    requests_[connection.record_].body = connection.request_.body;
+    if (recording_) requests_[connection.record_].body = connection.request_.body;
 }
 
 void RawServer::next(RawScript script) {
@@ -231,6 +260,11 @@ void RawServer::next(RawScript script) {
 void RawServer::always(RawScript script) {
     LockGuard lock(mutex_);
     always_ = std::move(script);
+}
+
+void RawServer::stop_recording() {
+    LockGuard lock(mutex_);
+    recording_ = false;
 }
 
 void RawServer::greet(std::string bytes) {

@@ -45,6 +45,10 @@ class RawConnection {
     // A script that never calls it leaves the body unread; after replying it is read anyway, so
     // that the connection can be used again.
     void read_body(size_t bytes_max = SIZE_MAX);
+    // No body will come: the client was refused before it sent one.
+    void skip_body() { body_read_ = true; }
+    // Reads all of the body, `step` bytes at a time with `pause` between, through a small window.
+    void read_body_slowly(size_t step, std::chrono::milliseconds pause);
     // All of `bytes`; false when the client or the server is gone.
     bool send(std::string_view bytes);
     // Ends the connection in order (FIN), or with a reset (RST, SO_LINGER 0).
@@ -62,7 +66,7 @@ class RawConnection {
     }
     void serve();
     bool read_head();
-    bool read_more();
+    bool read_more(size_t bytes_max = SIZE_MAX);
     void take_body(size_t bytes_max);
     void read_chunked(size_t bytes_max);
 
@@ -79,7 +83,12 @@ using RawScript = std::function<void(RawConnection&)>;
 // Listens on 127.0.0.1, a thread for each connection. Thread-safe.
 class RawServer {
   public:
-    RawServer();
+    struct Config {
+        int receive_buffer = 0;   // of the connections, in bytes; 0 leaves it to the kernel
+        std::string unix_socket;  // listens on this path instead of TCP
+    };
+    RawServer() : RawServer(Config()) {}
+    explicit RawServer(const Config& config);
     ~RawServer();
     RawServer(const RawServer&) = delete;
     RawServer& operator=(const RawServer&) = delete;
@@ -99,6 +108,8 @@ class RawServer {
     size_t connections() const EXCLUDES(mutex_);
     std::vector<RawRequest> requests() const EXCLUDES(mutex_);
     RawRequest request(size_t index) const { return requests().at(index); }
+    // Stops recording, for measurements: requests() stays as it is.
+    void stop_recording() EXCLUDES(mutex_);
     // Until so many heads have arrived; false after ten seconds.
     bool wait_for_requests(size_t count) const EXCLUDES(mutex_);
 
@@ -116,6 +127,7 @@ class RawServer {
     mutable Mutex mutex_;
     mutable CondVar changed_;
     std::deque<RawScript> next_ GUARDED_BY(mutex_);
+    bool recording_ GUARDED_BY(mutex_) = true;
     std::string greeting_ GUARDED_BY(mutex_);
     RawScript always_ GUARDED_BY(mutex_);
     std::vector<RawRequest> requests_ GUARDED_BY(mutex_);

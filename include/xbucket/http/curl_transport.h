@@ -23,7 +23,8 @@ struct CurlTransportConfig {
     size_t prefetch_max = 64;
     size_t update_max = 64;
     size_t data_max = 32;
-    // Test seam and NAT survival: idle connections older than this are not reused.
+    // Test seam and NAT survival: idle connections older than this are not reused (whole seconds,
+    // at least one; zero: no connection is used twice).
     Duration idle_connection_max = std::chrono::seconds(60);
 };
 

@@ -62,7 +62,8 @@ std::string_view to_string(HttpMethod method);  // "GET", ..., "DELETE"
 enum class RequestClass { interactive, prefetch, update, data };
 
 // Bytes of a request body. Methods are called on the transport's thread and must not block for
-// long (memory or a local file). A body can be sent more than once (retries): rewind first.
+// long (memory or a local file). A body can be sent more than once: the transport rewinds it before
+// it reads, for every request that it is given with. The transport lets go of it before `done`.
 class BodySource {
   public:
     virtual ~BodySource() = default;
@@ -76,7 +77,9 @@ class BodySource {
     virtual Result<Chunk> read(std::span<char> buffer) = 0;
 };
 
-// Where a response body goes as it arrives. Called on the transport's thread; must not block.
+// Where a response body goes as it arrives, whatever the status: look at it in on_headers, which is
+// called once, before any data, also when there is none. Called on the transport's thread; must
+// not block. The transport lets go of it before `done`.
 class BodySink {
   public:
     virtual ~BodySink() = default;
@@ -87,10 +90,14 @@ class BodySink {
 };
 
 struct Timeouts {
+    // Name lookup, TCP and TLS.
     Duration connect = std::chrono::seconds(10);
-    // Less than 1 KiB/s for this long ends the transfer.
+    // Less than 1 KiB/s for this long ends the transfer; zero: none. Runs while there is a
+    // connection and neither BodySource nor BodySink has paused. A server that thinks before it
+    // answers moves nothing either: give it as long as the request may take.
     Duration stall = std::chrono::seconds(30);
-    // Everything together; zero: none (bodies of any size, held by `stall` alone).
+    // Everything together from start(), the wait in the queue included; zero: none (bodies of any
+    // size, held by `stall` alone).
     Duration total = std::chrono::seconds(60);
 };
 
@@ -98,7 +105,9 @@ struct HttpRequest {
     HttpMethod method = HttpMethod::get;
     std::string origin;  // "https://host[:port]", no path
     std::string target;  // "/path?query", sent byte for byte (PATH_AS_IS)
-    Headers headers;     // Host and Content-Length are made by the transport unless given (Host)
+    // Host and Content-Length are made by the transport unless given (Host). Expect (above 1 MiB)
+    // and Transfer-Encoding are its own: giving them is invalid_argument.
+    Headers headers;
 
     std::string body;                         // used when body_source is null
     std::shared_ptr<BodySource> body_source;  // PUT and POST only

@@ -27,9 +27,17 @@ struct TransportStats {
     uint64_t queued = 0;
 };
 
-// Thread-safe. A failed transfer gives network, timed_out, tls, bad_reply, cancelled, or the error
-// of its BodySource/BodySink; an HTTP status of any value is a success here. Error::outcome_unknown
-// is set when the failure came after bytes of a request with a method other than GET/HEAD went out.
+// Thread-safe. A failed transfer gives network, timed_out, tls, bad_reply, cancelled, busy (too
+// many are queued), invalid_argument (it must not be sent: see is_safe_header_value), or the error
+// of its BodySource/BodySink; an HTTP status of any value is a success here, redirects included.
+// Error::outcome_unknown is set when the failure came after bytes of a request with a method other
+// than GET/HEAD went out. Replies are capped: 64 KiB and 300 headers, HttpRequest::body_bytes_max.
+//
+// Repeats: a GET or HEAD whose reused connection turns out to be dead is sent again on another one,
+// unnoticed. No other request is ever sent twice for one start() (DESIGN 3.6), unless none of its
+// bytes had gone out or the server refused its "Expect" with 417: it fails with `network` and
+// outcome_unknown, also when the server closed an idle connection at just that moment. Callers
+// resolve that by looking before they send again.
 class Transport {
   public:
     virtual ~Transport() = default;
