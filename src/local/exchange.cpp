@@ -194,7 +194,8 @@ void Exchange::work() {
             Body body;
             if (receiver_) body = ASK(receiver_->finish());
             if (admin_) {
-                ASK(engine_.faults.set(body.text));
+                const Result<void> taken = engine_.faults.set(body.text);
+                if (!taken) return Refusal(400, "InvalidArgument", taken.error().message);
                 return Reply(200);
             }
             Call call{request_,

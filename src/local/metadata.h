@@ -26,7 +26,7 @@ void apply(NewMetadata metadata, ObjectRecord& record);
 // "a=1&b=2" of a header, checked against the limits of protocol.md 4.5 and brought to one form.
 Outcome<std::string> tags_from_header(std::string_view text, Dialect dialect);
 // The same from decoded pairs (XML).
-Outcome<std::string> tags_from_pairs(const QueryParameters& pairs, Dialect dialect);
+Outcome<std::string> tags_from_pairs(const QueryParameters& pairs);
 QueryParameters tags_to_pairs(std::string_view stored);
 
 // The size and syntax of a key (protocol.md 4.6).

@@ -220,7 +220,7 @@ void apply(NewMetadata metadata, ObjectRecord& record) {
     record.tags = std::move(metadata.tags);
 }
 
-Outcome<std::string> tags_from_pairs(const QueryParameters& pairs, Dialect dialect) {
+Outcome<std::string> tags_from_pairs(const QueryParameters& pairs) {
     const auto bad = [&](std::string why, const std::string& tag) {
         return Refusal(400, "InvalidTag", std::move(why), "0010-00000209").detail("TagKey", tag);
     };
@@ -272,7 +272,7 @@ Outcome<std::string> tags_from_header(std::string_view text, Dialect dialect) {
         }
         pairs.emplace_back(std::move(*name), std::move(*value));
     }
-    return tags_from_pairs(pairs, dialect);
+    return tags_from_pairs(pairs);
 }
 
 QueryParameters tags_to_pairs(std::string_view stored) {

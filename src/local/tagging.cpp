@@ -23,7 +23,7 @@ Outcome<std::string> tags_of_body(const Request& request, const std::string& bod
         if (!tag.has("Key") || !tag.has("Value")) return malformed_xml();
         pairs.emplace_back(tag.text("Key"), tag.text("Value"));
     }
-    return tags_from_pairs(pairs, request.dialect);
+    return tags_from_pairs(pairs);
 }
 
 std::string tags_xml(const Request& request, const std::string& stored) {

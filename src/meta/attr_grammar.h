@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// The grammar of attribute names (the table of DESIGN 2) without allocations: what AttrName::parse()
-// and the cached read path share. Pure.
+// The grammar of attribute names (the table of DESIGN 2) without allocations: what
+// AttrName::parse() and the cached read path share. Pure.
 #pragma once
 
 #include "xbucket/meta/attributes.h"

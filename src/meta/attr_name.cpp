@@ -3,10 +3,10 @@
 
 #include "xbucket/base/encoding.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace xbucket {
 
@@ -34,7 +34,8 @@ std::optional<AttrNameView> parse_url(std::string_view seconds) {
     AttrNameView name{.kind = AttrKind::url, .bare = "url"};
     if (seconds.empty()) return name;
     const auto life = parse_u64(seconds.substr(1));
-    if (seconds.front() != '.' || !life || *life == 0 || *life > kUrlSecondsMax) return std::nullopt;
+    if (seconds.front() != '.' || !life || *life == 0 || *life > kUrlSecondsMax)
+        return std::nullopt;
     name.url_seconds = static_cast<unsigned>(*life);
     return name;
 }

@@ -9,9 +9,9 @@
 #include "xbucket/base/encoding.h"
 #include "xbucket/meta/attributes.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace xbucket {
 
@@ -123,7 +123,8 @@ Result<void> AttributeModel::make_room(ObjectAttributes& attributes) const {
     const bool is_link = mode && (*mode & 0170000U) == 0120000U;
     for (const std::string_view name : kPosixNamesByWorth) {
         const auto found = attributes.user.find(name);
-        if (found == attributes.user.end() || !is_posix_entry(found->first, found->second)) continue;
+        if (found == attributes.user.end() || !is_posix_entry(found->first, found->second))
+            continue;
         if (is_link && name == "mode") continue;
         attributes.user.erase(found);
         if (metadata_bytes(attributes) <= limit) return {};

@@ -43,7 +43,8 @@ constexpr Fact kFacts[] = {
     {"version-id", [](const ObjectInfo& i) { return unless_empty(i.version_id.str()); }},
     {"crc64", [](const ObjectInfo& i) { return if_set(i.crc64); }},
     {"encryption", [](const ObjectInfo& i) { return unless_empty(i.attributes.sse.algorithm); }},
-    {"encryption-key-id", [](const ObjectInfo& i) { return unless_empty(i.attributes.sse.key_id); }},
+    {"encryption-key-id",
+     [](const ObjectInfo& i) { return unless_empty(i.attributes.sse.key_id); }},
     {"encryption-data-algorithm",
      [](const ObjectInfo& i) { return unless_empty(i.attributes.sse.data_algorithm); }},
     {"expiration", [](const ObjectInfo& i) { return unless_empty(i.expiration); }},
@@ -55,7 +56,8 @@ constexpr Fact kFacts[] = {
     {"lock-mode", [](const ObjectInfo& i) { return unless_empty(i.attributes.lock.mode); }},
     {"lock-retain-until",
      [](const ObjectInfo& i) { return unless_empty(i.attributes.lock.retain_until); }},
-    {"lock-legal-hold", [](const ObjectInfo& i) { return unless_empty(i.attributes.lock.legal_hold); }},
+    {"lock-legal-hold",
+     [](const ObjectInfo& i) { return unless_empty(i.attributes.lock.legal_hold); }},
 };
 
 Error no_attribute() { return fail(ErrorKind::no_such_attribute, "not set"); }

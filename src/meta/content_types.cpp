@@ -3,11 +3,11 @@
 // is not read. Registered IANA names where there is one, the name in common use otherwise.
 #include "content_types.h"
 
-#include <algorithm>
-#include <array>
-
 #include "xbucket/base/encoding.h"
 #include "xbucket/meta/attributes.h"
+
+#include <algorithm>
+#include <array>
 
 namespace xbucket {
 

@@ -7,9 +7,9 @@
 
 #include "xbucket/base/encoding.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace xbucket {
 
@@ -36,8 +36,8 @@ uint64_t next_random(uint64_t& state) {  // splitmix64
 }
 
 Duration random_up_to(uint64_t& state, Duration most) {
-    return Duration(static_cast<Duration::rep>(next_random(state) %
-                                               (static_cast<uint64_t>(most.count()) + 1)));
+    return Duration(
+        static_cast<Duration::rep>(next_random(state) % (static_cast<uint64_t>(most.count()) + 1)));
 }
 
 bool is_directory(const ObjectKey& key) { return key.str().ends_with('/'); }
@@ -179,15 +179,15 @@ UpdateStep GuardedUpdate::proceed(TimePoint now) {
 
 UpdateStep GuardedUpdate::prepare_copy(TimePoint now) {
     if (last_look_) return fail_all(gave_up());
-    const bool too_big =
-        traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
+    const bool too_big = traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
     if (too_big && !policy_.big_copies && !traits_.destination_conditions &&
         base_.info.version_id.empty())
-        return fail_all(fail(
-            ErrorKind::file_too_large,
-            fmt::format("the object has {} bytes and the service copies at most {} at once; copying "
-                        "in parts cannot be guarded here. -o bigcopy does it nevertheless",
-                        base_.info.size, traits_.copy_bytes_max)));
+        return fail_all(
+            fail(ErrorKind::file_too_large,
+                 fmt::format(
+                     "the object has {} bytes and the service copies at most {} at once; copying "
+                     "in parts cannot be guarded here. -o bigcopy does it nevertheless",
+                     base_.info.size, traits_.copy_bytes_max)));
 
     const CopyConditions conditions = facts_.conditions();
     if (conditions == CopyConditions::honoured) {
@@ -207,8 +207,8 @@ UpdateStep GuardedUpdate::prepare_copy(TimePoint now) {
         return ReadAcl{};
     }
     // Without honoured conditions a HEAD just before the copy is all the guard there is.
-    const bool stale = conditions == CopyConditions::honoured ? now - base_.read_at > kFresh
-                                                              : !base_just_read_;
+    const bool stale =
+        conditions == CopyConditions::honoured ? now - base_.read_at > kFresh : !base_just_read_;
     if (stale && !read_again_) {
         read_again_ = true;
         return read_base(now);
@@ -322,7 +322,8 @@ CopyRequest GuardedUpdate::make_request(const ObjectAttributes& attributes) cons
     request.source_bytes = base_.info.size;
     if (acl_ != traits_.default_acl) request.replace->acl = acl_;
     const bool in_parts = traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
-    if (tags_ && !tags_->empty() && (in_parts || facts_.tag_fate() == TagFate::lost))
+    const TagFate fate = facts_.tag_fate();
+    if (tags_ && !tags_->empty() && (in_parts || fate == TagFate::lost || fate == TagFate::sent))
         request.replace->tags = tags_;
     // A link's class and encryption as told are its target's.
     if (base_.info.type == ObjectType::symlink) {
@@ -358,12 +359,14 @@ UpdateStep GuardedUpdate::retry_later(TimePoint now, Error reason) {
     from_own_ = false;
     read_again_ = false;
     tags_.reset();
+    tags_checked_ = false;
     if (now >= deadline_) {
         if (last_look_) return fail_all(gave_up());
         last_look_ = true;
         return read_base(now);
     }
-    const Duration most = std::min<Duration>(kRetryMax, kRetryFirst * (1LL << std::min(attempts_, 6U)));
+    const Duration most =
+        std::min<Duration>(kRetryMax, kRetryFirst * (1LL << std::min(attempts_, 6U)));
     return Wait{random_up_to(random_, most)};
 }
 

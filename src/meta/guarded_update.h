@@ -31,7 +31,7 @@ namespace xbucket {
 // A complete reading of an object, or this mount's own last result.
 struct UpdateBase {
     ObjectInfo info;
-    std::string acl;      // as read or sent; "" when unknown or default
+    std::string acl;  // as read or sent; "" when unknown or default
     bool acl_known = false;
     TimePoint read_at;    // when the request that told it was begun
     TimePoint run_began;  // own results: when the run of own edits began with a settled base
@@ -139,6 +139,9 @@ class GuardedUpdate {
     UpdateStep copy_done(const CopyReply& reply, TimePoint begun, TimePoint now);
     UpdateStep on_result_head(Result<HeadReply> reply, TimePoint begun, TimePoint now);
     UpdateStep verify(const ObjectInfo& found, TimePoint now);
+    bool tags_at_risk() const;
+    void tags_survived();
+    UpdateStep write_tags_again();
     UpdateStep verify_rest(TimePoint now);
     UpdateStep verify_tags(Result<Tags> found, TimePoint now);
     UpdateStep verify_acl(Result<std::string> found, TimePoint now);
@@ -157,13 +160,14 @@ class GuardedUpdate {
 
     Phase phase_ = Phase::base;
     UpdateBase base_;
-    bool base_just_read_ = false;   // nothing was asked since the HEAD
-    bool from_own_ = false;         // base_ is an own result, taken without a HEAD
-    bool settled_ = false;          // base_ was settled, not merely our own
-    std::string acl_;               // of the object; "" sends nothing
+    bool base_just_read_ = false;  // nothing was asked since the HEAD
+    bool from_own_ = false;        // base_ is an own result, taken without a HEAD
+    bool settled_ = false;         // base_ was settled, not merely our own
+    std::string acl_;              // of the object; "" sends nothing
     std::optional<TimePoint> acl_at_;
     std::optional<Tags> tags_;
-    bool read_again_ = false;       // the one extra HEAD of this attempt was spent
+    bool tags_checked_ = false;  // after the copy: seen to be there, or written again
+    bool read_again_ = false;    // the one extra HEAD of this attempt was spent
 
     ObjectAttributes wanted_;
     bool posix_applied_ = false;

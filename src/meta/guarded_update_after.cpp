@@ -2,7 +2,6 @@
 // What came of a copy: refused, unknown, done; and reading back what the service really stored
 // (DESIGN 3.2, 3.3, 3.4, 3.6).
 #include "guarded_update.h"
-
 #include "value_codec.h"
 
 #include "xbucket/base/encoding.h"
@@ -130,9 +129,8 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
         return read_base(now);
     }
     result_ = std::move(result);
-    const bool tags_at_risk = tags_ && !tags_->empty() && facts_.tag_fate() == TagFate::unknown;
     const bool acl_at_risk = !acl_.empty() && acl_ != traits_.default_acl && !facts_.acl_kept();
-    if (!dated || tags_at_risk || acl_at_risk ||
+    if (!dated || tags_at_risk() || acl_at_risk ||
         facts_.wants_verification(policy_.verify, AttributeShape::of(wanted_))) {
         phase_ = Phase::verify;
         return Head{};
@@ -187,17 +185,17 @@ UpdateStep GuardedUpdate::on_result_head(Result<HeadReply> reply, TimePoint begu
     }
     if (phase_ == Phase::created) {
         result_ = UpdateBase{.info = reply->info, .read_at = begun, .run_began = begun};
-        result_is_own_ = !outcome_unknown_ && !created_etag_.empty() &&
-                         reply->info.etag == created_etag_;
+        result_is_own_ =
+            !outcome_unknown_ && !created_etag_.empty() && reply->info.etag == created_etag_;
         return finish(now);
     }
     return verify(reply->info, now);
 }
 
 UpdateStep GuardedUpdate::verify(const ObjectInfo& found, TimePoint now) {
-    const bool ours = result_->info.last_modified == WallTime{} ||
-                      (found.last_modified == result_->info.last_modified &&
-                       found.etag == result_->info.etag);
+    const bool ours =
+        result_->info.last_modified == WallTime{} ||
+        (found.last_modified == result_->info.last_modified && found.etag == result_->info.etag);
     const std::string missing = missing_from(wanted_, found.attributes);
     if (!missing.empty() && ours) return restore(missing, now);
     if (missing.empty() && ours) facts_.verified(AttributeShape::of(wanted_));
@@ -206,14 +204,19 @@ UpdateStep GuardedUpdate::verify(const ObjectInfo& found, TimePoint now) {
     return verify_rest(now);
 }
 
+bool GuardedUpdate::tags_at_risk() const {
+    if (tags_checked_ || !tags_ || tags_->empty()) return false;
+    const TagFate fate = facts_.tag_fate();
+    return fate == TagFate::unknown || fate == TagFate::lost || fate == TagFate::rewritten;
+}
+
 UpdateStep GuardedUpdate::verify_rest(TimePoint now) {
-    if (tags_ && !tags_->empty() && facts_.tag_fate() == TagFate::unknown) {
-        if (result_->info.tag_count && *result_->info.tag_count == tags_->size()) {
-            facts_.learn_tag_fate(TagFate::kept);
-        } else {
-            phase_ = Phase::verify_tags;
-            return ReadTags{};
-        }
+    if (tags_at_risk()) {
+        phase_ = Phase::verify_tags;
+        if (facts_.tag_fate() == TagFate::rewritten) return write_tags_again();
+        const auto& count = result_->info.tag_count;
+        if (!count || *count != tags_->size()) return ReadTags{};
+        tags_survived();
     }
     if (!acl_.empty() && acl_ != traits_.default_acl && !facts_.acl_kept()) {
         phase_ = Phase::verify_acl;
@@ -222,14 +225,24 @@ UpdateStep GuardedUpdate::verify_rest(TimePoint now) {
     return finish(now);
 }
 
-UpdateStep GuardedUpdate::verify_tags(Result<Tags> found, TimePoint now) {
-    if (found && *found == *tags_) {
-        facts_.learn_tag_fate(TagFate::kept);
-        return verify_rest(now);
-    }
-    facts_.learn_tag_fate(TagFate::lost);
+void GuardedUpdate::tags_survived() {
+    tags_checked_ = true;
+    facts_.learn_tag_fate(facts_.tag_fate() == TagFate::lost ? TagFate::sent : TagFate::kept);
+}
+
+UpdateStep GuardedUpdate::write_tags_again() {
+    tags_checked_ = true;
     facts_.counters.put_back.fetch_add(1);
     return WriteTags{*tags_};
+}
+
+UpdateStep GuardedUpdate::verify_tags(Result<Tags> found, TimePoint now) {
+    if (found && *found == *tags_) {
+        tags_survived();
+        return verify_rest(now);
+    }
+    facts_.learn_tag_fate(facts_.tag_fate() == TagFate::lost ? TagFate::rewritten : TagFate::lost);
+    return write_tags_again();
 }
 
 UpdateStep GuardedUpdate::verify_acl(Result<std::string> found, TimePoint now) {

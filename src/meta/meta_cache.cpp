@@ -222,7 +222,8 @@ std::optional<Tags> MetaCache::tags(const ObjectKey& key) {
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
     const Entry* entry = look_up(shard, key);
-    if (entry == nullptr || !entry->tags || entry->tags->expires <= clock_.now()) return std::nullopt;
+    if (entry == nullptr || !entry->tags || entry->tags->expires <= clock_.now())
+        return std::nullopt;
     return entry->tags->value;
 }
 
@@ -248,8 +249,8 @@ void MetaCache::learn_acl(const ObjectKey& key, const std::string& acl) {
     LockGuard lock(shard.mutex);
     Entry* entry = look_up(shard, key);
     if (entry == nullptr || entry->absent) return;
-    entry->acl = std::make_unique<Side<std::string>>(
-        Side<std::string>{acl, clock_.now() + positive_life_});
+    entry->acl =
+        std::make_unique<Side<std::string>>(Side<std::string>{acl, clock_.now() + positive_life_});
     account(shard, *entry);
 }
 

@@ -13,11 +13,11 @@
 
 #include "xbucket/base/encoding.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <random>
-
-#include <fmt/format.h>
 
 namespace xbucket {
 
@@ -122,8 +122,8 @@ class Engine final : public MetaEngine {
 Result<ObjectStat> Engine::stat(const ObjectKey& key, Freshness freshness) {
     if (freshness == Freshness::cached)
         if (auto known = stat_cached(key)) return *std::move(known);
-    const Reader::Reading reading = TRY(freshness == Freshness::current ? reader_.current(key)
-                                                                        : reader_.complete(key));
+    const Reader::Reading reading =
+        TRY(freshness == Freshness::current ? reader_.current(key) : reader_.complete(key));
     return parts_.stat_of(key, *reading.info, reading.expires);
 }
 
@@ -215,8 +215,7 @@ Result<std::string> Engine::get_control(const ObjectKey& key, std::string_view w
 
 // Tags cost a request of their own: only where HEAD says that there are any.
 std::optional<Tags> Engine::tags_to_list(const ObjectKey& key, const ObjectInfo& info) {
-    if (!parts_.traits.tagging || info.tag_count.value_or(0) == 0)
-        return parts_.cache.tags(key);
+    if (!parts_.traits.tagging || info.tag_count.value_or(0) == 0) return parts_.cache.tags(key);
     auto tags = reader_.tags(key);
     if (!tags) return std::nullopt;
     return *std::move(tags);
@@ -262,7 +261,8 @@ Result<void> Engine::change_attribute(const ObjectKey& key, std::string_view nam
                                 printable(name)));
     if (stopped_) return fail(ErrorKind::cancelled, "the mount is going down");
     if (parsed.kind == AttrKind::control && parsed.bare == "refresh") {
-        if (!value) return fail(ErrorKind::not_permitted, "user.xbucket.refresh can only be written");
+        if (!value)
+            return fail(ErrorKind::not_permitted, "user.xbucket.refresh can only be written");
         forget_below(key.str());
         return {};
     }

@@ -57,8 +57,8 @@ Patch patch_between(const MetaParts& parts, const ObjectAttributes& base,
         const std::string shown = shown_name(parts.raw, names_of, name);
         std::optional<std::string> value;
         if (after != nullptr) value = decode_header_value(*after);
-        patch.changes.push_back(make_change(AttrKind::user_metadata, "user.meta." + shown, shown,
-                                            std::move(value)));
+        patch.changes.push_back(
+            make_change(AttrKind::user_metadata, "user.meta." + shown, shown, std::move(value)));
     };
     for (const auto& [name, value] : late.user)
         if (!is_posix_entry(name, value)) consider(name, late.user);
@@ -67,9 +67,9 @@ Patch patch_between(const MetaParts& parts, const ObjectAttributes& base,
             consider(name, base.user);
     for (const HttpField field : kHttpFields) {
         if (base[field] == late[field] || base[field] != ours[field]) continue;
-        AttrChange change = make_change(AttrKind::http_field,
-                                        fmt::format("user.http.{}", to_string(field)),
-                                        std::string(to_string(field)), late[field]);
+        AttrChange change =
+            make_change(AttrKind::http_field, fmt::format("user.http.{}", to_string(field)),
+                        std::string(to_string(field)), late[field]);
         change.name.field = field;
         patch.changes.push_back(std::move(change));
     }
@@ -96,7 +96,8 @@ Result<void> ObjectMoves::complete_set(const ObjectKey& key, const ObjectInfo& i
         }
     }
     // Known services tell a count where there are tags that the caller may read.
-    const bool no_tags = info.tag_count ? *info.tag_count == 0 : parts_.traits.copy_conditions_known;
+    const bool no_tags =
+        info.tag_count ? *info.tag_count == 0 : parts_.traits.copy_conditions_known;
     if (!parts_.traits.tagging || no_tags) return {};
     auto tags = parts_.store.get_tags(key, kUpdateCall);
     if (tags) {
@@ -126,7 +127,8 @@ Result<UploadPlan> ObjectMoves::plan_upload(const ObjectKey& key, const Patch& s
         plan.attributes[HttpField::content_type] = std::string(content_type_of(key.str()));
     for (AttrChange change : staged.changes) {
         change.flag = SetFlag::any;  // judged when it was staged
-        if (change.name.kind == AttrKind::tag && !plan.attributes.tags) plan.attributes.tags.emplace();
+        if (change.name.kind == AttrKind::tag && !plan.attributes.tags)
+            plan.attributes.tags.emplace();
         auto applied = parts_.model.apply(key, change, plan.attributes);
         const bool nothing_to_remove =
             !applied && !change.value && applied.error().kind == ErrorKind::no_such_attribute;
@@ -172,7 +174,8 @@ Result<void> ObjectMoves::check_stored(const ObjectKey& key, const UploadPlan& p
         parts_.facts.verified(shape);
         return {};
     }
-    log_error("meta", "key={} the service stored the object without: {}", printable(key.str()), lost);
+    log_error("meta", "key={} the service stored the object without: {}", printable(key.str()),
+              lost);
     return fail(ErrorKind::no_attribute_space,
                 fmt::format("'{}' is uploaded, but the service dropped attributes: {}",
                             printable(key.str()), lost));

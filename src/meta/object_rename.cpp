@@ -2,15 +2,14 @@
 // Rename: a guarded copy, the source read again, copied again if it moved, then deleted with
 // If-Match where honoured (DESIGN 3.9). Between that last look and the delete lies one round trip
 // in which another client's edit of the source is lost; the man page says so.
-#include "object_moves.h"
-
 #include "content_types.h"
+#include "object_moves.h"
 
 #include "xbucket/base/encoding.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace xbucket {
 
@@ -55,7 +54,7 @@ class Rename {
     const bool no_replace_;
     const TimePoint deadline_ = parts_.clock.now() + parts_.config.update_deadline;
     unsigned attempts_ = 0;
-    bool maybe_placed_ = false;  // the target may be ours
+    bool maybe_placed_ = false;         // the target may be ours
     std::optional<ObjectInfo> copied_;  // the source as it was copied
     ObjectInfo target_;
     ObjectAttributes sent_;
@@ -85,9 +84,9 @@ CopyRequest Rename::make_request(const ObjectInfo& base, ObjectAttributes attrib
     request.source = from_;
     request.destination = to_;
     request.source_bytes = base.size;
-    request.guard.source_unmodified_since =
-        parts_.facts.compares_finer() ? base.last_modified + std::chrono::seconds(1)
-                                      : base.last_modified;
+    request.guard.source_unmodified_since = parts_.facts.compares_finer()
+                                                ? base.last_modified + std::chrono::seconds(1)
+                                                : base.last_modified;
     request.guard.destination_must_not_exist = no_replace_ && !maybe_placed_;
     if (base.type == ObjectType::symlink) {
         attributes.storage_class.clear();
@@ -155,9 +154,8 @@ Result<bool> Rename::remove_source(const ObjectInfo& base) {
         TRY(pause());
         return false;
     }
-    return std::move(removed).error().with_context(
-        fmt::format("copied to '{}', but the source could not be deleted; both exist",
-                    printable(to_.str())));
+    return std::move(removed).error().with_context(fmt::format(
+        "copied to '{}', but the source could not be deleted; both exist", printable(to_.str())));
 }
 
 Result<void> Rename::pause() {
@@ -166,7 +164,8 @@ Result<void> Rename::pause() {
                     fmt::format("'{}' keeps being changed by others; the rename gave up after {} "
                                 "attempts and the source is untouched",
                                 printable(from_.str()), attempts_));
-    const Duration most = std::min<Duration>(kRetryMax, kRetryFirst * (1LL << std::min(attempts_, 5U)));
+    const Duration most =
+        std::min<Duration>(kRetryMax, kRetryFirst * (1LL << std::min(attempts_, 5U)));
     const auto part = static_cast<Duration::rep>(parts_.next_seed() % 1024);
     parts_.clock.sleep_for(most / 1024 * part);
     return {};

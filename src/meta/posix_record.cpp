@@ -6,12 +6,12 @@
 
 #include "xbucket/base/encoding.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <limits>
 #include <string>
-
-#include <fmt/format.h>
 
 namespace xbucket {
 
@@ -114,7 +114,8 @@ std::optional<T> read_first(const UserMetadata& user, std::initializer_list<std:
 
 std::string format_seconds(WallTime time) {
     const int64_t total = time.since_epoch.count();
-    const uint64_t size = total < 0 ? 0 - static_cast<uint64_t>(total) : static_cast<uint64_t>(total);
+    const uint64_t size =
+        total < 0 ? 0 - static_cast<uint64_t>(total) : static_cast<uint64_t>(total);
     const char* sign = total < 0 ? "-" : "";
     const uint64_t nanoseconds = size % 1'000'000'000;
     if (nanoseconds == 0) return fmt::format("{}{}", sign, size / 1'000'000'000);

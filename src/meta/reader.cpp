@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "reader.h"
 
-#include <algorithm>
-
 #include "xbucket/base/encoding.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace xbucket {
 
@@ -30,7 +30,8 @@ Result<Reader::Reading> Reader::current(const ObjectKey& key) {
 Result<Reader::Reading> Reader::complete(const ObjectKey& key) {
     if (const auto known = parts_.cache.find(key)) {
         if (known->absent)
-            return fail(ErrorKind::not_found, fmt::format("'{}' does not exist", printable(key.str())));
+            return fail(ErrorKind::not_found,
+                        fmt::format("'{}' does not exist", printable(key.str())));
         if (known->info) {
             parts_.facts.counters.cache_hits.fetch_add(1, std::memory_order_relaxed);
             return Reading{known->info, known->expires};

@@ -5,9 +5,9 @@
 
 #include "xbucket/base/log.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace xbucket {
 
@@ -49,6 +49,10 @@ std::string_view to_string(TagFate fate) {
             return "kept";
         case TagFate::lost:
             return "lost";
+        case TagFate::sent:
+            return "kept when sent";
+        case TagFate::rewritten:
+            return "lost even when sent";
     }
     return "unknown";
 }
@@ -92,13 +96,15 @@ void ServiceFacts::learn_conditions(CopyConditions conditions) {
 
 void ServiceFacts::learn_compares_finer() {
     if (!compares_finer_.exchange(true))
-        log_info("meta",
-                 "the service compares Last-Modified finer than it tells; guarding one second later");
+        log_info(
+            "meta",
+            "the service compares Last-Modified finer than it tells; guarding one second later");
 }
 
 void ServiceFacts::learn_tag_fate(TagFate fate) {
     const TagFate before = tag_fate_.load();
-    if (before == fate || before == TagFate::lost) return;
+    // Only ever towards more care: one reply that looks well proves nothing about the next.
+    if (fate <= before) return;
     tag_fate_.store(fate);
     log_info("meta", "tags_under_replace={}", to_string(fate));
 }

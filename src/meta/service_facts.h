@@ -24,7 +24,10 @@ struct AttributeShape {
 };
 
 enum class CopyConditions { unknown, honoured, ignored };
-enum class TagFate { unknown, kept, lost };  // what a REPLACE copy does to tags
+// What a REPLACE copy does to tags: keeps them; loses them unless they are sent along (`lost` until
+// that was seen to help, then `sent`); or loses even those, so that they are written again after
+// every copy (Ceph radosgw 16).
+enum class TagFate { unknown, kept, lost, sent, rewritten };
 
 class ServiceFacts {
   public:
@@ -56,14 +59,14 @@ class ServiceFacts {
     void verified(const AttributeShape& shape);
 
     struct Counters {
-        std::atomic<uint64_t> updates{0};       // guarded updates that ran
-        std::atomic<uint64_t> merged{0};        // patches that shared another's update
-        std::atomic<uint64_t> unchanged{0};     // needed no copy
+        std::atomic<uint64_t> updates{0};    // guarded updates that ran
+        std::atomic<uint64_t> merged{0};     // patches that shared another's update
+        std::atomic<uint64_t> unchanged{0};  // needed no copy
         std::atomic<uint64_t> copies{0};
-        std::atomic<uint64_t> conflicts{0};     // 412 and relatives
-        std::atomic<uint64_t> settling{0};      // waits for a base to settle
-        std::atomic<uint64_t> unknown{0};       // outcomes resolved by HEAD
-        std::atomic<uint64_t> replaced{0};      // content was replaced under an update
+        std::atomic<uint64_t> conflicts{0};  // 412 and relatives
+        std::atomic<uint64_t> settling{0};   // waits for a base to settle
+        std::atomic<uint64_t> unknown{0};    // outcomes resolved by HEAD
+        std::atomic<uint64_t> replaced{0};   // content was replaced under an update
         std::atomic<uint64_t> version_merges{0};
         std::atomic<uint64_t> verified{0};
         std::atomic<uint64_t> put_back{0};

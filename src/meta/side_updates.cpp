@@ -1,10 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // Tags and ACLs: they have requests of their own, do not move Last-Modified and take no condition
 // (protocol.md 3.5, 4.5). Read just before, write, read just after.
-#include "updater.h"
-
 #include "content_types.h"
-
+#include "updater.h"
 
 #include "xbucket/base/encoding.h"
 
@@ -75,7 +73,8 @@ bool is_there(const Tags& found, const std::vector<const AttrChange*>& changes,
         if (results[i]) last[changes[i]->name.bare] = &changes[i]->value;
     for (const auto& [name, value] : last) {
         const auto tag = found.find(name);
-        if (*value ? tag == found.end() || tag->second != **value : tag != found.end()) return false;
+        if (*value ? tag == found.end() || tag->second != **value : tag != found.end())
+            return false;
     }
     return true;
 }
@@ -119,10 +118,11 @@ std::vector<Result<void>> update_tags(MetaParts& parts, const ObjectKey& key,
             return attempt.results;
         }
     }
-    return fail_all(fail(ErrorKind::conflict,
-                         fmt::format("the tags of '{}' keep being changed by others, or the service "
-                                     "does not store them; try again",
-                                     printable(key.str()))));
+    return fail_all(
+        fail(ErrorKind::conflict,
+             fmt::format("the tags of '{}' keep being changed by others, or the service "
+                         "does not store them; try again",
+                         printable(key.str()))));
 }
 
 Result<void> update_acl(MetaParts& parts, const ObjectKey& key, const AttrChange& change) {

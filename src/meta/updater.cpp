@@ -179,46 +179,46 @@ void Updater::drive(GuardedUpdate& update, const ObjectKey& key) {
     while (!std::holds_alternative<Done>(step)) {
         const TimePoint begun = clock.now();
         const auto now = [&] { return clock.now(); };
-        step = std::visit(
-            Overloaded{
-                [&](const Head&) {
-                    auto reply = store.head(key, kUpdateCall);
-                    return update.on_head(std::move(reply), begun, now());
-                },
-                [&](const ReadAcl&) {
-                    auto acl = store.get_acl(key, kUpdateCall);
-                    return update.on_acl(std::move(acl), begun, now());
-                },
-                [&](const ReadTags&) {
-                    auto tags = store.get_tags(key, kUpdateCall);
-                    return update.on_tags(std::move(tags), now());
-                },
-                [&](const Wait& wait) {
-                    clock.sleep_for(wait.time);
-                    return update.on_waited(now());
-                },
-                [&](const Copy& copy) {
-                    auto reply = store.copy(copy.request, kUpdateCall);
-                    return update.on_copied(std::move(reply), begun, now());
-                },
-                [&](const Create& create) {
-                    auto reply = store.put(create.request, kUpdateCall);
-                    return update.on_created(std::move(reply), now());
-                },
-                [&](const ReadVersion& version) {
-                    return update.on_version(read_version(store, key, version.version), now());
-                },
-                [&](const WriteAcl& write) {
-                    auto written = store.put_acl(key, write.acl, kUpdateCall);
-                    return update.on_written(std::move(written), now());
-                },
-                [&](const WriteTags& write) {
-                    auto written = store.put_tags(key, write.tags, kUpdateCall);
-                    return update.on_written(std::move(written), now());
-                },
-                [&](const Done&) -> UpdateStep { return Done{}; },
-            },
-            step);
+        step = std::visit(Overloaded{
+                              [&](const Head&) {
+                                  auto reply = store.head(key, kUpdateCall);
+                                  return update.on_head(std::move(reply), begun, now());
+                              },
+                              [&](const ReadAcl&) {
+                                  auto acl = store.get_acl(key, kUpdateCall);
+                                  return update.on_acl(std::move(acl), begun, now());
+                              },
+                              [&](const ReadTags&) {
+                                  auto tags = store.get_tags(key, kUpdateCall);
+                                  return update.on_tags(std::move(tags), now());
+                              },
+                              [&](const Wait& wait) {
+                                  clock.sleep_for(wait.time);
+                                  return update.on_waited(now());
+                              },
+                              [&](const Copy& copy) {
+                                  auto reply = store.copy(copy.request, kUpdateCall);
+                                  return update.on_copied(std::move(reply), begun, now());
+                              },
+                              [&](const Create& create) {
+                                  auto reply = store.put(create.request, kUpdateCall);
+                                  return update.on_created(std::move(reply), now());
+                              },
+                              [&](const ReadVersion& version) {
+                                  return update.on_version(
+                                      read_version(store, key, version.version), now());
+                              },
+                              [&](const WriteAcl& write) {
+                                  auto written = store.put_acl(key, write.acl, kUpdateCall);
+                                  return update.on_written(std::move(written), now());
+                              },
+                              [&](const WriteTags& write) {
+                                  auto written = store.put_tags(key, write.tags, kUpdateCall);
+                                  return update.on_written(std::move(written), now());
+                              },
+                              [&](const Done&) -> UpdateStep { return Done{}; },
+                          },
+                          step);
     }
 }
 

@@ -51,7 +51,8 @@ std::string encode_header_value(std::string_view value) {
 std::string decode_header_value(std::string_view header) {
     if (!looks_encoded(header)) return std::string(header);
     if (header == kEmptyValue) return {};
-    if (header.starts_with(kBinaryFront) && header.size() >= kBinaryFront.size() + kWordEnd.size()) {
+    if (header.starts_with(kBinaryFront) &&
+        header.size() >= kBinaryFront.size() + kWordEnd.size()) {
         const std::string_view base64 = header.substr(
             kBinaryFront.size(), header.size() - kBinaryFront.size() - kWordEnd.size());
         if (auto bytes = base64_decode(base64)) return *std::move(bytes);

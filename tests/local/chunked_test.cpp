@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // aws-chunked bodies and S3's additional checksums.
-#include "chunked_body.h"
 #include "checksums.h"
+#include "chunked_body.h"
 #include "fixture.h"
 
 #include "xbucket/base/digest.h"
@@ -31,7 +31,10 @@ class ChunkedUpload : public LocalServerTest {
                         {"x-amz-decoded-content-length", std::to_string(decoded)},
                         {"x-amz-trailer", "x-amz-checksum-crc32"}};
         for (const auto& h : extra) headers.set(h.name, h.value);
-        return s3().send({.method = "PUT", .key = "k", .headers = headers, .body = framed,
+        return s3().send({.method = "PUT",
+                          .key = "k",
+                          .headers = headers,
+                          .body = framed,
                           .payload_hash = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"});
     }
 };
@@ -73,7 +76,8 @@ TEST_F(ChunkedUpload, signed_chunks_are_verified_one_by_one) {
         for (const char* part : {"us-east-1", "s3", "aws4_request"}) key = hmac_sha256(key, part);
         std::string previous = seed;
         std::string out;
-        for (const std::string& chunk : {std::string("hello "), std::string("world"), std::string()}) {
+        for (const std::string& chunk :
+             {std::string("hello "), std::string("world"), std::string()}) {
             previous = hex_encode(hmac_sha256(
                 key, fmt::format("AWS4-HMAC-SHA256-PAYLOAD\n{}\n{}\n{}\n{}\n{}", stamp, scope,
                                  previous, hex_encode(sha256("")), hex_encode(sha256(chunk)))));
@@ -83,7 +87,8 @@ TEST_F(ChunkedUpload, signed_chunks_are_verified_one_by_one) {
     };
     const auto send = [&](const std::string& secret) {
         const std::string probe = frame(std::string(64, '0'), "sk");
-        Ask ask{.method = "PUT", .key = "k",
+        Ask ask{.method = "PUT",
+                .key = "k",
                 .headers = {{"Content-Encoding", "aws-chunked"},
                             {"x-amz-decoded-content-length", "11"}},
                 .body = std::string(probe.size(), ' '),

@@ -108,8 +108,9 @@ void write_until_killed(uint16_t port, const Clock& clock, unsigned seed, Known&
             if (before == known.acknowledged.end() || before->second.empty()) continue;
             known.doubtful_key = key;
             known.doubtful_body = before->second;
-            answer = c.copy(key, key, {{c.prefix() + "metadata-directive", "REPLACE"},
-                                       {c.prefix() + "meta-n", std::to_string(n)}});
+            answer = c.copy(key, key,
+                            {{c.prefix() + "metadata-directive", "REPLACE"},
+                             {c.prefix() + "meta-n", std::to_string(n)}});
         }
         if (answer.status == 0) return;
         if (answer.status / 100 != 2) {
@@ -160,8 +161,7 @@ TEST(Durability, kill_9_loses_nothing_acknowledged_and_leaves_no_garbage) {
                     key == known[i].doubtful_key && state == known[i].doubtful_body;
                 EXPECT_TRUE(as_acknowledged || as_doubtful) << key << " round " << round;
                 if (got.status == 200) {
-                    EXPECT_EQ(got.header("ETag"),
-                              quoted_upper(hex_encode(md5(got.body))));
+                    EXPECT_EQ(got.header("ETag"), quoted_upper(hex_encode(md5(got.body))));
                 }
             }
         }
@@ -187,7 +187,8 @@ TEST(Durability, an_upload_that_is_never_finished_leaves_nothing_behind) {
     ASSERT_TRUE((*server)->make_bucket("bkt"));
     {
         Client c((*server)->port(), clock, Scheme::oss_v4);
-        std::string bytes = c.bytes_of({.method = "PUT", .key = "k", .body = std::string(9000, 'x')});
+        std::string bytes =
+            c.bytes_of({.method = "PUT", .key = "k", .body = std::string(9000, 'x')});
         RawConnection half((*server)->port());
         half.send_only(bytes.substr(0, bytes.size() - 100));
         half.close();
@@ -225,12 +226,15 @@ TEST(SharedFolder, two_servers_see_each_others_writes_at_once_and_conditions_hol
     for (unsigned t = 0; t < 4; ++t) {
         threads.emplace_back([&, t] {
             Client c(servers[t % 2]->port(), clock, t < 2 ? Scheme::oss_v4 : Scheme::sigv4);
-            const Header only_new = t < 2 ? Header{"x-oss-forbid-overwrite", "true"}
-                                          : Header{"If-None-Match", "*"};
+            const Header only_new =
+                t < 2 ? Header{"x-oss-forbid-overwrite", "true"} : Header{"If-None-Match", "*"};
             for (int k = 0; k < kKeys; ++k) {
-                const Answer answer = c.put("race/" + std::to_string(k), std::to_string(t), {only_new});
-                if (answer.status == 200) ++winners[static_cast<size_t>(k)];
-                else EXPECT_EQ(answer.status, t < 2 ? 409 : 412);
+                const Answer answer =
+                    c.put("race/" + std::to_string(k), std::to_string(t), {only_new});
+                if (answer.status == 200)
+                    ++winners[static_cast<size_t>(k)];
+                else
+                    EXPECT_EQ(answer.status, t < 2 ? 409 : 412);
             }
         });
     }
@@ -282,8 +286,8 @@ class ImportTest : public LocalServerTest {
         start();
     }
     Answer get(const std::string& key, const std::string& method = "GET", Headers headers = {}) {
-        return oss().send({.method = method, .bucket = "photos", .key = key,
-                           .headers = std::move(headers)});
+        return oss().send(
+            {.method = method, .bucket = "photos", .key = key, .headers = std::move(headers)});
     }
 };
 
@@ -328,8 +332,9 @@ TEST_F(ImportTest, what_was_written_through_the_server_is_not_covered_by_a_file)
 
 TEST_F(ImportTest, copies_of_imported_files_have_bytes_of_their_own) {
     Headers copy{{"x-oss-copy-source", "/photos/readme.txt"}};
-    ASSERT_EQ(oss().send({.method = "PUT", .bucket = "bkt", .key = "copied", .headers = copy}).status,
-              200);
+    ASSERT_EQ(
+        oss().send({.method = "PUT", .bucket = "bkt", .key = "copied", .headers = copy}).status,
+        200);
     folder_.write("photos/readme.txt", "changed");
     EXPECT_EQ(oss().get("copied").body, "hello");
 }
@@ -355,7 +360,8 @@ TEST_F(LocalServerTest, objects_and_their_metadata_are_there_after_a_restart) {
     EXPECT_EQ(after.header("x-oss-meta-a"), "1");
     EXPECT_EQ(after.header("ETag"), before.header("ETag"));
     EXPECT_EQ(after.header("Last-Modified"), before.header("Last-Modified"));
-    EXPECT_EQ(oss().post("up", "", {{"uploadId", id}}, {{"x-oss-complete-all", "yes"}}).status, 200);
+    EXPECT_EQ(oss().post("up", "", {{"uploadId", id}}, {{"x-oss-complete-all", "yes"}}).status,
+              200);
     EXPECT_EQ(oss().get("up").body, "part");
 }
 

@@ -17,11 +17,11 @@ class MultipartTest : public BothDialects {
     }
     Answer part(const std::string& key, const std::string& id, int number,
                 const std::string& body) {
-        return any().put(key, body, {},
-                         {{"partNumber", std::to_string(number)}, {"uploadId", id}});
+        return any().put(key, body, {}, {{"partNumber", std::to_string(number)}, {"uploadId", id}});
     }
     Answer part_copy(const std::string& key, const std::string& id, int number, Headers headers) {
-        return any().send({.method = "PUT", .key = key,
+        return any().send({.method = "PUT",
+                           .key = key,
                            .query = {{"partNumber", std::to_string(number)}, {"uploadId", id}},
                            .headers = std::move(headers)});
     }
@@ -43,8 +43,8 @@ INSTANTIATE_TEST_SUITE_P(Dialects, MultipartTest,
                          scheme_name);
 
 TEST_P(MultipartTest, parts_become_one_object_with_the_metadata_of_the_start) {
-    const std::string id = initiate("dir/big", {{meta("a"), "1"}, {"Content-Type", "text/own"},
-                                                {ext("tagging"), "t=1"}});
+    const std::string id = initiate(
+        "dir/big", {{meta("a"), "1"}, {"Content-Type", "text/own"}, {ext("tagging"), "t=1"}});
     const std::string one(20, 'a');
     const std::string two(15, 'b');
     const Answer second = part("dir/big", id, 3, two);
@@ -111,8 +111,8 @@ TEST_P(MultipartTest, part_copies_take_ranges_and_conditions) {
     const std::string id = initiate("k");
     const Header source{ext("copy-source"), "/bkt/src"};
     const Header range{ext("copy-source-range"), "bytes=5-16"};
-    const Answer copied = part_copy("k", id, 1, {source, range,
-                                                 {ext("copy-source-if-match"), source_etag}});
+    const Answer copied =
+        part_copy("k", id, 1, {source, range, {ext("copy-source-if-match"), source_etag}});
     ASSERT_EQ(copied.status, 200) << copied.body;
     EXPECT_TRUE(iequals(copied.xml("ETag"), "\"" + hex_encode(md5("56789abcdefg")) + "\""));
     EXPECT_EQ(part_copy("k", id, 2, {source, {ext("copy-source-if-match"), "\"00\""}}).status, 412);
@@ -123,8 +123,9 @@ TEST_P(MultipartTest, part_copies_take_ranges_and_conditions) {
     EXPECT_EQ(any().get("k").body, "56789abcdefg0123456789abcdefghij");
     any().put("src2", "xyz");
     const std::string other = initiate("k2");
-    const Answer malformed = part_copy("k2", other, 1, {{ext("copy-source"), "/bkt/src2"},
-                                                        {ext("copy-source-range"), "bytes=oops"}});
+    const Answer malformed =
+        part_copy("k2", other, 1,
+                  {{ext("copy-source"), "/bkt/src2"}, {ext("copy-source-range"), "bytes=oops"}});
     if (is_oss()) {
         EXPECT_TRUE(iequals(malformed.xml("ETag"), "\"" + hex_encode(md5("xyz")) + "\""))
             << "OSS copies the whole object";

@@ -59,9 +59,9 @@ TEST_F(LocalServerTest, s3_bodies_that_need_a_digest_are_refused_without_one) {
     s3().put("k", "x");
     EXPECT_EQ(s3().put("k", "<Tagging><TagSet/></Tagging>", {}, {{"tagging", ""}}).code(),
               "InvalidRequest");
-    EXPECT_EQ(s3().post("", "<Delete><Object><Key>k</Key></Object></Delete>", {{"delete", ""}})
-                  .code(),
-              "InvalidRequest");
+    EXPECT_EQ(
+        s3().post("", "<Delete><Object><Key>k</Key></Object></Delete>", {{"delete", ""}}).code(),
+        "InvalidRequest");
 }
 
 TEST_F(LocalServerTest, acl_is_told_and_set_in_each_dialects_words) {
@@ -129,8 +129,9 @@ TEST_F(LocalServerTest, symlink_gives_the_targets_data_and_its_own_metadata) {
     EXPECT_NE(oss().list({{"prefix", "link"}}).body.find("<Type>Symlink</Type>"),
               std::string::npos);
     // Copies are of the link.
-    ASSERT_EQ(oss().copy("link", "link", {{"x-oss-metadata-directive", "REPLACE"},
-                                          {"x-oss-meta-of", "edited"}})
+    ASSERT_EQ(oss()
+                  .copy("link", "link",
+                        {{"x-oss-metadata-directive", "REPLACE"}, {"x-oss-meta-of", "edited"}})
                   .status,
               200);
     EXPECT_EQ(oss().get("link").header("x-oss-meta-of"), "edited");
@@ -184,10 +185,11 @@ TEST_F(LocalServerTest, a_thousand_appends_read_as_one_object) {
     std::string expected;
     for (int i = 0; i < 600; ++i) {
         const std::string line = std::to_string(i) + "\n";
-        ASSERT_EQ(oss().post("log", line, {{"append", ""},
-                                           {"position", std::to_string(expected.size())}})
-                      .status,
-                  200);
+        ASSERT_EQ(
+            oss()
+                .post("log", line, {{"append", ""}, {"position", std::to_string(expected.size())}})
+                .status,
+            200);
         expected += line;
     }
     EXPECT_EQ(oss().get("log").body, expected);
@@ -199,20 +201,20 @@ TEST_P(PropertiesTest, many_objects_are_deleted_in_one_request) {
     const std::string xml =
         "<Delete><Object><Key>a</Key></Object><Object><Key>b&amp;c</Key></Object>"
         "<Object><Key>d&#x1;</Key></Object><Object><Key>none</Key></Object></Delete>";
-    const Answer deleted = any().post("", xml, {{"delete", ""}, {"encoding-type", "url"}},
-                                      {md5_of(xml)});
+    const Answer deleted =
+        any().post("", xml, {{"delete", ""}, {"encoding-type", "url"}}, {md5_of(xml)});
     ASSERT_EQ(deleted.status, 200) << deleted.body;
     EXPECT_NE(deleted.body.find("<Key>b%26c</Key>"), std::string::npos) << deleted.body;
     EXPECT_NE(deleted.body.find("<Key>none</Key>"), std::string::npos) << "missing is no error";
     EXPECT_EQ(any().list({}).body.find("<Contents>"), std::string::npos);
-    const std::string quiet =
-        "<Delete><Quiet>true</Quiet><Object><Key>a</Key></Object></Delete>";
+    const std::string quiet = "<Delete><Quiet>true</Quiet><Object><Key>a</Key></Object></Delete>";
     EXPECT_EQ(any().post("", quiet, {{"delete", ""}}, {md5_of(quiet)}).body.find("<Deleted>"),
               std::string::npos);
     EXPECT_EQ(any().post("", "<Delete/>", {{"delete", ""}}, {md5_of("<Delete/>")}).code(),
               "MalformedXML");
-    const std::string bomb = "<!DOCTYPE x [<!ENTITY a \"aa\">]><Delete><Object><Key>&a;</Key>"
-                             "</Object></Delete>";
+    const std::string bomb =
+        "<!DOCTYPE x [<!ENTITY a \"aa\">]><Delete><Object><Key>&a;</Key>"
+        "</Object></Delete>";
     EXPECT_EQ(any().post("", bomb, {{"delete", ""}}, {md5_of(bomb)}).code(), "MalformedXML");
 }
 
@@ -238,11 +240,12 @@ TEST_F(LocalServerTest, browsers_may_ask_from_any_origin_and_see_etag_and_servic
     EXPECT_NE(exposed.find("x-oss-meta-a"), std::string::npos);
     EXPECT_NE(exposed.find("x-oss-request-id"), std::string::npos);
     Client nobody = client(Scheme::anonymous);
-    const Answer preflight = nobody.send(
-        {.method = "OPTIONS", .key = "k",
-         .headers = {{"Origin", "http://example.test"},
-                     {"Access-Control-Request-Method", "PUT"},
-                     {"Access-Control-Request-Headers", "authorization, x-oss-date"}}});
+    const Answer preflight =
+        nobody.send({.method = "OPTIONS",
+                     .key = "k",
+                     .headers = {{"Origin", "http://example.test"},
+                                 {"Access-Control-Request-Method", "PUT"},
+                                 {"Access-Control-Request-Headers", "authorization, x-oss-date"}}});
     EXPECT_EQ(preflight.status, 200);
     EXPECT_EQ(preflight.header("Access-Control-Allow-Headers"), "authorization, x-oss-date");
     EXPECT_NE(preflight.header("Access-Control-Allow-Methods").find("PUT"), std::string::npos);

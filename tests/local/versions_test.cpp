@@ -14,9 +14,11 @@ class VersionsTest : public BothDialects {
         set_versioning("Enabled");
     }
     void set_versioning(const std::string& status) {
-        ASSERT_EQ(any().send({.method = "PUT", .query = {{"versioning", ""}},
-                              .body = "<VersioningConfiguration><Status>" + status +
-                                      "</Status></VersioningConfiguration>"})
+        ASSERT_EQ(any()
+                      .send({.method = "PUT",
+                             .query = {{"versioning", ""}},
+                             .body = "<VersioningConfiguration><Status>" + status +
+                                     "</Status></VersioningConfiguration>"})
                       .status,
                   200);
     }
@@ -80,8 +82,8 @@ TEST_P(VersionsTest, removing_the_current_version_makes_the_older_one_current) {
 
 TEST_P(VersionsTest, a_copy_in_place_makes_a_version_and_names_its_source) {
     const std::string one = put("k", "one", {{meta("n"), "1"}});
-    const Answer copied = any().copy("k", "k", {{ext("metadata-directive"), "REPLACE"},
-                                                {meta("n"), "2"}});
+    const Answer copied =
+        any().copy("k", "k", {{ext("metadata-directive"), "REPLACE"}, {meta("n"), "2"}});
     ASSERT_EQ(copied.status, 200) << copied.body;
     EXPECT_EQ(copied.header(ext("copy-source-version-id")), one);
     const std::string two = copied.header(ext("version-id"));
@@ -101,11 +103,16 @@ TEST_P(VersionsTest, what_was_there_before_is_the_null_version_and_suspending_wr
     ASSERT_TRUE(server_->make_bucket("other"));
     const auto send = [&](const std::string& method, const std::string& body,
                           QueryParameters query = {}) {
-        return c.send({.method = method, .bucket = "other", .key = "k", .query = std::move(query),
+        return c.send({.method = method,
+                       .bucket = "other",
+                       .key = "k",
+                       .query = std::move(query),
                        .body = body});
     };
     const auto versioning = [&](const std::string& status) {
-        c.send({.method = "PUT", .bucket = "other", .query = {{"versioning", ""}},
+        c.send({.method = "PUT",
+                .bucket = "other",
+                .query = {{"versioning", ""}},
                 .body = "<VersioningConfiguration><Status>" + status +
                         "</Status></VersioningConfiguration>"});
     };

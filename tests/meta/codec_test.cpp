@@ -35,11 +35,47 @@ size_t below(Random& random, size_t n) {
 
 // Built from pieces that are dangerous next to each other.
 std::string tricky(Random& random, bool any_byte) {
-    static const std::vector<std::string> pieces = {
-        "-",    "--",   "---",  "--2d", "--5f", "--41", "--61", "--00", "--ff", "-2d",  "2d",  "5f",
-        "2",    "d",    "a",    "f",    "x",    "_",    ".",    "A",    "Z",    "é",    "世",  "%",
-        "=?",   "?=",   " ",    "  ",   "\t",   "\n",   "\r\n", "=?UTF-8?B?", "=?binary?B?", "aGk=",
-        "year", "=?UTF-8?Q?a_b?=", "=?UTF-8?B?\?=", "\x7f", "\x01", "--2d-5f", "--c3--a9"};
+    static const std::vector<std::string> pieces = {"-",
+                                                    "--",
+                                                    "---",
+                                                    "--2d",
+                                                    "--5f",
+                                                    "--41",
+                                                    "--61",
+                                                    "--00",
+                                                    "--ff",
+                                                    "-2d",
+                                                    "2d",
+                                                    "5f",
+                                                    "2",
+                                                    "d",
+                                                    "a",
+                                                    "f",
+                                                    "x",
+                                                    "_",
+                                                    ".",
+                                                    "A",
+                                                    "Z",
+                                                    "é",
+                                                    "世",
+                                                    "%",
+                                                    "=?",
+                                                    "?=",
+                                                    " ",
+                                                    "  ",
+                                                    "\t",
+                                                    "\n",
+                                                    "\r\n",
+                                                    "=?UTF-8?B?",
+                                                    "=?binary?B?",
+                                                    "aGk=",
+                                                    "year",
+                                                    "=?UTF-8?Q?a_b?=",
+                                                    "=?UTF-8?B?\?=",
+                                                    "\x7f",
+                                                    "\x01",
+                                                    "--2d-5f",
+                                                    "--c3--a9"};
     std::string text;
     const size_t n = below(random, 9);
     for (size_t i = 0; i < n; ++i) {
@@ -88,7 +124,8 @@ TEST_P(NameCodec, every_header_in_the_alphabet_is_the_code_of_exactly_one_name) 
                      header.end());
         const std::string name = model.decode_name(header);
         ASSERT_EQ(name.find('\0'), std::string::npos);
-        ASSERT_EQ(model.encode_name(name), header) << "seed " << kSeed + 1 << ": " << printable(name);
+        ASSERT_EQ(model.encode_name(name), header)
+            << "seed " << kSeed + 1 << ": " << printable(name);
     }
 }
 
@@ -121,8 +158,9 @@ TEST_P(NameCodec, a_name_of_250_bytes_stays_within_1000) {
 
 TEST_P(NameCodec, of_an_object_s_headers_each_shows_under_one_name_that_finds_it) {
     Random random(kSeed + 2);
-    const std::vector<std::string> foreign = {"my_name", "my--5fname", "my--2d-5fname", "my--2d-2d-5fname",
-                                              "a.b", "a--2eb", "a--2d-2eb", "plain", "a--61"};
+    const std::vector<std::string> foreign = {"my_name",          "my--5fname", "my--2d-5fname",
+                                              "my--2d-2d-5fname", "a.b",        "a--2eb",
+                                              "a--2d-2eb",        "plain",      "a--61"};
     for (int i = 0; i < 20'000; ++i) {
         UserMetadata user;
         for (size_t n = below(random, 7); n > 0; --n)

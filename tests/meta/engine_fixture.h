@@ -20,7 +20,9 @@ namespace xbucket::testing {
 class EngineFixture : public ::testing::Test {
   protected:
     explicit EngineFixture(MemoryService service = MemoryService::oss())
-        : raw(std::move(service), clock), store(raw), other_memory(raw.bucket()),
+        : raw(std::move(service), clock),
+          store(raw),
+          other_memory(raw.bucket()),
           other_store(other_memory) {}
 
     void SetUp() override {
@@ -35,9 +37,7 @@ class EngineFixture : public ::testing::Test {
         if (other) static_cast<void>(other->shutdown());
     }
     // After a change of `config`.
-    void remount() {
-        engine = make_meta_engine(config, store, clock).value();
-    }
+    void remount() { engine = make_meta_engine(config, store, clock).value(); }
 
     // An object that has stood still for a while.
     void put(const std::string& key, const ObjectAttributes& attributes = {},

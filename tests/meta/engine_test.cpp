@@ -5,12 +5,12 @@
 namespace xbucket::testing {
 namespace {
 
+using std::chrono::seconds;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using std::chrono::seconds;
 
 class EngineTest : public EngineFixture {
   protected:
@@ -40,7 +40,8 @@ class EngineTest : public EngineFixture {
     ListPage page() { return raw.list({}).value(); }
 };
 
-// ---- the cache ---------------------------------------------------------------------------------------
+// ---- the cache
+// ---------------------------------------------------------------------------------------
 
 TEST_F(EngineTest, all_attributes_of_an_object_cost_one_head) {
     put("a", {.user = {{"x", "1"}, {"y", "2"}}});
@@ -52,7 +53,8 @@ TEST_F(EngineTest, all_attributes_of_an_object_cost_one_head) {
 }
 
 TEST_F(EngineTest, foreign_names_never_cause_a_request) {
-    for (const char* name : {"security.capability", "system.posix_acl_access", "trusted.x", "foo"}) {
+    for (const char* name :
+         {"security.capability", "system.posix_acl_access", "trusted.x", "foo"}) {
         EXPECT_EQ(engine->get_attribute_cached(ObjectKey("a"), name)->error().kind,
                   ErrorKind::no_such_attribute);
         EXPECT_EQ(set("a", name, "1"), ErrorKind::unsupported);
@@ -108,8 +110,8 @@ TEST_F(EngineTest, a_listing_renews_what_agrees_and_drops_the_attributes_of_what
 TEST_F(EngineTest, a_racy_entry_is_not_renewed_by_a_listing) {
     put("a", {.user = {{"x", "1"}}});
     edit_rudely("a", "x", "2");
-    EXPECT_EQ(get("a", "user.x"), "2");   // within the second of the edit
-    edit_rudely("a", "x", "3");           // same second: same Last-Modified
+    EXPECT_EQ(get("a", "user.x"), "2");  // within the second of the edit
+    edit_rudely("a", "x", "3");          // same second: same Last-Modified
     clock.advance(seconds(61));
     engine->observe_listing(page());
     EXPECT_EQ(get("a", "user.x"), "3");
@@ -181,7 +183,8 @@ TEST_F(EngineTest, the_cache_stays_within_its_bytes) {
     EXPECT_GT(bytes, 32U << 10);
 }
 
-// ---- controls and facts ---------------------------------------------------------------------------------
+// ---- controls and facts
+// ---------------------------------------------------------------------------------
 
 TEST_F(EngineTest, refresh_drops_what_is_known_of_a_file_or_below_a_directory) {
     put("d/a", {.user = {{"x", "1"}}});
@@ -251,7 +254,8 @@ TEST_F(EngineTest, storage_class_and_acl_can_be_set_and_not_removed) {
     EXPECT_EQ(raw.get_acl(ObjectKey("a")).value(), "public-read");
 }
 
-// ---- tags ------------------------------------------------------------------------------------------------
+// ---- tags
+// ------------------------------------------------------------------------------------------------
 
 TEST_F(EngineTest, tags_are_set_read_listed_and_removed_without_a_copy) {
     put("a", {.tags = Tags{{"other", "1"}}});
@@ -281,7 +285,8 @@ TEST_F(EngineTest, a_tag_on_an_implicit_directory_makes_its_marker) {
     EXPECT_EQ(get("d/", "user.tag.k"), "v");
 }
 
-// ---- uploads -----------------------------------------------------------------------------------------------
+// ---- uploads
+// -----------------------------------------------------------------------------------------------
 
 TEST_F(EngineTest, a_new_file_s_attributes_ride_along_and_cost_no_copy) {
     const auto stat = upload("a.txt", "data", staged("user.x", "1"));
@@ -342,7 +347,8 @@ TEST_F(EngineTest, an_attribute_set_right_after_an_upload_need_not_wait) {
     EXPECT_EQ(stored("a").at("x"), "1");
 }
 
-// ---- POSIX state -----------------------------------------------------------------------------------------------
+// ---- POSIX state
+// -----------------------------------------------------------------------------------------------
 
 TEST_F(EngineTest, posix_state_shows_at_once_and_is_recorded_in_one_copy) {
     put("a", {.user = {{"x", "1"}}});
@@ -427,7 +433,8 @@ TEST_F(EngineTest, a_deleted_file_drops_what_is_pending) {
     EXPECT_EQ(raw.count(), 0U);
 }
 
-// ---- rename and remove ---------------------------------------------------------------------------------------
+// ---- rename and remove
+// ---------------------------------------------------------------------------------------
 
 TEST_F(EngineTest, rename_keeps_everything_and_rederives_only_a_default_type) {
     ObjectAttributes attributes;

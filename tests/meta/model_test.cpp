@@ -10,9 +10,9 @@
 namespace xbucket {
 namespace {
 
-using testing::MemoryService;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::MemoryService;
 using ::testing::UnorderedElementsAre;
 
 class Model : public ::testing::Test {
@@ -219,7 +219,9 @@ TEST_F(Model, tags_keep_their_rules) {
 }
 
 TEST(ContentTypes, one_table_for_all_machines) {
-    const auto type = [](const char* key) { return AttributeModel::default_content_type(ObjectKey(key)); };
+    const auto type = [](const char* key) {
+        return AttributeModel::default_content_type(ObjectKey(key));
+    };
     EXPECT_EQ(type("a/b.TXT"), "text/plain");
     EXPECT_EQ(type("x.tar.gz"), "application/gzip");
     EXPECT_EQ(type("noext"), "application/octet-stream");

@@ -18,8 +18,11 @@ WallTime at(int64_t seconds, int64_t nanoseconds = 0) {
 }
 
 TEST(PosixRecord, reads_what_s3fs_writes) {
-    const auto record = read({{"mode", "33188"}, {"uid", "1000"}, {"gid", "100"},
-                              {"mtime", "1700000000.500000000"}, {"ctime", "1700000001"}});
+    const auto record = read({{"mode", "33188"},
+                              {"uid", "1000"},
+                              {"gid", "100"},
+                              {"mtime", "1700000000.500000000"},
+                              {"ctime", "1700000001"}});
     EXPECT_EQ(record.mode, 0100644U);
     EXPECT_EQ(record.uid, 1000U);
     EXPECT_EQ(record.gid, 100U);

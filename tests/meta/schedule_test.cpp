@@ -3,9 +3,9 @@
 // in one thread, with faults at any request and requests that arrive late. Promise (DESIGN 3,
 // "what the man page says"): every acknowledged change is in the final object unless a later
 // acknowledged change of the same name replaced it, a failure that says so changed nothing, and
-// nothing else changes. Seeded: XBUCKET_SEED=n reruns one schedule, XBUCKET_SCHEDULES sets how many.
+// nothing else changes. Seeded: XBUCKET_SEED=n reruns one schedule, XBUCKET_SCHEDULES sets how
+// many.
 #include "guarded_update.h"
-
 #include "support/fake_clock.h"
 #include "support/memory_store.h"
 
@@ -39,8 +39,10 @@ struct Edit {
 
 struct World {
     World(const MemoryService& service, uint64_t seed)
-        : random(seed), clock(WallTime::from_seconds(1'700'000'000) + milliseconds(seed % 1000)),
-          bucket(service, clock), model(service.traits) {}
+        : random(seed),
+          clock(WallTime::from_seconds(1'700'000'000) + milliseconds(seed % 1000)),
+          bucket(service, clock),
+          model(service.traits) {}
 
     Random random;
     FakeClock clock;
@@ -70,7 +72,8 @@ class Mount {
         }
         wake_.reset();
         const TimePoint begun = world_.clock.now();
-        if (chance(world_.random, 30)) world_.clock.advance(milliseconds(below(world_.random, 400)));
+        if (chance(world_.random, 30))
+            world_.clock.advance(milliseconds(below(world_.random, 400)));
         const size_t at = step_.index();
         carry_out(begun);
         trace(at);
@@ -90,8 +93,8 @@ class Mount {
         work.patches.push_back(std::move(patch));
         UpdatePolicy policy;
         policy.verify = chance(world_.random, 10) ? VerifyPolicy::always : VerifyPolicy::never;
-        update_ = std::make_unique<GuardedUpdate>(world_.model, world_.bucket.traits(), facts_, policy,
-                                                  std::move(work), world_.random());
+        update_ = std::make_unique<GuardedUpdate>(world_.model, world_.bucket.traits(), facts_,
+                                                  policy, std::move(work), world_.random());
         step_ = update_->start(world_.clock.now());
         settle();
     }
@@ -168,7 +171,7 @@ class Mount {
         const UpdateOutcome& outcome = update_->outcome();
         own_ = outcome.own;
         const auto& error = outcome.errors.front();
-        edits[next_].state = !error ? Edit::State::acknowledged
+        edits[next_].state = !error                   ? Edit::State::acknowledged
                              : error->outcome_unknown ? Edit::State::unknown
                                                       : Edit::State::failed;
         ++next_;

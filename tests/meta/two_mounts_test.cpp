@@ -58,7 +58,7 @@ TEST_F(TwoMounts, many_threads_of_both_mounts_on_one_key) {
             for (int i = 0; i < 25; ++i)
                 good += by.change_attribute(ObjectKey("a"), "user.t" + std::to_string(t),
                                             std::to_string(i), SetFlag::any)
-                            .has_value()
+                                .has_value()
                             ? 1
                             : 0;
         });
@@ -103,12 +103,12 @@ TEST_P(EveryStep, the_change_is_there_or_its_failure_was_reported) {
     EXPECT_EQ(raw.get_acl(ObjectKey("a")).value(), "public-read");
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Faults, EveryStep,
-    ::testing::Combine(::testing::Values(StoreCall::head, StoreCall::get_acl, StoreCall::copy),
-                       ::testing::Values(Trouble::refused, Trouble::lost_reply,
-                                         Trouble::lost_request, Trouble::late),
-                       ::testing::Values(1, 2, 3)));
+INSTANTIATE_TEST_SUITE_P(Faults, EveryStep,
+                         ::testing::Combine(::testing::Values(StoreCall::head, StoreCall::get_acl,
+                                                              StoreCall::copy),
+                                            ::testing::Values(Trouble::refused, Trouble::lost_reply,
+                                                              Trouble::lost_request, Trouble::late),
+                                            ::testing::Values(1, 2, 3)));
 
 }  // namespace
 }  // namespace xbucket::testing

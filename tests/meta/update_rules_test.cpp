@@ -5,11 +5,11 @@
 namespace xbucket::testing {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 class UpdateRules : public EngineFixture {};
 
@@ -30,7 +30,8 @@ ObjectAttributes rich() {
     return attributes;
 }
 
-// ---- 1. complete ---------------------------------------------------------------------------------
+// ---- 1. complete
+// ---------------------------------------------------------------------------------
 
 TEST_F(UpdateRules, setting_one_attribute_changes_nothing_else) {
     put("a.txt", rich());
@@ -79,7 +80,8 @@ TEST_F(UpdateRules, an_unreadable_acl_fails_strict_mounts_and_others_carry_on) {
     EXPECT_EQ(stored("a").at("x"), "2");
 }
 
-// ---- 2. the lock -----------------------------------------------------------------------------------
+// ---- 2. the lock
+// -----------------------------------------------------------------------------------
 
 TEST_F(UpdateRules, an_edit_between_base_and_copy_is_not_lost) {
     put("a", {.user = {{"x", "1"}}});
@@ -211,7 +213,8 @@ TEST_F(UpdateRules, a_service_that_compares_finer_than_it_tells_is_found_out) {
     EXPECT_EQ(fine.count(StoreCall::copy), 1U);
 }
 
-// ---- 3. versions -----------------------------------------------------------------------------------
+// ---- 3. versions
+// -----------------------------------------------------------------------------------
 
 TEST_F(UpdateRules, the_source_version_is_never_pinned) {
     put("a");
@@ -222,13 +225,17 @@ TEST_F(UpdateRules, the_source_version_is_never_pinned) {
         }
 }
 
-// ---- 5. one mutation per key -------------------------------------------------------------------------
+// ---- 5. one mutation per key
+// -------------------------------------------------------------------------
 
 TEST_F(UpdateRules, patches_that_arrive_meanwhile_share_one_copy_and_fail_alone) {
     put("a", {.user = {{"x", "1"}}});
     const auto gate = store.hold(StoreCall::copy);
-    std::thread first([&] { EXPECT_EQ(engine->change_attribute(ObjectKey("a"), "user.first", "1",
-                                                               SetFlag::any).has_value(), true); });
+    std::thread first([&] {
+        EXPECT_EQ(
+            engine->change_attribute(ObjectKey("a"), "user.first", "1", SetFlag::any).has_value(),
+            true);
+    });
     gate->wait_until_reached();
     std::vector<std::thread> rest;
     std::atomic<int> good{0};
@@ -236,9 +243,10 @@ TEST_F(UpdateRules, patches_that_arrive_meanwhile_share_one_copy_and_fail_alone)
     for (int i = 0; i < 10; ++i) {
         rest.emplace_back([&, i] {
             const auto result =
-                i < 9 ? engine->change_attribute(ObjectKey("a"), "user.n" + std::to_string(i), "1",
-                                                 SetFlag::any)
-                      : engine->change_attribute(ObjectKey("a"), "user.x", "2", SetFlag::create_only);
+                i < 9
+                    ? engine->change_attribute(ObjectKey("a"), "user.n" + std::to_string(i), "1",
+                                               SetFlag::any)
+                    : engine->change_attribute(ObjectKey("a"), "user.x", "2", SetFlag::create_only);
             if (result) ++good;
             if (!result && result.error().kind == ErrorKind::already_exists) ++exists;
         });
@@ -274,7 +282,8 @@ TEST_F(UpdateRules, changes_wait_for_the_keys_turn) {
     EXPECT_EQ(stored("a").at("x"), "1");
 }
 
-// ---- 6. unknown outcomes -------------------------------------------------------------------------------
+// ---- 6. unknown outcomes
+// -------------------------------------------------------------------------------
 
 TEST_F(UpdateRules, a_lost_reply_is_resolved_by_looking) {
     put("a", {.user = {{"x", "1"}}});
@@ -330,7 +339,8 @@ TEST_F(UpdateRules, a_failure_is_reported_and_changes_nothing) {
     EXPECT_EQ(set("a", "user.x", "2"), ErrorKind::timed_out);
 }
 
-// ---- 7. hidden entries -----------------------------------------------------------------------------------
+// ---- 7. hidden entries
+// -----------------------------------------------------------------------------------
 
 TEST_F(UpdateRules, hidden_entries_refuse_a_write) {
     put("a");
@@ -340,7 +350,8 @@ TEST_F(UpdateRules, hidden_entries_refuse_a_write) {
     EXPECT_EQ(raw.count(StoreCall::copy), 0U);
 }
 
-// ---- 10. directories ---------------------------------------------------------------------------------------
+// ---- 10. directories
+// ---------------------------------------------------------------------------------------
 
 TEST_F(UpdateRules, an_implicit_directory_gets_a_marker_when_first_written_to) {
     put("dir/file");
@@ -365,7 +376,8 @@ TEST_F(UpdateRules, a_marker_that_somebody_makes_first_is_updated) {
     EXPECT_EQ(stored("dir/"), (UserMetadata{{"theirs", "1"}, {"mine", "1"}}));
 }
 
-// ---- 13. objects that cannot be changed ---------------------------------------------------------------------
+// ---- 13. objects that cannot be changed
+// ---------------------------------------------------------------------
 
 TEST_F(UpdateRules, an_immutable_object_says_why) {
     put("a");
@@ -375,7 +387,8 @@ TEST_F(UpdateRules, an_immutable_object_says_why) {
 
 }  // namespace
 
-// ---- 3. versioned buckets --------------------------------------------------------------------------------------
+// ---- 3. versioned buckets
+// --------------------------------------------------------------------------------------
 
 class VersionedRules : public EngineFixture {
   protected:
