@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kS3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
 
-Outcome<std::string> tags_of_body(const Request& request, const std::string& body) {
+Outcome<std::string> tags_of_body(const std::string& body) {
     const XmlDocument document = ASK(XmlDocument::parse(body, "Tagging"));
     const auto sets = document.root().children("TagSet");
     if (sets.size() != 1) return malformed_xml();
@@ -89,7 +89,7 @@ Outcome<Reply> get_tagging(Site& site, Call& call) {
 
 Outcome<Reply> put_tagging(Site& site, Call& call) {
     ASK(check_digest_given(call));
-    const std::string tags = ASK(tags_of_body(call.request, call.body.text));
+    const std::string tags = ASK(tags_of_body(call.body.text));
     const Found found = ASK(rewrite(site, call.request, [&](ObjectRecord& r) -> Outcome<void> {
         r.tags = tags;
         return {};
@@ -121,7 +121,7 @@ Outcome<Reply> get_bucket_tagging(Site& site, Call& call) {
 Outcome<Reply> put_bucket_tagging(Site& site, Call& call) {
     const bool removes = call.request.method == "DELETE";
     const std::string tags =
-        removes ? std::string() : ASK(tags_of_body(call.request, call.body.text));
+        removes ? std::string() : ASK(tags_of_body(call.body.text));
     auto transaction = ASK(site.db.begin());
     BucketState bucket = ASK(find_bucket(site, **transaction, call.request.bucket));
     bucket.tags = tags;
