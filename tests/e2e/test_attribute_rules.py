@@ -89,6 +89,18 @@ class AttributeRules:
         self.assertEqual(list_into(path, whole - 1), "ERANGE")
         self.assertEqual(list_into(path, whole), whole)
 
+    def test_a_type_that_nobody_chose_is_not_listed_and_cannot_be_removed(self):
+        self.client.ok("PUT", "a.txt", body=b"x")
+        self.client.ok("PUT", "b.txt", headers={"content-type": "text/x-own"}, body=b"x")
+        mount = self.mount()
+        self.assertEqual(os.listxattr(mount / "a.txt"), [])
+        self.assertEqual(os.getxattr(mount / "a.txt", "user.mime_type").decode(),
+                         self.client.head("a.txt")["content-type"])
+        self.assertEqual(error_of(os.removexattr, mount / "a.txt", "user.mime_type"), "ENODATA")
+        self.assertEqual(os.listxattr(mount / "b.txt"), ["user.mime_type"])
+        os.removexattr(mount / "b.txt", "user.mime_type")
+        self.assertEqual(self.client.head("b.txt")["content-type"], "text/plain")
+
     def test_names_that_cannot_exist_are_EINVAL(self):
         self.object()
         path = self.mount() / "a.txt"
