@@ -122,11 +122,10 @@ Result<void> DirHandle::fetch_page() {
         LockGuard lock(mutex_);
         removed_.clear();
     }
-    ListRequest request;
-    request.prefix = key_.str();
-    request.delimiter = "/";
-    request.token = token_;
-    request.keys_max = core_.store.traits().list_keys_max;
+    const ListRequest request{.prefix = key_.str(),
+                              .delimiter = std::string(1, '/'),
+                              .token = token_,
+                              .keys_max = core_.store.traits().list_keys_max};
     const ListPage page = TRY(core_.store.list(request));
     core_.meta.observe_listing(page);
     stream_->add(page);

@@ -29,6 +29,9 @@ namespace xbucket::local {
 
 // What the exchanges of a server share. Thread-safe.
 struct Engine {
+    Engine(Site& of, Faults& scripted, RequestLog* written, WorkerPool& pool, Delayer& timer)
+        : site(of), faults(scripted), log(written), workers(pool), delayer(timer) {}
+
     Site& site;
     Faults& faults;
     RequestLog* log;  // nullptr = none

@@ -123,7 +123,9 @@ void on_completed(void*, MHD_Connection*, void** state, MHD_RequestTerminationCo
 // The raw target is parsed by us, so libmicrohttpd's own unescaping has nothing to do.
 size_t leave_escaped(void*, MHD_Connection*, char* text) { return std::strlen(text); }
 
-void on_server_log(void*, const char* format, va_list arguments) {
+// The format is the library's own.
+__attribute__((format(printf, 2, 0))) void on_server_log(void*, const char* format,
+                                                         va_list arguments) {
     char text[512];
     std::vsnprintf(text, sizeof text, format, arguments);
     log_debug("local", "http: {}", printable(text));

@@ -120,8 +120,7 @@ Outcome<Reply> get_bucket_tagging(Site& site, Call& call) {
 
 Outcome<Reply> put_bucket_tagging(Site& site, Call& call) {
     const bool removes = call.request.method == "DELETE";
-    const std::string tags =
-        removes ? std::string() : ASK(tags_of_body(call.body.text));
+    const std::string tags = removes ? std::string() : ASK(tags_of_body(call.body.text));
     auto transaction = ASK(site.db.begin());
     BucketState bucket = ASK(find_bucket(site, **transaction, call.request.bucket));
     bucket.tags = tags;

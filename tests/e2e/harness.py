@@ -2,6 +2,7 @@
 """Starts a bucket server, mounts it with the real binary, and looks at the bucket from outside with
 a client of its own. XBUCKET names the binary. Everything started here is ended here, by pid."""
 
+import errno
 import http.client
 import json
 import os
@@ -29,6 +30,16 @@ def wait_for(condition, seconds=20.0, what="condition"):
             return value
         time.sleep(0.01)
     raise AssertionError(f"gave up waiting for {what}")
+
+
+def error_of(call, *arguments, **keywords):
+    """The name of the errno that a call fails with, or "OK"."""
+    try:
+        call(*arguments, **keywords)
+    except OSError as failure:
+        # One number, two names: which of them Python knows it by depends on the build.
+        return errno.errorcode[failure.errno].replace("ENOTSUP", "EOPNOTSUPP")
+    return "OK"
 
 
 class Server:

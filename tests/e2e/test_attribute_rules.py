@@ -6,18 +6,10 @@ import ctypes
 import errno
 import os
 
-from harness import BucketCase, both_dialects
+from harness import both_dialects, BucketCase, error_of
 
 XATTR_CREATE, XATTR_REPLACE = os.XATTR_CREATE, os.XATTR_REPLACE
 LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def error_of(call, *arguments, **keywords):
-    try:
-        call(*arguments, **keywords)
-    except OSError as failure:
-        return errno.errorcode[failure.errno]
-    return "OK"
 
 
 def get_into(path, name, size):

@@ -1,7 +1,6 @@
 # SPDX-FileCopyrightText: the xbucket authors
 """What a mount promises about metadata, seen from outside through an independent HTTP client."""
 
-import errno
 import os
 import random
 import signal
@@ -10,19 +9,11 @@ import threading
 import time
 import unittest
 
-from harness import BucketCase, both_dialects
+from harness import both_dialects, BucketCase, error_of
 
 
 def xattrs(path):
     return {n: os.getxattr(path, n) for n in os.listxattr(path)}
-
-
-def error_of(call, *arguments):
-    try:
-        call(*arguments)
-    except OSError as failure:
-        return errno.errorcode[failure.errno]
-    return "OK"
 
 
 @both_dialects
