@@ -52,7 +52,7 @@ TEST(ReadPrivateFile, fifo_and_directory_are_refused_without_hanging) {
 
 TEST(ReadPrivateFile, file_that_others_can_write_is_refused_with_the_chmod_that_helps) {
     const TempDir dir;
-    for (const mode_t mode : {0620, 0602, 0666}) {
+    for (const mode_t mode : {0620U, 0602U, 0666U}) {
         const auto file = read_private_file(dir.write("f", "x", mode));
         ASSERT_FALSE(file) << mode;
         EXPECT_EQ(file.error().kind, ErrorKind::access_denied);
