@@ -115,6 +115,7 @@ TEST_P(MultipartTest, part_copies_take_ranges_and_conditions) {
         part_copy("k", id, 1, {source, range, {ext("copy-source-if-match"), source_etag}});
     ASSERT_EQ(copied.status, 200) << copied.body;
     EXPECT_TRUE(iequals(copied.xml("ETag"), "\"" + hex_encode(md5("56789abcdefg")) + "\""));
+    EXPECT_EQ(copied.header("ETag"), is_oss() ? copied.xml("ETag") : "");
     EXPECT_EQ(part_copy("k", id, 2, {source, {ext("copy-source-if-match"), "\"00\""}}).status, 412);
     const Answer whole = part_copy("k", id, 2, {source});
     ASSERT_EQ(whole.status, 200);
