@@ -141,7 +141,8 @@ Outcome<Reply> upload_part_copy(Site& site, Call& call) {
         xml.element("LastModified", format_iso8601(WallTime::from_seconds(piece->part.mtime)));
         xml.element("ETag", quoted_etag(piece->part.etag, request.dialect));
         Reply reply = Reply::xml(xml.finish());
-        // OSS names the part's ETag in a header too; its SDK for JavaScript completes with that one.
+        // OSS names the part's ETag in a header too; its SDK for JavaScript completes with that
+        // one.
         if (request.oss()) reply.add("ETag", quoted_etag(piece->part.etag, request.dialect));
         const std::string version = version_id_on_wire(source_bucket, source);
         if (!version.empty()) {
