@@ -251,8 +251,8 @@ Result<void> ServerImpl::make_bucket(const std::string& name) {
 void ServerImpl::stop(std::chrono::milliseconds grace) {
     LockGuard lock(stop_mutex_);
     if (daemon_ == nullptr) return;
-    const int listener = MHD_quiesce_daemon(daemon_);
-    if (listener >= 0) ::close(listener);
+    // The listener stays with libmicrohttpd, which closes it after its threads have ended:
+    // MHD_quiesce_daemon races with them over their epoll sets and then ends the process.
     // Real time on purpose: what is waited for are real threads and sockets.
     const auto end = std::chrono::steady_clock::now() + grace;
     while (engine_->under_way.load() > 0 && std::chrono::steady_clock::now() < end) {
