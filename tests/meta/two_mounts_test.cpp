@@ -69,8 +69,8 @@ TEST_F(TwoMounts, many_threads_of_both_mounts_on_one_key) {
             MetaEngine& by = t % 2 == 0 ? *engine : *other;
             const std::string attribute = "user.t" + std::to_string(t);
             for (int i = 0; i < 25; ++i) {
-                auto result = by.change_attribute(ObjectKey("a"), attribute, std::to_string(i),
-                                                  SetFlag::any);
+                auto result =
+                    by.change_attribute(ObjectKey("a"), attribute, std::to_string(i), SetFlag::any);
                 // This clock's minute can pass before the other mount's thread runs at all.
                 while (!result && result.error().kind == ErrorKind::conflict)
                     result = by.change_attribute(ObjectKey("a"), attribute, std::to_string(i),
