@@ -49,7 +49,7 @@ async function mount() {
   const ended = new Promise((resolve) => { daemon.on('exit', resolve); });
   const before = fs.statSync(work).dev;
   for (let tries = 0; fs.statSync(point).dev === before; tries += 1) {
-    if (tries === 100 || daemon.exitCode !== null) {
+    if (tries === 600 || daemon.exitCode !== null) {
       throw new Error(`no mount: ${fs.readFileSync(path.join(work, 'mount.log'), 'utf8').slice(-800)}`);
     }
     await new Promise((resolve) => { setTimeout(resolve, 50); });

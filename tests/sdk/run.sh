@@ -45,6 +45,8 @@ start() {
     export SDK_TOKEN=$1
     rm -rf "$work/data"
     mkdir -p "$work/data/$SDK_BUCKET"
+    # The background shell opens it later than it is read here: no address of the server before.
+    : >"$work/serve.out"
     OSS_ACCESS_KEY_ID=$SDK_KEY OSS_ACCESS_KEY_SECRET=$SDK_SECRET OSS_SESSION_TOKEN=$SDK_TOKEN \
         "$xbucket" serve "$work/data" --listen 127.0.0.1:0 >"$work/serve.out" 2>"$work/serve.err" &
     server=$!
