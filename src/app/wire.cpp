@@ -1,206 +1,54 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "wire.h"
 
-#include "credentials_sources.h"
-#include "explain.h"
-
-#include "xbucket/base/digest.h"
-#include "xbucket/base/encoding.h"
-#include "xbucket/base/log.h"
-#include "xbucket/http/curl_transport.h"
-
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <filesystem>
 #include <unistd.h>
 
 namespace xbucket::app {
-namespace {
-
-// The buckets of a local folder: its sub folders whose names could be a bucket's. A folder that is
-// not there yet has none.
-Result<std::vector<std::string>> local_buckets(const std::string& directory) {
-    namespace stdfs = std::filesystem;
-    std::vector<std::string> found;
-    std::error_code error;
-    for (stdfs::directory_iterator it(directory, error), end; !error && it != end;
-         it.increment(error)) {
-        const std::string name = it->path().filename().string();
-        std::error_code ignored;
-        if (name.starts_with('.') || !it->is_directory(ignored)) continue;
-        if (parse_source(fmt::format("s3://{}", name))) found.push_back(name);
-    }
-    if (error && error != std::errc::no_such_file_or_directory) {
-        return fail(ErrorKind::io,
-                    fmt::format("folder {} cannot be read: {}", directory, error.message()));
-    }
-    std::sort(found.begin(), found.end());
-    return found;
-}
-
-}  // namespace
 
 Result<std::unique_ptr<MountedBucket>> MountedBucket::create(Config config,
                                                              const Environment& environment) {
-    std::unique_ptr<MountedBucket> mount(new MountedBucket(std::move(config)));
-    if (mount->config_.source.local) {
-        TRY(mount->start_local_server());
-    } else {
-        TRY(mount->find_service(environment));
-    }
-    TRY(mount->make_store());
-    TRY(mount->reach_bucket());
+    auto bucket = TRY(Bucket::open(std::move(config), environment));
+    TRY(bucket->reach());
+    std::unique_ptr<MountedBucket> mount(new MountedBucket(std::move(bucket)));
     TRY(mount->make_mount());
     return mount;
 }
 
-Result<void> MountedBucket::start_local_server() {
-    const auto folders = TRY(local_buckets(config_.source.directory));
-    const bool named = !config_.source.bucket.empty();
-    const std::string bucket = TRY(choose_local_bucket(config_.source, folders));
-    if (named && std::find(folders.begin(), folders.end(), bucket) == folders.end()) {
-        return fail(
-            ErrorKind::no_such_bucket,
-            fmt::format("{} has no bucket '{}'; run: mkdir -p {}/{}", config_.source.directory,
-                        bucket, config_.source.directory, bucket));
-    }
-    // A pair of this process's own: nobody else on the machine can use the port.
-    local::ServerConfig server;
-    server.directory = config_.source.directory;
-    server.access_key_id = fmt::format("local{}", hex_encode(random_bytes(8)));
-    server.access_key_secret = Secret(hex_encode(random_bytes(16)));
-    server_ = TRY(local::Server::start(server, clock_));
-    TRY(server_->make_bucket(bucket));
-
-    config_.source.bucket = bucket;
-    config_.endpoint = server_->base_url();
-    config_.region = server.region;
-    config_.addressing = AddressingStyle::path;
-    config_.proxy.clear();
-    credentials_ = std::make_unique<StaticCredentials>(
-        Credentials{.access_key_id = server.access_key_id,
-                    .access_key_secret = server.access_key_secret,
-                    .session_token = Secret(),
-                    .expiration = std::nullopt,
-                    .source = "the local server"});
-    return {};
-}
-
-Result<void> MountedBucket::find_service(const Environment& environment) {
-    FoundCredentials found = TRY(find_credentials({.dialect = config_.source.dialect,
-                                                   .bucket = config_.source.bucket,
-                                                   .profile = config_.profile,
-                                                   .file = config_.credentials_file,
-                                                   .anonymous = config_.anonymous},
-                                                  environment, clock_));
-    credentials_ = std::move(found.provider);
-    // A region of one's own means another place than the one that files know.
-    if (config_.endpoint.empty() && config_.region.empty() && !found.hints.endpoint.empty()) {
-        config_.endpoint = found.hints.endpoint;
-        if (found.hints.cname) config_.addressing = AddressingStyle::cname;
-    }
-    if (config_.region.empty()) config_.region = found.hints.region;
-    if (config_.ca_bundle.empty()) config_.ca_bundle = found.hints.ca_bundle;
-    config_.endpoint = endpoint_with_scheme(config_.endpoint);
-    TRY(validate(config_));
-    return validate_location(config_);
-}
-
-Result<void> MountedBucket::make_store() {
-    CurlTransportConfig transport;
-    transport.proxy = config_.proxy;
-    transport.no_proxy = config_.no_proxy;
-    transport.ca_bundle = config_.ca_bundle;
-    transport.insecure_tls = config_.insecure_tls;
-    transport.unix_socket = config_.unix_socket;
-    transport_ = TRY(make_curl_transport(transport));
-
-    HttpStoreConfig store;
-    store.dialect = config_.source.dialect;
-    store.bucket = config_.source.bucket;
-    store.key_prefix = config_.source.prefix;
-    store.endpoint = config_.endpoint;
-    store.region = config_.region;
-    store.signature = config_.signature;
-    store.addressing = config_.addressing;
-    store.requester_pays = config_.requester_pays;
-    store.trusted_conditions = config_.source.local;
-    store.metadata_deadline = config_.timeout;
-    store_ = TRY(make_http_store(store, *transport_, *credentials_, clock_));
-    return {};
-}
-
-Result<void> MountedBucket::reach_bucket() {
-    // Whoever waits at a terminal wants to hear soon, not after the patience of a running mount.
-    const Duration patience = std::min<Duration>(config_.timeout, std::chrono::seconds(10));
-    auto reached = store_->check_access({.deadline = patience});
-    if (!reached) {
-        const Credentials key = TRY(credentials_->get());
-        Error error = std::move(reached).error();
-        error.message = explain_access_failure(error, {.bucket = config_.source.bucket,
-                                                       .endpoint = config_.endpoint,
-                                                       .region = config_.region,
-                                                       .access_key_id = key.access_key_id,
-                                                       .key_source = key.source,
-                                                       .now = clock_.wall_now()});
-        return error;
-    }
-    const auto versioning = store_->versioning({.deadline = patience});
-    if (versioning && *versioning == "Enabled") {
-        log_warning("app",
-                    "event=versioned_bucket bucket={} note=\"every change of an attribute "
-                    "makes a new billed version of the object\"",
-                    config_.source.bucket);
-    }
-    return {};
-}
-
 Result<void> MountedBucket::make_mount() {
-    MetaConfig meta;
-    meta.positive_life = config_.ttl;
-    meta.negative_life = config_.negative_ttl;
-    meta.cache_bytes_max = config_.cache_bytes;
-    meta.list_all = config_.list_all;
-    meta.preserve = config_.preserve;
-    meta.verify = config_.verify;
-    meta.big_copies = config_.big_copies;
-    meta.update_deadline = config_.timeout;
-    meta_ = TRY(make_meta_engine(meta, *store_, clock_));
-
+    const Config& config = bucket_->config();
     FsConfig fs;
-    fs.read_only = config_.read_only;
-    fs.stat_mode = config_.stat_mode;
-    fs.uid = config_.uid.value_or(getuid());
-    fs.gid = config_.gid.value_or(getgid());
-    fs.file_mode = config_.file_mode & ~config_.umask;
-    fs.dir_mode = config_.dir_mode & ~config_.umask;
-    fs.entry_life = config_.ttl;
-    fs.negative_life = config_.negative_ttl;
-    fs.spool_directory = config_.spool;
-    fs.spool_bytes_max = config_.spool_bytes;
-    fs.mount_time = clock_.wall_now();
-    fs_ = TRY(make_filesystem(fs, *meta_, *store_, clock_));
+    fs.read_only = config.read_only;
+    fs.stat_mode = config.stat_mode;
+    fs.uid = config.uid.value_or(getuid());
+    fs.gid = config.gid.value_or(getgid());
+    fs.file_mode = config.file_mode & ~config.umask;
+    fs.dir_mode = config.dir_mode & ~config.umask;
+    fs.entry_life = config.ttl;
+    fs.negative_life = config.negative_ttl;
+    fs.spool_directory = config.spool;
+    fs.spool_bytes_max = config.spool_bytes;
+    fs.mount_time = bucket_->clock().wall_now();
+    fs_ = TRY(make_filesystem(fs, bucket_->meta(), bucket_->store(), bucket_->clock()));
 
     SessionConfig session;
-    session.mountpoint = config_.mountpoint;
-    session.source = config_.source_text;
-    session.read_only = config_.read_only;
-    session.allow_other = config_.allow_other;
-    session.allow_root = config_.allow_root;
-    session.debug = config_.debug;
-    session.extra_options = config_.kernel_options;
-    session.threads = config_.threads;
-    session.workers = config_.workers;
-    session.negative_life = config_.negative_ttl;
-    session.read_ahead_kib = config_.read_ahead_kib;
+    session.mountpoint = config.mountpoint;
+    session.source = config.source_text;
+    session.read_only = config.read_only;
+    session.allow_other = config.allow_other;
+    session.allow_root = config.allow_root;
+    session.debug = config.debug;
+    session.extra_options = config.kernel_options;
+    session.threads = config.threads;
+    session.workers = config.workers;
+    session.negative_life = config.negative_ttl;
+    session.read_ahead_kib = config.read_ahead_kib;
     session_ = TRY(make_fuse_session(session, *fs_));
     return {};
 }
 
 Result<void> MountedBucket::shutdown() {
     auto files = fs_->shutdown();
-    auto attributes = meta_->shutdown();
+    auto attributes = bucket_->meta().shutdown();
     return files ? std::move(attributes) : std::move(files);
 }
 

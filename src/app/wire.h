@@ -3,14 +3,9 @@
 // reverse order. The one place that knows which implementation stands behind each interface.
 #pragma once
 
-#include "config.h"
-#include "environment.h"
+#include "bucket.h"
 
 #include "xbucket/fuse/session.h"
-#include "xbucket/http/transport.h"
-#include "xbucket/local/server.h"
-#include "xbucket/store/credentials.h"
-#include "xbucket/store/object_store.h"
 
 #include <memory>
 
@@ -34,21 +29,11 @@ class MountedBucket {
     Result<void> shutdown();
 
   private:
-    explicit MountedBucket(Config config) : config_(std::move(config)) {}
+    explicit MountedBucket(std::unique_ptr<Bucket> bucket) : bucket_(std::move(bucket)) {}
 
-    Result<void> start_local_server();
-    Result<void> find_service(const Environment& environment);
-    Result<void> make_store();
-    Result<void> reach_bucket();
     Result<void> make_mount();
 
-    Config config_;
-    SystemClock clock_;
-    std::unique_ptr<local::Server> server_;  // local: sources only
-    std::unique_ptr<CredentialsProvider> credentials_;
-    std::unique_ptr<Transport> transport_;
-    std::unique_ptr<ObjectStore> store_;
-    std::unique_ptr<MetaEngine> meta_;
+    std::unique_ptr<Bucket> bucket_;
     std::unique_ptr<FileSystem> fs_;
     std::unique_ptr<FuseSession> session_;
 };

@@ -1,0 +1,53 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// A bucket without a mount: credentials, transport, store and metadata engine, built from a Config.
+// A mount stands on one; the commands that work on a URL use one directly.
+#pragma once
+
+#include "config.h"
+#include "environment.h"
+
+#include "xbucket/http/transport.h"
+#include "xbucket/local/server.h"
+#include "xbucket/store/credentials.h"
+#include "xbucket/store/object_store.h"
+
+#include <memory>
+
+namespace xbucket::app {
+
+// Members are in the order of dependence: each may use those above it.
+class Bucket {
+  public:
+    // Starts threads: after fork only. Looks for credentials; makes no request of the service.
+    // Errors: as the parts' makers; the message is for a person.
+    static Result<std::unique_ptr<Bucket>> open(Config config, const Environment& environment);
+
+    // Proves that the bucket can be listed, and warns of a versioned one. Blocks for up to ten
+    // seconds. Errors: the store's, explained for a person.
+    Result<void> reach();
+
+    // As given, with what was found elsewhere (bucket of a folder, endpoint, region) filled in.
+    const Config& config() const { return config_; }
+    Clock& clock() { return clock_; }
+    ObjectStore& store() { return *store_; }
+    MetaEngine& meta() { return *meta_; }
+    CredentialsProvider& credentials() { return *credentials_; }
+
+  private:
+    explicit Bucket(Config config) : config_(std::move(config)) {}
+
+    Result<void> start_local_server();
+    Result<void> find_service(const Environment& environment);
+    Result<void> make_store();
+    Result<void> make_meta();
+
+    Config config_;
+    SystemClock clock_;
+    std::unique_ptr<local::Server> server_;  // local: sources only
+    std::unique_ptr<CredentialsProvider> credentials_;
+    std::unique_ptr<Transport> transport_;
+    std::unique_ptr<ObjectStore> store_;
+    std::unique_ptr<MetaEngine> meta_;
+};
+
+}  // namespace xbucket::app
