@@ -11,18 +11,9 @@ constexpr Duration kSettled = std::chrono::seconds(2);
 // A listing that was begun before an own change may arrive after it; within this time it does not
 // turn an own result into "not there".
 constexpr Duration kOwnResultHolds = std::chrono::seconds(5);
-constexpr uint64_t kEntryBytes = 320;  // the entry, its list and index nodes
-constexpr uint64_t kInfoBytes = sizeof(ObjectInfo) + 64;
+// What the allocator and the containers add: list node, hash node and bucket, two strings.
+constexpr uint64_t kEntryBytes = 280;
 constexpr uint64_t kPairBytes = 96;  // a map node and two short strings
-
-uint64_t info_bytes(const ObjectInfo& info) {
-    uint64_t bytes = kInfoBytes;
-    for (const auto& [name, value] : info.attributes.user)
-        bytes += kPairBytes + name.size() + value.size();
-    for (const auto& field : info.attributes.http)
-        if (field) bytes += field->size();
-    return bytes;
-}
 
 }  // namespace
 
@@ -54,6 +45,8 @@ MetaCache::Entry& MetaCache::make(Shard& shard, const ObjectKey& key) {
 }
 
 void MetaCache::erase(Shard& shard, Entries::iterator entry) {
+    std::replace(shard.unpacked.begin(), shard.unpacked.end(), &*entry,
+                 static_cast<Entry*>(nullptr));
     shard.bytes -= entry->bytes;
     shard.by_key.erase(entry->key);
     shard.entries.erase(entry);
@@ -61,57 +54,81 @@ void MetaCache::erase(Shard& shard, Entries::iterator entry) {
 
 // Counts what `entry` takes now, and lets the oldest go while the shard is over its share.
 void MetaCache::account(Shard& shard, Entry& entry) {
-    uint64_t bytes = kEntryBytes + 2 * entry.key.size();
-    if (entry.info) bytes += info_bytes(*entry.info);
+    uint64_t bytes = kEntryBytes + entry.key.size() + entry.packed.size();
     if (entry.tags) bytes += kPairBytes * (1 + entry.tags->value.size());
     if (entry.acl) bytes += kPairBytes;
     shard.bytes += bytes - entry.bytes;
-    entry.bytes = bytes;
+    entry.bytes = static_cast<uint32_t>(bytes);
     while (shard.bytes > shard_bytes_max_ && shard.entries.size() > 1)
         erase(shard, std::prev(shard.entries.end()));
 }
 
-void MetaCache::put(Shard& shard, const ObjectKey& key, SharedInfo info, TimePoint expires) {
+void MetaCache::put(Shard& shard, const ObjectKey& key, const SharedInfo& info, TimePoint expires) {
     Entry& entry = make(shard, key);
-    const bool same = entry.etag == info->etag && entry.last_modified == info->last_modified;
-    if (entry.absent || !same) {
+    bool same = false;
+    if (entry.content != Content::nothing) {
+        const ObjectSummary known = unpack_summary(entry.packed);
+        same = known.etag == info->etag && known.last_modified == info->last_modified;
+    }
+    if (!same) {
         entry.tags.reset();
         entry.acl.reset();
     }
+    entry.content = Content::info;
+    entry.packed = pack(*info);
+    entry.unpacked.reset();
     entry.absent = false;
     entry.racy = info->date - info->last_modified < kSettled;
-    entry.posix_known = true;
-    entry.posix = read_posix_record(info->attributes);
-    entry.size = info->size;
-    entry.etag = info->etag;
-    entry.last_modified = info->last_modified;
-    entry.date = info->date;
-    entry.type = info->type;
-    entry.storage_class = info->attributes.storage_class;
-    entry.info = std::move(info);
+    entry.date_s = info->date.seconds();
     entry.expires = expires;
     account(shard, entry);
 }
 
 void MetaCache::put_absent(Shard& shard, const ObjectKey& key) {
     Entry& entry = make(shard, key);
+    entry.content = Content::nothing;
+    entry.packed = std::string();
+    entry.unpacked.reset();
     entry.absent = true;
-    entry.info.reset();
-    entry.posix_known = false;
-    entry.posix = {};
-    entry.etag = {};
     entry.tags.reset();
     entry.acl.reset();
     entry.expires = clock_.now() + negative_life_;
     account(shard, entry);
 }
 
+SharedInfo MetaCache::unpack(Shard& shard, Entry& entry) {
+    if (!entry.unpacked) {
+        entry.unpacked = std::make_shared<const ObjectInfo>(unpack_info(entry.packed));
+        Entry*& slot = shard.unpacked[shard.next_unpacked++ % shard.unpacked.size()];
+        if (slot != nullptr) slot->unpacked.reset();
+        slot = &entry;
+    }
+    return entry.unpacked;
+}
+
 std::optional<MetaCache::Known> MetaCache::find(const ObjectKey& key) {
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
-    const Entry* entry = look_up(shard, key);
+    Entry* entry = look_up(shard, key);
     if (entry == nullptr || entry->expires <= clock_.now()) return std::nullopt;
-    return Known{entry->absent, entry->info, entry->posix_known, entry->posix, entry->expires};
+    Known known{entry->absent, nullptr, entry->expires};
+    if (entry->content == Content::info) known.info = unpack(shard, *entry);
+    return known;
+}
+
+Knowledge MetaCache::knowledge(const ObjectKey& key) const {
+    const Shard& shard = shard_of(key);
+    LockGuard lock(shard.mutex);
+    const auto found = shard.by_key.find(key.str());
+    if (found == shard.by_key.end()) return Knowledge::nothing;
+    const Entry& entry = *found->second;
+    const bool expired = entry.expires <= clock_.now();
+    if (entry.content == Content::info) {
+        if (!expired) return Knowledge::complete;
+        return entry.racy ? Knowledge::nothing : Knowledge::outlived;
+    }
+    if (expired) return Knowledge::nothing;
+    return entry.absent ? Knowledge::absent : Knowledge::listed;
 }
 
 std::optional<ObjectStat> MetaCache::find_stat(const ObjectKey& key, bool* absent) {
@@ -121,44 +138,65 @@ std::optional<ObjectStat> MetaCache::find_stat(const ObjectKey& key, bool* absen
     if (entry == nullptr || entry->expires <= clock_.now()) return std::nullopt;
     *absent = entry->absent;
     ObjectStat stat;
-    stat.size = entry->size;
-    stat.etag = entry->etag;
-    stat.last_modified = entry->last_modified;
-    stat.type = entry->type;
-    stat.storage_class = entry->storage_class;
-    stat.posix = entry->posix;
-    stat.posix_known = entry->posix_known;
-    stat.complete = entry->info != nullptr;
     stat.expires = entry->expires;
+    if (entry->content == Content::nothing) return stat;
+    ObjectSummary summary = unpack_summary(entry->packed);
+    stat.size = summary.size;
+    stat.etag = std::move(summary.etag);
+    stat.last_modified = summary.last_modified;
+    stat.type = summary.type;
+    stat.storage_class = std::move(summary.storage_class);
+    stat.posix = summary.posix;
+    stat.complete = stat.posix_known = entry->content == Content::info;
     return stat;
 }
 
 uint64_t MetaCache::epoch(const ObjectKey& key) const {
     const Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
-    return shard.epoch;
+    return shard.changes.count;
 }
 
-TimePoint MetaCache::learn(const ObjectKey& key, SharedInfo info, uint64_t epoch) {
+bool MetaCache::was_changed(const ObjectKey& key, uint64_t since) const {
+    const Shard& shard = shard_of(key);
+    LockGuard lock(shard.mutex);
+    return was_changed(shard, key, since);
+}
+
+void MetaCache::note_change(Shard& shard, const ObjectKey& key) {
+    Changes& changes = shard.changes;
+    changes.hashes[changes.count++ % Changes::kKept] = std::hash<ObjectKey>{}(key);
+}
+
+bool MetaCache::was_changed(const Shard& shard, const ObjectKey& key, uint64_t epoch) {
+    const Changes& changes = shard.changes;
+    if (epoch < changes.all_before || changes.count - epoch > Changes::kKept) return true;
+    const size_t hash = std::hash<ObjectKey>{}(key);
+    for (uint64_t i = epoch; i < changes.count; ++i)
+        if (changes.hashes[i % Changes::kKept] == hash) return true;
+    return false;
+}
+
+TimePoint MetaCache::learn(const ObjectKey& key, const SharedInfo& info, uint64_t epoch) {
     const TimePoint expires = clock_.now() + positive_life_;
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
-    if (shard.epoch == epoch) put(shard, key, std::move(info), expires);
+    if (!was_changed(shard, key, epoch)) put(shard, key, info, expires);
     return expires;
 }
 
 void MetaCache::learn_absent(const ObjectKey& key, uint64_t epoch) {
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
-    if (shard.epoch == epoch) put_absent(shard, key);
+    if (!was_changed(shard, key, epoch)) put_absent(shard, key);
 }
 
-TimePoint MetaCache::adopt(const ObjectKey& key, SharedInfo info) {
+TimePoint MetaCache::adopt(const ObjectKey& key, const SharedInfo& info) {
     const TimePoint now = clock_.now();
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
-    ++shard.epoch;
-    put(shard, key, std::move(info), now + positive_life_);
+    note_change(shard, key);
+    put(shard, key, info, now + positive_life_);
     if (Entry* entry = look_up(shard, key)) entry->own_since = now;
     return now + positive_life_;
 }
@@ -166,46 +204,50 @@ TimePoint MetaCache::adopt(const ObjectKey& key, SharedInfo info) {
 void MetaCache::adopt_absent(const ObjectKey& key) {
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
-    ++shard.epoch;
+    note_change(shard, key);
     put_absent(shard, key);
 }
 
-void MetaCache::observe(const ListPage& page) {
-    for (const ListEntry& listed : page.objects) observe_one(listed, page.date);
+std::vector<const ListEntry*> MetaCache::observe(const ListPage& page) {
+    std::vector<const ListEntry*> changed;
+    for (const ListEntry& listed : page.objects)
+        if (observe_one(listed, page.date)) changed.push_back(&listed);
+    return changed;
 }
 
-void MetaCache::observe_one(const ListEntry& listed, WallTime date) {
+// Returns whether something else was known of it.
+bool MetaCache::observe_one(const ListEntry& listed, WallTime date) {
     Shard& shard = shard_of(listed.key);
     LockGuard lock(shard.mutex);
     const TimePoint now = clock_.now();
     Entry& entry = make(shard, listed.key);
-    const bool is_new = entry.bytes == 0;
-    // The page was made before what is known already.
-    if (!is_new && !entry.absent && entry.date > date) return;
-    // Listings of S3 tell fractions that HEAD does not.
-    const bool same = !is_new && !entry.absent && entry.etag == listed.etag &&
-                      entry.last_modified.seconds() == listed.last_modified.seconds() &&
-                      entry.size == listed.size;
-    if (same) {
-        if (!entry.info || !entry.racy) entry.expires = now + positive_life_;
-        return;
+    bool same = false;
+    if (entry.content != Content::nothing) {
+        // The page was made before what is known already.
+        if (entry.date_s > date.seconds()) return false;
+        const ObjectSummary known = unpack_summary(entry.packed);
+        // Listings of S3 tell fractions that HEAD does not.
+        same = known.etag == listed.etag && known.size == listed.size &&
+               known.last_modified.seconds() == listed.last_modified.seconds();
     }
+    if (same) {
+        if (entry.content == Content::summary || !entry.racy) entry.expires = now + positive_life_;
+        return false;
+    }
+    const bool was_known = entry.content != Content::nothing;
     // Metadata moves Last-Modified: with it the attributes are unknown again.
     entry.absent = false;
-    entry.info.reset();
     entry.racy = false;
-    entry.posix_known = false;
-    entry.posix = {};
     entry.tags.reset();
     entry.acl.reset();
-    entry.size = listed.size;
-    entry.etag = listed.etag;
-    entry.last_modified = WallTime::from_seconds(listed.last_modified.seconds());
-    entry.date = date;
-    entry.type = listed.type;
-    entry.storage_class = listed.storage_class;
+    entry.unpacked.reset();
+    entry.content = Content::summary;
+    entry.packed = pack(ObjectSummary{
+        listed.size, listed.etag, listed.last_modified, listed.type, listed.storage_class, {}});
+    entry.date_s = date.seconds();
     entry.expires = now + positive_life_;
     account(shard, entry);
+    return was_known;
 }
 
 void MetaCache::observe_absent(const ObjectKey& key) {
@@ -227,11 +269,11 @@ std::optional<Tags> MetaCache::tags(const ObjectKey& key) {
     return entry->tags->value;
 }
 
-void MetaCache::learn_tags(const ObjectKey& key, const Tags& tags) {
+void MetaCache::learn_tags(const ObjectKey& key, const Tags& tags, uint64_t epoch) {
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
     Entry* entry = look_up(shard, key);
-    if (entry == nullptr || entry->absent) return;
+    if (entry == nullptr || entry->absent || was_changed(shard, key, epoch)) return;
     entry->tags = std::make_unique<Side<Tags>>(Side<Tags>{tags, clock_.now() + positive_life_});
     account(shard, *entry);
 }
@@ -257,6 +299,7 @@ void MetaCache::learn_acl(const ObjectKey& key, const std::string& acl) {
 void MetaCache::forget_tags_and_acl(const ObjectKey& key) {
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
+    note_change(shard, key);
     Entry* entry = look_up(shard, key);
     if (entry == nullptr) return;
     entry->tags.reset();
@@ -266,7 +309,7 @@ void MetaCache::forget_tags_and_acl(const ObjectKey& key) {
 void MetaCache::forget(const ObjectKey& key) {
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
-    ++shard.epoch;
+    note_change(shard, key);
     const auto found = shard.by_key.find(key.str());
     if (found != shard.by_key.end()) erase(shard, found->second);
 }
@@ -274,7 +317,7 @@ void MetaCache::forget(const ObjectKey& key) {
 void MetaCache::forget_below(std::string_view prefix) {
     for (Shard& shard : shards_) {
         LockGuard lock(shard.mutex);
-        ++shard.epoch;
+        shard.changes.all_before = ++shard.changes.count;
         for (auto entry = shard.entries.begin(); entry != shard.entries.end();) {
             const auto here = entry++;
             if (std::string_view(here->key).starts_with(prefix)) erase(shard, here);

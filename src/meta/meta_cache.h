@@ -7,6 +7,8 @@
 // either and have a life of their own, which no listing renews.
 #pragma once
 
+#include "packed_info.h"
+
 #include "xbucket/base/clock.h"
 #include "xbucket/base/sync.h"
 #include "xbucket/meta/meta_engine.h"
@@ -19,6 +21,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace xbucket {
 
@@ -32,29 +35,30 @@ class MetaCache {
     struct Known {
         bool absent = false;
         SharedInfo info;  // null: only a listing is known
-        bool posix_known = false;
-        PosixRecord posix;
         TimePoint expires;
     };
-    // Unexpired entries only. Allocates nothing.
+    // Unexpired entries only.
     std::optional<Known> find(const ObjectKey& key);
     std::optional<ObjectStat> find_stat(const ObjectKey& key, bool* absent);
+    Knowledge knowledge(const ObjectKey& key) const;
 
     // A reader takes the epoch before its request; what it learnt is dropped when this mount
-    // changed a key of the shard meanwhile, because the reply may be older than the change.
+    // changed the key meanwhile, because the reply may be older than the change.
     uint64_t epoch(const ObjectKey& key) const;
+    bool was_changed(const ObjectKey& key, uint64_t since) const;
     // Returns when the entry expires (also when it was not stored).
-    TimePoint learn(const ObjectKey& key, SharedInfo info, uint64_t epoch);
+    TimePoint learn(const ObjectKey& key, const SharedInfo& info, uint64_t epoch);
     void learn_absent(const ObjectKey& key, uint64_t epoch);
     // Results of this mount's own requests.
-    TimePoint adopt(const ObjectKey& key, SharedInfo info);
+    TimePoint adopt(const ObjectKey& key, const SharedInfo& info);
     void adopt_absent(const ObjectKey& key);
 
-    void observe(const ListPage& page);
+    // The entries of which something else was known; they point into `page`.
+    std::vector<const ListEntry*> observe(const ListPage& page);
     void observe_absent(const ObjectKey& key);
 
     std::optional<Tags> tags(const ObjectKey& key);
-    void learn_tags(const ObjectKey& key, const Tags& tags);
+    void learn_tags(const ObjectKey& key, const Tags& tags, uint64_t epoch);
     std::optional<std::string> acl(const ObjectKey& key);
     void learn_acl(const ObjectKey& key, const std::string& acl);
     void forget_tags_and_acl(const ObjectKey& key);
@@ -72,33 +76,41 @@ class MetaCache {
         T value;
         TimePoint expires;
     };
+    enum class Content : uint8_t {
+        nothing,  // absent, or new
+        summary,  // `packed` is an ObjectSummary, as a listing told it
+        info,     // `packed` is an ObjectInfo
+    };
     struct Entry {
         std::string key;
-        bool absent = false;
-        SharedInfo info;
-        bool racy = false;
-        bool posix_known = false;
-        PosixRecord posix;
-        // As the listing told them, or the HEAD.
-        uint64_t size = 0;
-        ETag etag;
-        WallTime last_modified;
-        WallTime date;  // the service's clock when this was learnt
-        ObjectType type = ObjectType::unknown;
-        std::string storage_class;
+        std::string packed;
         TimePoint expires;
         TimePoint own_since{std::chrono::nanoseconds::min()};  // adopted then
+        SharedInfo unpacked;                                   // of the last few asked for
         std::unique_ptr<Side<Tags>> tags;
         std::unique_ptr<Side<std::string>> acl;
-        uint64_t bytes = 0;
+        int64_t date_s = 0;  // the service's clock when this was learnt
+        uint32_t bytes = 0;
+        Content content = Content::nothing;
+        bool absent = false;
+        bool racy = false;
     };
     using Entries = std::list<Entry>;  // most recently used first
+    // Keys that this mount changed last, by hash, so that readers who were overtaken find out.
+    struct Changes {
+        static constexpr size_t kKept = 64;
+        std::array<size_t, kKept> hashes{};
+        uint64_t count = 0;       // the epoch
+        uint64_t all_before = 0;  // changes before this one concern every key
+    };
     struct Shard {
         mutable Mutex mutex;
         Entries entries GUARDED_BY(mutex);
         std::unordered_map<std::string_view, Entries::iterator> by_key GUARDED_BY(mutex);
         uint64_t bytes GUARDED_BY(mutex) = 0;
-        uint64_t epoch GUARDED_BY(mutex) = 0;
+        Changes changes GUARDED_BY(mutex);
+        std::array<Entry*, 4> unpacked GUARDED_BY(mutex){};  // entries that are
+        size_t next_unpacked GUARDED_BY(mutex) = 0;
     };
     static constexpr size_t kShards = 16;
 
@@ -107,10 +119,14 @@ class MetaCache {
     Entry& make(Shard& shard, const ObjectKey& key) REQUIRES(shard.mutex);
     void erase(Shard& shard, Entries::iterator entry) REQUIRES(shard.mutex);
     void account(Shard& shard, Entry& entry) REQUIRES(shard.mutex);
-    void put(Shard& shard, const ObjectKey& key, SharedInfo info, TimePoint expires)
+    void put(Shard& shard, const ObjectKey& key, const SharedInfo& info, TimePoint expires)
         REQUIRES(shard.mutex);
     void put_absent(Shard& shard, const ObjectKey& key) REQUIRES(shard.mutex);
-    void observe_one(const ListEntry& listed, WallTime date);
+    SharedInfo unpack(Shard& shard, Entry& entry) REQUIRES(shard.mutex);
+    static void note_change(Shard& shard, const ObjectKey& key) REQUIRES(shard.mutex);
+    static bool was_changed(const Shard& shard, const ObjectKey& key, uint64_t epoch)
+        REQUIRES(shard.mutex);
+    bool observe_one(const ListEntry& listed, WallTime date);
 
     const Duration positive_life_;
     const Duration negative_life_;

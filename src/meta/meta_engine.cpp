@@ -50,6 +50,11 @@ class Engine final : public MetaEngine {
     std::optional<Result<std::vector<std::string>>> list_attributes_cached(
         const ObjectKey& key) override;
 
+    void prefetch(const std::vector<ObjectKey>& keys, Ahead ahead) override {
+        if (!stopped_) reader_.prefetch(keys, ahead == Ahead::metadata_and_tags);
+    }
+    Knowledge knowledge(const ObjectKey& key) const override { return parts_.cache.knowledge(key); }
+
     Result<void> change_attribute(const ObjectKey& key, std::string_view name,
                                   std::optional<std::string> value, SetFlag flag) override;
     void record_posix(const ObjectKey& key, const PosixRecord& change) override {
@@ -82,7 +87,7 @@ class Engine final : public MetaEngine {
         return moves_.remove(key);
     }
 
-    void observe_listing(const ListPage& page) override { parts_.cache.observe(page); }
+    void observe_listing(const ListPage& page) override;
     void observe_absent(const ObjectKey& key) override { parts_.cache.observe_absent(key); }
     void forget(const ObjectKey& key) override {
         reader_.forget_headers(key);
@@ -316,6 +321,12 @@ Result<void> Engine::restore(const ObjectKey& key, const std::string& order) {
 }
 
 // ---- cache and the rest ------------------------------------------------------------------------
+
+void Engine::observe_listing(const ListPage& page) {
+    for (const ListEntry* changed : parts_.cache.observe(page))
+        if (const auto stat = stat_cached(changed->key); stat && *stat)
+            parts_.announce(changed->key, **stat);
+}
 
 void Engine::forget_below(const std::string& prefix) {
     reader_.forget_headers(ObjectKey(prefix));

@@ -10,13 +10,36 @@
 namespace xbucket {
 
 namespace {
+
 constexpr size_t kHeaderTextsMax = 8;
 constexpr Duration kHeaderTextLife = std::chrono::seconds(2);
+
+// Nobody needs the answer yet: it may fail early, and whoever needs it then asks himself.
+constexpr CallOptions kAheadCall{.request_class = RequestClass::prefetch,
+                                 .deadline = std::chrono::seconds(10)};
+// What one entry may take of the cache, when it is asked how much may be fetched ahead.
+constexpr uint64_t kEntryBytesAhead = 4096;
+
+bool says_something(const Error& error) {
+    return error.kind == ErrorKind::not_found || error.kind == ErrorKind::access_denied;
+}
+
 }  // namespace
 
-Result<Reader::Reading> Reader::current(const ObjectKey& key) {
-    const uint64_t epoch = parts_.cache.epoch(key);
-    auto reply = parts_.store.head(key);
+Reader::~Reader() {
+    LockGuard lock(mutex_);
+    while (under_way_ != 0) idle_.wait(mutex_);
+}
+
+template <class T>
+typename SingleFlight<T>::Boarding Reader::board(SingleFlight<T>& flights, const ObjectKey& key) {
+    return flights.board(key, parts_.cache.epoch(key),
+                         [&](uint64_t epoch) { return parts_.cache.was_changed(key, epoch); });
+}
+
+// Learns what a HEAD said that was begun at `epoch`.
+Result<Reader::Reading> Reader::take(const ObjectKey& key, uint64_t epoch,
+                                     Result<HeadReply> reply) {
     if (!reply) {
         if (reply.error().kind == ErrorKind::not_found) parts_.cache.learn_absent(key, epoch);
         return std::move(reply).error();
@@ -25,6 +48,11 @@ Result<Reader::Reading> Reader::current(const ObjectKey& key) {
     const TimePoint expires = parts_.cache.learn(key, info, epoch);
     parts_.announce(key, parts_.stat_of(key, *info, expires));
     return Reading{std::move(info), expires};
+}
+
+Result<Reader::Reading> Reader::current(const ObjectKey& key) {
+    const uint64_t epoch = parts_.cache.epoch(key);
+    return take(key, epoch, parts_.store.head(key));
 }
 
 Result<Reader::Reading> Reader::complete(const ObjectKey& key) {
@@ -38,31 +66,68 @@ Result<Reader::Reading> Reader::complete(const ObjectKey& key) {
         }
     }
     parts_.facts.counters.cache_misses.fetch_add(1, std::memory_order_relaxed);
-    std::shared_ptr<Flight> flight;
-    {
-        LockGuard lock(mutex_);
-        auto& slot = flights_[key];
-        if (slot) {
-            const std::shared_ptr<Flight> joined = slot;
-            while (!joined->done) joined->landed.wait(mutex_);
-            return *joined->result;
-        }
-        slot = std::make_shared<Flight>();
-        flight = slot;
+    const auto boarding = board(heads_, key);
+    if (!boarding.leads) {
+        auto shared = heads_.wait(boarding.flight);
+        // A request made ahead gives up sooner than one that somebody waits for.
+        if (shared || says_something(shared.error())) return shared;
+        return current(key);
     }
     auto reading = current(key);
-    LockGuard lock(mutex_);
-    flight->result = reading;
-    flight->done = true;
-    flights_.erase(key);
-    flight->landed.notify_all();
+    heads_.land(key, boarding.flight, reading);
     return reading;
+}
+
+void Reader::prefetch(const std::vector<ObjectKey>& keys, bool with_tags) {
+    size_t left = parts_.config.cache_bytes_max / kEntryBytesAhead;
+    for (const ObjectKey& key : keys) {
+        if (left-- == 0) return;
+        const Knowledge knowledge = parts_.cache.knowledge(key);
+        if (knowledge == Knowledge::absent) continue;
+        if (knowledge == Knowledge::complete) {
+            const auto known = with_tags ? parts_.cache.find(key) : std::nullopt;
+            if (known && known->info) prefetch_tags(key, *known->info);
+            continue;
+        }
+        const uint64_t epoch = parts_.cache.epoch(key);
+        const auto boarding = board(heads_, key);
+        if (!boarding.leads) continue;
+        parts_.facts.counters.prefetched.fetch_add(1, std::memory_order_relaxed);
+        {
+            LockGuard lock(mutex_);
+            ++under_way_;
+        }
+        const auto done = [this, key, epoch, with_tags,
+                           flight = boarding.flight](Result<HeadReply> reply) {
+            auto reading = take(key, epoch, std::move(reply));
+            if (with_tags && reading) prefetch_tags(key, *reading->info);
+            heads_.land(key, flight, std::move(reading));
+            one_less_under_way();
+        };
+        parts_.store.head_async(key, kAheadCall, done);
+    }
+}
+
+void Reader::one_less_under_way() {
+    LockGuard lock(mutex_);
+    if (--under_way_ == 0) idle_.notify_all();
+}
+
+// Tags have a request of their own: only where HEAD says that there are any.
+void Reader::prefetch_tags(const ObjectKey& key, const ObjectInfo& info) {
+    if (!parts_.traits.tagging || info.tag_count.value_or(0) == 0) return;
+    if (parts_.cache.tags(key)) return;
+    tag_readers_.post([this, key] { static_cast<void>(tags(key).has_value()); });
 }
 
 Result<Tags> Reader::tags(const ObjectKey& key) {
     if (auto known = parts_.cache.tags(key)) return *std::move(known);
-    Tags tags = TRY(parts_.store.get_tags(key));
-    parts_.cache.learn_tags(key, tags);
+    const uint64_t epoch = parts_.cache.epoch(key);
+    const auto boarding = board(tag_reads_, key);
+    if (!boarding.leads) return tag_reads_.wait(boarding.flight);
+    auto tags = parts_.store.get_tags(key);
+    if (tags) parts_.cache.learn_tags(key, *tags, epoch);
+    tag_reads_.land(key, boarding.flight, tags);
     return tags;
 }
 

@@ -1,21 +1,26 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// Reads through the cache, with one HEAD in flight per key for those who may share it.
+// Reads through the cache, with one HEAD in flight per key for those who may share it, and many
+// ahead of a program that goes through a directory.
 #pragma once
 
 #include "meta_parts.h"
+#include "single_flight.h"
 
 #include "xbucket/base/sync.h"
+#include "xbucket/base/worker_pool.h"
 
-#include <memory>
-#include <unordered_map>
 #include <vector>
 
 namespace xbucket {
 
-// Thread-safe; blocks on the network.
+// Thread-safe; blocks on the network, prefetch() apart.
 class Reader {
   public:
-    explicit Reader(MetaParts& parts) : parts_(parts) {}
+    explicit Reader(MetaParts& parts) : parts_(parts), tag_readers_("tags", kTagReaders) {}
+    // Waits for what prefetch() has under way.
+    ~Reader();
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
 
     struct Reading {
         SharedInfo info;
@@ -23,9 +28,11 @@ class Reader {
     };
     // From the cache where it is complete, else by a HEAD that others may share.
     // Errors: not_found (remembered) and head()'s.
-    Result<Reading> complete(const ObjectKey& key) EXCLUDES(mutex_);
+    Result<Reading> complete(const ObjectKey& key);
     // By a HEAD begun after this call.
     Result<Reading> current(const ObjectKey& key);
+    // See MetaEngine::prefetch().
+    void prefetch(const std::vector<ObjectKey>& keys, bool with_tags) EXCLUDES(mutex_);
 
     // Through the cache's own lives for them. Errors: the store's.
     Result<Tags> tags(const ObjectKey& key);
@@ -35,21 +42,27 @@ class Reader {
     void forget_headers(const ObjectKey& key) EXCLUDES(mutex_);
 
   private:
-    struct Flight {
-        bool done = false;
-        std::optional<Result<Reading>> result;
-        CondVar landed;
-    };
+    static constexpr size_t kTagReaders = 16;
+
     struct HeaderText {
         ObjectKey key;
         std::string text;
         TimePoint read_at;
     };
+    template <class T>
+    typename SingleFlight<T>::Boarding board(SingleFlight<T>& flights, const ObjectKey& key);
+    Result<Reading> take(const ObjectKey& key, uint64_t epoch, Result<HeadReply> reply);
+    void prefetch_tags(const ObjectKey& key, const ObjectInfo& info) EXCLUDES(mutex_);
+    void one_less_under_way() EXCLUDES(mutex_);
 
     MetaParts& parts_;
+    SingleFlight<Reading> heads_;
+    SingleFlight<Tags> tag_reads_;
     Mutex mutex_;
-    std::unordered_map<ObjectKey, std::shared_ptr<Flight>> flights_ GUARDED_BY(mutex_);
+    CondVar idle_;
+    size_t under_way_ GUARDED_BY(mutex_) = 0;  // asynchronous HEADs
     std::vector<HeaderText> headers_ GUARDED_BY(mutex_);
+    WorkerPool tag_readers_;  // last: its jobs use what stands above
 };
 
 }  // namespace xbucket

@@ -154,13 +154,13 @@ std::string ServiceFacts::json() const {
         R"("updates":{{"run":{},"merged":{},"unchanged":{},"copies":{},"conflicts":{},)"
         R"("settling":{},"unknown_outcomes":{},"content_replaced":{},"version_merges":{},)"
         R"("verified":{},"put_back":{},"posix_sent":{}}},)"
-        R"("cache_hits":{},"cache_misses":{})",
+        R"("cache_hits":{},"cache_misses":{},"prefetched":{})",
         to_string(conditions()), compares_finer(), to_string(tag_fate()), destination_if_match(),
         acls_hidden(), counters.updates.load(), counters.merged.load(), counters.unchanged.load(),
         counters.copies.load(), counters.conflicts.load(), counters.settling.load(),
         counters.unknown.load(), counters.replaced.load(), counters.version_merges.load(),
         counters.verified.load(), counters.put_back.load(), counters.posix_sent.load(),
-        counters.cache_hits.load(), counters.cache_misses.load());
+        counters.cache_hits.load(), counters.cache_misses.load(), counters.prefetched.load());
 }
 
 }  // namespace xbucket

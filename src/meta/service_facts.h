@@ -73,6 +73,7 @@ class ServiceFacts {
         std::atomic<uint64_t> posix_sent{0};
         std::atomic<uint64_t> cache_hits{0};
         std::atomic<uint64_t> cache_misses{0};
+        std::atomic<uint64_t> prefetched{0};  // HEADs sent ahead of a reader
     };
     Counters counters;
     // {"conditions":"honoured",...} for user.xbucket.stats.

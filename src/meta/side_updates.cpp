@@ -90,6 +90,7 @@ std::vector<Result<void>> update_tags(MetaParts& parts, const ObjectKey& key,
                                       [](const AttrChange* c) { return c->value.has_value(); });
     std::vector<Result<void>> first_results;
     for (int i = 0; i < kAttemptsMax; ++i) {
+        const uint64_t epoch = parts.cache.epoch(key);
         auto before = read_tags(parts, key, sets_any);
         if (!before) return fail_all(before.error());
         TagAttempt attempt = apply_tags(parts, key, *before, changes, i == 0);
@@ -101,7 +102,7 @@ std::vector<Result<void>> update_tags(MetaParts& parts, const ObjectKey& key,
                 if (!first_results[n]) attempt.results[n] = first_results[n];
         }
         if (attempt.wanted == attempt.before) {
-            parts.cache.learn_tags(key, attempt.before);
+            parts.cache.learn_tags(key, attempt.before, epoch);
             return attempt.results;
         }
         parts.own.drop(key);

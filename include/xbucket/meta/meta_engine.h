@@ -62,6 +62,15 @@ enum class Freshness {
     current,   // by a HEAD begun after this call
 };
 
+// What memory holds of a key, for whoever decides what to fetch ahead.
+enum class Knowledge {
+    nothing,
+    absent,    // known not to be there
+    listed,    // a listing's few facts
+    outlived,  // complete once; a listing that agrees makes it so again
+    complete,
+};
+
 // Result of preparing an upload: everything the PUT must carry.
 struct UploadPlan {
     ObjectAttributes attributes;  // complete: existing object's, patched with what is staged
@@ -100,6 +109,14 @@ class MetaEngine {
     virtual Result<std::vector<std::string>> list_attributes(const ObjectKey& key) = 0;
     virtual std::optional<Result<std::vector<std::string>>> list_attributes_cached(
         const ObjectKey& key) = 0;
+
+    // Starts to read what is not completely known of these keys, many at once and against a budget
+    // of their own, and returns at once. Who needs one of them meanwhile waits for the answer that
+    // is on its way instead of asking again. Fetches no more than the cache can hold.
+    enum class Ahead { metadata, metadata_and_tags };
+    virtual void prefetch(const std::vector<ObjectKey>& keys, Ahead ahead) = 0;
+    // Never blocks.
+    virtual Knowledge knowledge(const ObjectKey& key) const = 0;
 
     // ---- changing ----------------------------------------------------------------------------
     // setxattr / removexattr: returns when the service has acknowledged. A value that is already
