@@ -45,9 +45,9 @@ def error_of(call, *arguments, **keywords):
 class Server:
     """`xbucket serve` on a directory."""
 
-    def __init__(self, directory, *options, token=None):
+    def __init__(self, directory, *options, token=None, log=None):
         self.directory = directory
-        self.log = os.path.join(directory, "..", f"requests-{os.path.basename(directory)}.log")
+        self.log = log or os.path.join(directory, "..", f"requests-{os.path.basename(directory)}.log")
         env = dict(os.environ, OSS_ACCESS_KEY_ID=ACCESS_KEY, OSS_ACCESS_KEY_SECRET=SECRET)
         env.pop("OSS_SESSION_TOKEN", None)
         if token:

@@ -17,6 +17,7 @@ FOREIGN_OPTIONS = {
     "--device", "--cap-add",  # docker, podman
     "--suite", "--setup",  # meson test
     "--check",  # scripts/demo
+    "--list",  # scripts/bench
     "--help",
 }
 PATH = re.compile(r"(?<![\w./~:$-])((?:scripts|tests|src|include|man)/[\w./-]+[\w])")

@@ -1,0 +1,138 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// The metadata engine without a kernel: how fast it reads the attributes of many objects, what CPU
+// that takes, and what each costs in memory once cached.
+//
+//     engine_rate ENDPOINT BUCKET [--dialect oss|s3] [--width N] < KEYS
+//
+// The key pair comes from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET. Prints one JSON object:
+// objects, seconds, cpu_seconds (of this process), heap_bytes (growth of what malloc has given
+// out), string_bytes (of keys, names and values, which any cache must hold).
+#include "xbucket/base/log.h"
+#include "xbucket/http/curl_transport.h"
+#include "xbucket/meta/meta_engine.h"
+#include "xbucket/store/http_store.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <iostream>
+#include <malloc.h>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace xbucket;
+
+[[noreturn]] void die(const std::string& why) {
+    fmt::print(stderr, "engine_rate: {}\n", why);
+    std::exit(1);
+}
+
+std::string from_environment(const char* name) {
+    const char* value = std::getenv(name);
+    if (value == nullptr) die(fmt::format("{} is not set", name));
+    return value;
+}
+
+double seconds_of(clockid_t clock) {
+    timespec t{};
+    ::clock_gettime(clock, &t);
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+HttpStoreConfig parse(int argc, char** argv, size_t& width) {
+    if (argc < 3) die("usage: engine_rate ENDPOINT BUCKET [--dialect oss|s3] [--width N]");
+    HttpStoreConfig config;
+    config.endpoint = argv[1];
+    config.bucket = argv[2];
+    config.dialect = DialectKind::s3;
+    for (int i = 3; i + 1 < argc; i += 2) {
+        if (std::strcmp(argv[i], "--dialect") == 0)
+            config.dialect =
+                std::strcmp(argv[i + 1], "oss") == 0 ? DialectKind::oss : DialectKind::s3;
+        else if (std::strcmp(argv[i], "--width") == 0)
+            width = std::strtoul(argv[i + 1], nullptr, 10);
+        else
+            die(fmt::format("no option {}", argv[i]));
+    }
+    config.region = config.dialect == DialectKind::oss ? "cn-hangzhou" : "us-east-1";
+    return config;
+}
+
+// Reads every key's attributes, `width` at a time, as callers of the engine do.
+void read_all(MetaEngine& engine, const std::vector<ObjectKey>& keys, size_t width) {
+    std::atomic<size_t> next{0};
+    std::vector<std::jthread> readers;
+    for (size_t i = 0; i < width; ++i)
+        readers.emplace_back([&] {
+            for (size_t at = next++; at < keys.size(); at = next++) {
+                const auto names = engine.list_attributes(keys[at]);
+                if (!names) die(keys[at].str() + ": " + names.error().describe());
+            }
+        });
+}
+
+uint64_t string_bytes(MetaEngine& engine, const std::vector<ObjectKey>& keys) {
+    uint64_t bytes = 0;
+    for (const ObjectKey& key : keys) {
+        bytes += key.size();
+        const auto names = engine.list_attributes_cached(key);
+        if (!names || !*names) continue;
+        for (const std::string& name : **names) {
+            const auto value = engine.get_attribute_cached(key, name);
+            bytes += name.size() - std::strlen("user.") + (value && *value ? (*value)->size() : 0);
+        }
+        for (const char* fact : {"user.object.etag", "user.http.content-type"}) {
+            const auto value = engine.get_attribute_cached(key, fact);
+            if (value && *value) bytes += (*value)->size();
+        }
+    }
+    return bytes;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    size_t width = 64;
+    const HttpStoreConfig config = parse(argc, argv, width);
+    std::vector<ObjectKey> keys;
+    for (std::string line; std::getline(std::cin, line);)
+        keys.emplace_back(line.substr(0, line.find('\t')));
+
+    set_log_level(LogLevel::error);
+    SystemClock clock;
+    StaticCredentials credentials(
+        Credentials{.access_key_id = from_environment("OSS_ACCESS_KEY_ID"),
+                    .access_key_secret = Secret(from_environment("OSS_ACCESS_KEY_SECRET")),
+                    .session_token = Secret(),
+                    .expiration = std::nullopt,
+                    .source = "environment"});
+    auto transport = make_curl_transport({});
+    if (!transport) die(transport.error().describe());
+    auto store = make_http_store(config, **transport, credentials, clock);
+    if (!store) die(store.error().describe());
+    MetaConfig meta;
+    meta.cache_bytes_max = 16ULL << 30;
+    meta.positive_life = std::chrono::hours(1);
+    auto engine = make_meta_engine(meta, **store, clock);
+    if (!engine) die(engine.error().describe());
+
+    const size_t heap = mallinfo2().uordblks;
+    const double wall = seconds_of(CLOCK_MONOTONIC);
+    const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    read_all(**engine, keys, width);
+    const double wall_spent = seconds_of(CLOCK_MONOTONIC) - wall;
+    const double cpu_spent = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    const size_t grown = mallinfo2().uordblks - heap;
+    fmt::print(
+        "{{\"objects\": {}, \"seconds\": {:.6f}, \"cpu_seconds\": {:.6f}, "
+        "\"heap_bytes\": {}, \"string_bytes\": {}}}\n",
+        keys.size(), wall_spent, cpu_spent, grown, string_bytes(**engine, keys));
+    return 0;
+}
