@@ -55,27 +55,35 @@ Result<Reader::Reading> Reader::current(const ObjectKey& key) {
     return take(key, epoch, parts_.store.head(key));
 }
 
+std::optional<Result<Reader::Reading>> Reader::known(const ObjectKey& key) {
+    const auto found = parts_.cache.find(key);
+    if (!found) return std::nullopt;
+    if (found->absent)
+        return Result<Reading>(
+            fail(ErrorKind::not_found, fmt::format("'{}' does not exist", printable(key.str()))));
+    if (!found->info) return std::nullopt;
+    parts_.facts.counters.cache_hits.fetch_add(1, std::memory_order_relaxed);
+    return Result<Reading>(Reading{found->info, found->expires});
+}
+
 Result<Reader::Reading> Reader::complete(const ObjectKey& key) {
-    if (const auto known = parts_.cache.find(key)) {
-        if (known->absent)
-            return fail(ErrorKind::not_found,
-                        fmt::format("'{}' does not exist", printable(key.str())));
-        if (known->info) {
-            parts_.facts.counters.cache_hits.fetch_add(1, std::memory_order_relaxed);
-            return Reading{known->info, known->expires};
-        }
-    }
-    parts_.facts.counters.cache_misses.fetch_add(1, std::memory_order_relaxed);
+    if (auto reading = known(key)) return *std::move(reading);
     const auto boarding = board(heads_, key);
     if (!boarding.leads) {
+        parts_.facts.counters.cache_misses.fetch_add(1, std::memory_order_relaxed);
         auto shared = heads_.wait(boarding.flight);
         // A request made ahead gives up sooner than one that somebody waits for.
         if (shared || says_something(shared.error())) return shared;
         return current(key);
     }
-    auto reading = current(key);
-    heads_.land(key, boarding.flight, reading);
-    return reading;
+    // Another flight may have landed since the cache was asked.
+    auto reading = known(key);
+    if (!reading) {
+        parts_.facts.counters.cache_misses.fetch_add(1, std::memory_order_relaxed);
+        reading = current(key);
+    }
+    heads_.land(key, boarding.flight, *reading);
+    return *std::move(reading);
 }
 
 void Reader::prefetch(const std::vector<ObjectKey>& keys, bool with_tags) {
@@ -92,6 +100,11 @@ void Reader::prefetch(const std::vector<ObjectKey>& keys, bool with_tags) {
         const uint64_t epoch = parts_.cache.epoch(key);
         const auto boarding = board(heads_, key);
         if (!boarding.leads) continue;
+        // Another flight may have landed since the cache was asked.
+        if (auto reading = known(key)) {
+            heads_.land(key, boarding.flight, *std::move(reading));
+            continue;
+        }
         parts_.facts.counters.prefetched.fetch_add(1, std::memory_order_relaxed);
         {
             LockGuard lock(mutex_);
@@ -125,8 +138,13 @@ Result<Tags> Reader::tags(const ObjectKey& key) {
     const uint64_t epoch = parts_.cache.epoch(key);
     const auto boarding = board(tag_reads_, key);
     if (!boarding.leads) return tag_reads_.wait(boarding.flight);
-    auto tags = parts_.store.get_tags(key);
-    if (tags) parts_.cache.learn_tags(key, *tags, epoch);
+    Result<Tags> tags = Tags{};
+    if (auto known = parts_.cache.tags(key)) {  // another flight has landed since
+        tags = *std::move(known);
+    } else {
+        tags = parts_.store.get_tags(key);
+        if (tags) parts_.cache.learn_tags(key, *tags, epoch);
+    }
     tag_reads_.land(key, boarding.flight, tags);
     return tags;
 }

@@ -9,6 +9,7 @@
 #include "xbucket/base/sync.h"
 #include "xbucket/base/worker_pool.h"
 
+#include <optional>
 #include <vector>
 
 namespace xbucket {
@@ -51,6 +52,8 @@ class Reader {
     };
     template <class T>
     typename SingleFlight<T>::Boarding board(SingleFlight<T>& flights, const ObjectKey& key);
+    // What the cache can answer at once.
+    std::optional<Result<Reading>> known(const ObjectKey& key);
     Result<Reading> take(const ObjectKey& key, uint64_t epoch, Result<HeadReply> reply);
     void prefetch_tags(const ObjectKey& key, const ObjectInfo& info) EXCLUDES(mutex_);
     void one_less_under_way() EXCLUDES(mutex_);
