@@ -72,7 +72,7 @@ struct Config {
     bool anonymous = false;
 
     // ---- this machine ----
-    std::string spool = "/tmp";
+    std::string spool;         // "": chosen by spool_place.h
     uint64_t spool_bytes = 0;  // 0: what the disk has
     std::string log_target;    // "": stderr in the foreground, syslog else
     LogLevel log_level = LogLevel::info;

@@ -33,6 +33,7 @@ Result<ServeOptions> parse_serve(std::vector<std::string> words) {
     std::vector<std::string> faults;
     CLI::App app;
     app.set_help_flag();
+    app.option_defaults()->take_last();  // as mounts do: the later one wins
     app.add_option("DIR", server.directory);
     app.add_option("--listen", server.listen);
     app.add_flag("--allow-remote", server.allow_remote);

@@ -205,7 +205,9 @@ std::vector<Setting> make_settings() {
          set_text<&Config::credentials_file>},
         {"anonymous", "", kKeys, "send no key (public buckets)", set_flag<&Config::anonymous>},
 
-        {"spool", "DIR", kMachine, "where files being written are kept (default: /tmp)",
+        {"spool", "DIR", kMachine,
+         "where files being written are kept, and those whose upload failed (default: a directory "
+         "of yours in ~/.local/state/xbucket, for root in /var/lib/xbucket)",
          set_text<&Config::spool>},
         {"spool-size", "SIZE", kMachine, "how much of it to use (default: what is free)",
          set_size<&Config::spool_bytes>},

@@ -1,6 +1,10 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "wire.h"
 
+#include "spool_place.h"
+
+#include "xbucket/base/log.h"
+
 #include <unistd.h>
 
 namespace xbucket::app {
@@ -10,11 +14,11 @@ Result<std::unique_ptr<MountedBucket>> MountedBucket::create(Config config,
     auto bucket = TRY(Bucket::open(std::move(config), environment));
     TRY(bucket->reach());
     std::unique_ptr<MountedBucket> mount(new MountedBucket(std::move(bucket)));
-    TRY(mount->make_mount());
+    TRY(mount->make_mount(environment));
     return mount;
 }
 
-Result<void> MountedBucket::make_mount() {
+Result<void> MountedBucket::make_mount(const Environment& environment) {
     const Config& config = bucket_->config();
     FsConfig fs;
     fs.read_only = config.read_only;
@@ -25,7 +29,15 @@ Result<void> MountedBucket::make_mount() {
     fs.dir_mode = config.dir_mode & ~config.umask;
     fs.entry_life = config.ttl;
     fs.negative_life = config.negative_ttl;
-    fs.spool_directory = config.spool;
+    if (!config.read_only) {
+        fs.spool_directory = TRY(prepare_spool(config, environment));
+        if (const size_t kept = count_kept_files(fs.spool_directory); kept != 0) {
+            log_warning("app",
+                        "event=kept_files count={} directory=\"{}/recovery\" note=\"their upload "
+                        "failed earlier; copy what is still needed and remove them\"",
+                        kept, fs.spool_directory);
+        }
+    }
     fs.spool_bytes_max = config.spool_bytes;
     fs.mount_time = bucket_->clock().wall_now();
     fs_ = TRY(make_filesystem(fs, bucket_->meta(), bucket_->store(), bucket_->clock()));

@@ -31,7 +31,7 @@ class MountedBucket {
   private:
     explicit MountedBucket(std::unique_ptr<Bucket> bucket) : bucket_(std::move(bucket)) {}
 
-    Result<void> make_mount();
+    Result<void> make_mount(const Environment& environment);
 
     std::unique_ptr<Bucket> bucket_;
     std::unique_ptr<FileSystem> fs_;

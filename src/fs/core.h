@@ -29,7 +29,7 @@ struct Core {
     MetaEngine& meta;
     ObjectStore& store;
     Clock& clock;
-    const std::unique_ptr<SpoolSpace> spool;
+    const std::unique_ptr<SpoolSpace> spool;  // none on a read-only mount
     InodeTable table;
     ListingCache listings;
     std::atomic<KernelNotifier*> notifier{nullptr};

@@ -2,11 +2,13 @@
 """Starts a bucket server, mounts it with the real binary, and looks at the bucket from outside with
 a client of its own. XBUCKET names the binary. Everything started here is ended here, by pid."""
 
+import atexit
 import errno
 import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -19,6 +21,11 @@ import signing
 BINARY = os.environ.get("XBUCKET", os.path.join(os.path.dirname(__file__), "../../build/src/app/xbucket"))
 ACCESS_KEY = "testkeyid"
 SECRET = "testsecret"
+
+# What mounts keep on this machine goes with the tests.
+STATE = tempfile.mkdtemp(prefix="xbucket-state-")
+atexit.register(shutil.rmtree, STATE, ignore_errors=True)
+os.environ["XDG_STATE_HOME"] = STATE
 
 
 def wait_for(condition, seconds=20.0, what="condition"):
@@ -45,7 +52,7 @@ def error_of(call, *arguments, **keywords):
 class Server:
     """`xbucket serve` on a directory."""
 
-    def __init__(self, directory, *options, token=None, log=None):
+    def __init__(self, directory, *options, token=None, log=None, port=0):
         self.directory = directory
         self.log = log or os.path.join(directory, "..", f"requests-{os.path.basename(directory)}.log")
         env = dict(os.environ, OSS_ACCESS_KEY_ID=ACCESS_KEY, OSS_ACCESS_KEY_SECRET=SECRET)
@@ -54,7 +61,7 @@ class Server:
             env["OSS_SESSION_TOKEN"] = token
         self.output = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [BINARY, "serve", directory, "--listen", "127.0.0.1:0", "--log", self.log, *options],
+            [BINARY, "serve", directory, "--listen", f"127.0.0.1:{port}", "--log", self.log, *options],
             env=env, stdout=self.output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         self.port = int(wait_for(self._find_port, what="the server's port"))
 

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import unittest
 
-from harness import ACCESS_KEY, BINARY, SECRET, BucketCase, Server, both_dialects, mount_options, wait_for
+from harness import ACCESS_KEY, BINARY, SECRET, BucketCase, Mount, Server, both_dialects, mount_options, wait_for
 
 OK, USAGE, CHANGES_LOST, MOUNT_FAILED = 0, 1, 3, 32
 
@@ -285,6 +285,54 @@ class Run(MountPoint):
             held.close()
         except OSError:
             pass
+
+    def test_content_whose_upload_failed_is_kept_in_private_and_the_next_mount_says_so(self):
+        state = os.path.join(self.scratch.name, "state")
+        arguments = (f"{self.dialect}://examplebucket", *mount_options(self.dialect, self.server), "-o", "timeout=2")
+        mount = Mount(*arguments, env={"XDG_STATE_HOME": state})
+        self.addCleanup(mount.stop)
+        held = open(mount / "lost.txt", "w")
+        held.write("the only copy")
+        held.flush()
+        self.server.stop()
+        self.assertEqual(mount.stop(), CHANGES_LOST, mount.said())
+        try:
+            held.close()
+        except OSError:
+            pass
+        [kept] = [os.path.join(folder, name) for folder, _, names in os.walk(state) for name in names
+                  if not name.endswith(".json")]
+        self.assertIn(kept, mount.said())
+        self.assertEqual(text_of(kept), "the only copy")
+        self.assertIn("lost.txt", text_of(kept + ".json"))
+        for path in (kept, kept + ".json", os.path.dirname(kept), os.path.dirname(os.path.dirname(kept))):
+            self.assertEqual(os.stat(path).st_mode & 0o077, 0, path)
+        self.server = Server(self.data, port=self.server.port)
+        self.addCleanup(self.server.stop)
+        again = Mount(*arguments, env={"XDG_STATE_HOME": state})
+        self.addCleanup(again.stop)
+        self.assertIn("event=kept_files count=1", again.said())
+        self.assertIn(os.path.dirname(kept), again.said())
+
+    def test_a_spool_that_others_could_write_to_is_refused(self):
+        mnt = self.make_mountpoint()
+        words = [f"{self.dialect}://examplebucket", mnt, *mount_options(self.dialect, self.server)]
+        result = run(*words, "--spool=/tmp")
+        self.assertEqual(result.returncode, MOUNT_FAILED)
+        self.assert_one_sentence(result, "the spool directory /tmp", "give a directory of your own with --spool")
+
+    def test_a_read_only_mount_needs_no_place_to_write(self):
+        self.client.put("f.txt", b"x")
+        mnt = self.make_mountpoint()
+        words = [f"{self.dialect}://examplebucket", mnt, *mount_options(self.dialect, self.server)]
+        nowhere = {"XDG_STATE_HOME": "/proc/none"}
+        result = run(*words, env=nowhere)
+        self.assertEqual(result.returncode, MOUNT_FAILED)
+        self.assert_one_sentence(result, "/proc/none", "--spool")
+        result = run(*words, "--ro", env=nowhere)
+        self.assertEqual((result.returncode, result.stderr), (OK, ""))
+        self.assertEqual(text_of(os.path.join(mnt, "f.txt")), "x")
+        self.unmount(mnt)
 
     def test_secrets_are_in_no_place_that_others_see(self):
         mount = self.mount("--debug")

@@ -31,7 +31,7 @@ struct FsConfig {
     uint32_t dir_mode = 0755;
     Duration entry_life = std::chrono::seconds(60);  // = MetaConfig::positive_life
     Duration negative_life = std::chrono::seconds(5);
-    std::string spool_directory = "/tmp";
+    std::string spool_directory;      // not used by a read-only mount
     uint64_t spool_bytes_max = 0;     // 0 = the disk's limit
     uint64_t part_bytes = 16U << 20;  // uploads above twice this go multipart
     unsigned upload_parallel = 4;

@@ -1,0 +1,113 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "spool_place.h"
+
+#include "xbucket/base/digest.h"
+#include "xbucket/base/encoding.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace xbucket::app {
+namespace {
+
+constexpr std::string_view kAdvice = "give a directory of your own with --spool";
+
+// Bytes of the hash that tells sources with equal bucket names apart.
+constexpr size_t kHashLetters = 12;
+
+std::string scheme_of(const Source& source) {
+    if (source.local) return "local";
+    return source.dialect == DialectKind::oss ? "oss" : "s3";
+}
+
+// Readable for whoever looks for a lost file; distinct for each source.
+std::string directory_name(const Config& config) {
+    const Source& source = config.source;
+    const std::string scheme = scheme_of(source);
+    const std::string place = source.local ? source.directory : config.endpoint;
+    const std::string identity =
+        fmt::format("{}\n{}\n{}\n{}", scheme, place, source.bucket, source.prefix);
+    const std::string hash = hex_encode(sha256(identity)).substr(0, kHashLetters);
+    return fmt::format("{}-{}-{}", scheme, source.bucket, hash);
+}
+
+Error unusable(const std::string& path, std::string_view why) {
+    return fail(ErrorKind::access_denied,
+                fmt::format("the spool directory {} {}; {}", path, why, kAdvice));
+}
+
+Result<void> make_directory(const std::string& path) {
+    if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+    return fail(ErrorKind::io, fmt::format("the spool directory {} cannot be made: {}; {}", path,
+                                           std::strerror(errno), kAdvice));
+}
+
+// What mkdir -p does, for the part of `path` above its last name.
+Result<void> make_parents(const std::string& path) {
+    for (size_t slash = path.find('/', 1); slash != std::string::npos;
+         slash = path.find('/', slash + 1)) {
+        const std::string parent = path.substr(0, slash);
+        struct stat st {};
+        if (stat(parent.c_str(), &st) != 0) TRY(make_directory(parent));
+    }
+    return {};
+}
+
+Result<void> check_private(const std::string& path) {
+    struct stat st {};
+    if (stat(path.c_str(), &st) != 0) return unusable(path, std::strerror(errno));
+    if (!S_ISDIR(st.st_mode)) return unusable(path, "is no directory");
+    if (st.st_uid != geteuid()) {
+        return unusable(path, fmt::format("belongs to user {}", st.st_uid));
+    }
+    if ((st.st_mode & 022) != 0) {
+        return unusable(path, fmt::format("can be written by others (mode {:04o})",
+                                          static_cast<unsigned>(st.st_mode & 07777)));
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::string> spool_path(const Config& config, const Environment& environment, bool root) {
+    if (!config.spool.empty()) return config.spool;
+    std::string base;
+    if (const auto state = environment.get("XDG_STATE_HOME"); state && state->starts_with('/')) {
+        base = fmt::format("{}/xbucket", *state);
+    } else if (root) {
+        base = "/var/lib/xbucket";
+    } else if (const std::string home = environment.home(); !home.empty()) {
+        base = fmt::format("{}/.local/state/xbucket", home);
+    } else {
+        return fail(ErrorKind::io, fmt::format("no home directory is known for the files that are "
+                                               "being written; {}",
+                                               kAdvice));
+    }
+    return fmt::format("{}/{}", base, directory_name(config));
+}
+
+Result<std::string> prepare_spool(const Config& config, const Environment& environment) {
+    std::string path = TRY(spool_path(config, environment, geteuid() == 0));
+    if (config.spool.empty()) TRY(make_parents(path));
+    TRY(make_directory(path));
+    TRY(check_private(path));
+    return path;
+}
+
+size_t count_kept_files(const std::string& spool_directory) {
+    namespace stdfs = std::filesystem;
+    size_t files = 0;
+    std::error_code error;
+    for (stdfs::directory_iterator it(spool_directory + "/recovery", error), end;
+         !error && it != end; it.increment(error)) {
+        if (it->path().extension() != ".json") ++files;
+    }
+    return files;
+}
+
+}  // namespace xbucket::app

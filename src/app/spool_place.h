@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Where a mount keeps on this machine what is not in the bucket yet: content being written, and
+// content whose upload failed for good. The latter must outlast the mount and the next boot, and is
+// as private as the files are: so by default it is a directory of this user's own, one for each
+// source, and never one that others can write to.
+#pragma once
+
+#include "config.h"
+#include "environment.h"
+
+#include "xbucket/base/result.h"
+
+#include <cstddef>
+#include <string>
+
+namespace xbucket::app {
+
+// --spool as it was given; else the directory of this source below $XDG_STATE_HOME/xbucket, which
+// is /var/lib/xbucket for root and ~/.local/state/xbucket for others where that variable is unset.
+// The same source has the same directory in every run. `config` is Bucket::config(): its endpoint
+// is part of what makes a source. Pure. Errors: io (no home to be found).
+Result<std::string> spool_path(const Config& config, const Environment& environment, bool root);
+
+// Makes that directory (mode 0700; the default's parents too) and checks it: it must belong to
+// this user, and others must not be able to write to it. Returns its path. Errors: io,
+// access_denied, each with what to do.
+Result<std::string> prepare_spool(const Config& config, const Environment& environment);
+
+// How many files earlier mounts left in its recovery folder.
+size_t count_kept_files(const std::string& spool_directory);
+
+}  // namespace xbucket::app

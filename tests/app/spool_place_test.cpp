@@ -1,0 +1,133 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Where files lie that are not in the bucket yet: the same place in every run, and no place that
+// other users of the machine could prepare or read.
+#include "spool_place.h"
+
+#include "support/temp_dir.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+namespace xbucket::app {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::StartsWith;
+using xbucket::testing::TempDir;
+using Variables = std::map<std::string, std::string>;
+
+Config config_for(const std::string& source, const std::string& endpoint = "") {
+    Config config;
+    config.source = *parse_source(source);
+    config.endpoint = endpoint;
+    return config;
+}
+
+unsigned mode_of(const std::string& path) {
+    struct stat st {};
+    return stat(path.c_str(), &st) == 0 ? st.st_mode & 07777 : 0;
+}
+
+TEST(SpoolPlace, is_the_users_state_directory_and_roots_is_the_machines) {
+    const Config config = config_for("oss://photos");
+    const Environment home(Variables{{"HOME", "/home/ann"}});
+    EXPECT_THAT(*spool_path(config, home, false),
+                MatchesRegex("/home/ann/.local/state/xbucket/oss-photos-[0-9a-f]{12}"));
+    EXPECT_THAT(*spool_path(config, home, true), StartsWith("/var/lib/xbucket/oss-photos-"));
+    const Environment state(Variables{{"HOME", "/home/ann"}, {"XDG_STATE_HOME", "/state"}});
+    EXPECT_THAT(*spool_path(config, state, true), StartsWith("/state/xbucket/oss-photos-"));
+    // The standard says that a relative one is to be ignored.
+    const Environment relative(Variables{{"HOME", "/home/ann"}, {"XDG_STATE_HOME", "state"}});
+    EXPECT_THAT(*spool_path(config, relative, false), StartsWith("/home/ann/.local/state/"));
+}
+
+TEST(SpoolPlace, a_given_directory_is_taken_as_it_is) {
+    Config config = config_for("oss://photos");
+    config.spool = "/srv/spool";
+    EXPECT_EQ(*spool_path(config, Environment(), true), "/srv/spool");
+}
+
+TEST(SpoolPlace, each_source_has_one_of_its_own_and_always_the_same) {
+    const Environment home(Variables{{"HOME", "/h"}});
+    const auto path = [&](const Config& config) { return *spool_path(config, home, false); };
+    const std::vector<Config> sources = {
+        config_for("oss://photos"),        config_for("s3://photos"),
+        config_for("s3://photos/2024"),    config_for("s3://photos", "https://ceph.example.net"),
+        config_for("local:/srv/a#photos"), config_for("local:/srv/b#photos"),
+    };
+    std::set<std::string> distinct;
+    for (const Config& source : sources) {
+        EXPECT_EQ(path(source), path(source));
+        distinct.insert(path(source));
+    }
+    EXPECT_EQ(distinct.size(), sources.size());
+    // The port of an in-process server differs from run to run and is no part of the source.
+    EXPECT_EQ(path(config_for("local:/srv/a#photos", "http://127.0.0.1:1")),
+              path(config_for("local:/srv/a#photos", "http://127.0.0.1:2")));
+}
+
+TEST(SpoolPlace, is_made_private_with_the_directories_above_it) {
+    const TempDir dir;
+    const Environment state(Variables{{"XDG_STATE_HOME", dir / "a/b"}});
+    const auto path = prepare_spool(config_for("oss://photos"), state);
+    ASSERT_TRUE(path) << path.error().message;
+    EXPECT_EQ(mode_of(*path), 0700U);
+    EXPECT_EQ(mode_of(dir / "a/b/xbucket"), 0700U);
+    EXPECT_TRUE(prepare_spool(config_for("oss://photos"), state)) << "a second time too";
+}
+
+TEST(SpoolPlace, a_directory_that_others_can_write_to_is_refused) {
+    const TempDir dir;
+    Config config = config_for("oss://photos");
+    config.spool = dir / "shared";
+    ASSERT_EQ(mkdir(config.spool.c_str(), 0700), 0);
+    for (const mode_t mode : {01777, 0770, 0702}) {
+        ASSERT_EQ(chmod(config.spool.c_str(), mode), 0);
+        const auto path = prepare_spool(config, Environment());
+        ASSERT_FALSE(path);
+        EXPECT_EQ(path.error().kind, ErrorKind::access_denied);
+        EXPECT_THAT(path.error().message, HasSubstr("can be written by others"));
+        EXPECT_THAT(path.error().message, HasSubstr("--spool"));
+    }
+    ASSERT_EQ(chmod(config.spool.c_str(), 0755), 0);
+    EXPECT_TRUE(prepare_spool(config, Environment()));
+}
+
+TEST(SpoolPlace, a_directory_of_another_user_is_refused) {
+    const TempDir dir;
+    Config config = config_for("oss://photos");
+    config.spool = dir / "other";
+    ASSERT_EQ(mkdir(config.spool.c_str(), 0700), 0);
+    if (chown(config.spool.c_str(), 12345, 12345) != 0)
+        GTEST_SKIP() << "only root can give it away";
+    EXPECT_THAT(prepare_spool(config, Environment()).error().message,
+                HasSubstr("belongs to user 12345"));
+}
+
+TEST(SpoolPlace, what_cannot_be_a_directory_is_named) {
+    const TempDir dir;
+    Config config = config_for("oss://photos");
+    config.spool = dir.write("file", "");
+    EXPECT_THAT(prepare_spool(config, Environment()).error().message, HasSubstr("no directory"));
+    config.spool = dir / "file/below";
+    EXPECT_THAT(prepare_spool(config, Environment()).error().message,
+                HasSubstr("cannot be made: Not a directory"));
+}
+
+TEST(SpoolPlace, kept_files_are_counted_without_their_notes) {
+    const TempDir dir;
+    EXPECT_EQ(count_kept_files(dir.path()), 0U);
+    dir.write("recovery/20240101T000000Z-1", "content");
+    dir.write("recovery/20240101T000000Z-1.json", "{}");
+    EXPECT_EQ(count_kept_files(dir.path()), 1U);
+}
+
+}  // namespace
+}  // namespace xbucket::app
