@@ -20,7 +20,10 @@ bool is_gone_or_replaced(const Error& error) {
 
 }  // namespace
 
-Result<Opened> Files::open(InodeNumber ino, const FileSystem::OpenFlags& flags) {
+Result<Opened> Files::open(InodeNumber ino, const FileSystem::OpenFlags& asked) {
+    // Who opens for reading and truncates writes all the same, and the close must send it.
+    FileSystem::OpenFlags flags = asked;
+    flags.write = asked.write || asked.truncate;
     const InodePtr inode = TRY(core_.inode(ino));
     if (inode->type == NodeType::directory) return fail(ErrorKind::is_directory, "is a directory");
     if (inode->type == NodeType::symlink) {
@@ -28,7 +31,7 @@ Result<Opened> Files::open(InodeNumber ino, const FileSystem::OpenFlags& flags) 
     }
     if (flags.write) TRY(core_.check_writable());
     const Opened opened = add(inode, flags);
-    if (flags.truncate && flags.write) {
+    if (flags.truncate) {
         const Result<void> emptied = content_.truncate(inode, 0);
         if (!emptied) {
             release(opened.handle);

@@ -132,6 +132,14 @@ TEST_F(FilesTest, truncating_open_without_a_write_empties_the_object) {
     EXPECT_EQ(body_of("f"), "");
 }
 
+TEST_F(FilesTest, truncating_open_for_reading_empties_the_object_too) {
+    put("f", "old content");
+    const OpenedFile file = open_old("f", {.truncate = true});
+    EXPECT_EQ(size_of(file), 0u);
+    ASSERT_TRUE(close_file(file));
+    EXPECT_EQ(body_of("f"), "");
+}
+
 TEST_F(FilesTest, append_after_an_early_flush_appends) {
     put("f", "one\n");
     ASSERT_TRUE(append_file("f", "two\n"));
