@@ -8,9 +8,7 @@
 
 #include <fmt/format.h>
 
-#include <arpa/inet.h>
 #include <chrono>
-#include <netinet/in.h>
 
 namespace xbucket::local {
 
@@ -26,20 +24,6 @@ MHD_Result collect_one(void* cls, MHD_ValueKind, const char* key, size_t key_siz
     headers->add(std::string(key, key_size),
                  value == nullptr ? std::string() : std::string(value, value_size));
     return MHD_YES;
-}
-
-bool is_loopback_peer(MHD_Connection* connection) {
-    const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (info == nullptr || info->client_addr == nullptr) return false;
-    if (info->client_addr->sa_family == AF_INET) {
-        const auto* address = reinterpret_cast<const sockaddr_in*>(info->client_addr);
-        return (ntohl(address->sin_addr.s_addr) >> 24) == 127;
-    }
-    if (info->client_addr->sa_family == AF_INET6) {
-        const auto* address = reinterpret_cast<const sockaddr_in6*>(info->client_addr);
-        return IN6_IS_ADDR_LOOPBACK(&address->sin6_addr) != 0;
-    }
-    return false;
 }
 
 }  // namespace
@@ -99,11 +83,11 @@ void Exchange::begin(MHD_Connection* connection, const char* method) {
     request_.method = method;
     collect_headers(connection);
     request_.dialect = dialect_of(request_);
-    auto prepared = prepare(connection);
+    auto prepared = prepare();
     if (!prepared) refusal_ = std::move(prepared).error();
 }
 
-Outcome<void> Exchange::prepare(MHD_Connection* connection) {
+Outcome<void> Exchange::prepare() {
     size_t header_bytes = 0;
     for (const auto& h : request_.headers) header_bytes += h.name.size() + h.value.size() + 4;
     if (header_bytes > (request_.oss() ? kOssHeaderMax : kS3HeaderMax)) {
@@ -115,12 +99,6 @@ Outcome<void> Exchange::prepare(MHD_Connection* connection) {
     Site& site = engine_.site;
     if (request_.method == "OPTIONS") {
         preflight_ = true;
-        return {};
-    }
-    if (request_.has_param("x-faults")) {
-        if (!is_loopback_peer(connection)) return access_denied("Only from this machine.");
-        admin_ = true;
-        receiver_ = ASK(BodyReceiver::create(site.blobs, request_, {}, site.key, BodyUse::text));
         return {};
     }
     const auto readings = ASK(addresses_of(
@@ -135,6 +113,7 @@ Outcome<void> Exchange::prepare(MHD_Connection* connection) {
     request_.path_style = who.address.path_style;
     request_.anonymous = who.anonymous;
     request_.presigned = who.presigned;
+    if (request_.bucket.empty() && request_.has_param("x-faults")) return prepare_admin(who);
     operation_ = ASK(find_operation(request_));
     ASK(check_access(site, request_, operation_->access));
     const bool has_body =
@@ -143,6 +122,17 @@ Outcome<void> Exchange::prepare(MHD_Connection* connection) {
         receiver_ =
             ASK(BodyReceiver::create(site.blobs, request_, who, site.key, operation_->body));
     }
+    return {};
+}
+
+// Whoever holds the key may do anything to the buckets already; nobody else may make the server
+// lie.
+Outcome<void> Exchange::prepare_admin(const Authenticated& who) {
+    if (who.anonymous || who.presigned) return access_denied("Faults need a signed request.");
+    if (request_.method != "PUT") return method_not_allowed(request_);
+    admin_ = true;
+    receiver_ = ASK(
+        BodyReceiver::create(engine_.site.blobs, request_, who, engine_.site.key, BodyUse::text));
     return {};
 }
 

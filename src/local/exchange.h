@@ -42,6 +42,9 @@ struct Engine {
     std::atomic<int64_t> latency_ms{0};
     // Exchanges between begin() and completion: what a graceful stop waits for.
     std::atomic<int64_t> under_way{0};
+    // No new connections are taken, and a connection ends with its next reply.
+    std::atomic<bool> draining{false};
+    // Requests are not answered any more.
     std::atomic<bool> stopping{false};
 };
 
@@ -63,7 +66,8 @@ class Exchange {
 
     void begin(MHD_Connection* connection, const char* method);
     void collect_headers(MHD_Connection* connection);
-    Outcome<void> prepare(MHD_Connection* connection);
+    Outcome<void> prepare();
+    Outcome<void> prepare_admin(const Authenticated& who);
     void feed(std::string_view bytes);
     MHD_Result end(MHD_Connection* connection);
     // Runs the handler; the reply or refusal is in reply_ afterwards.

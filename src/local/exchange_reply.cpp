@@ -117,7 +117,8 @@ MHD_Result Exchange::answer(MHD_Connection* connection) {
         const char* value = h.value.empty() ? " " : h.value.c_str();
         MHD_add_response_header(response, h.name.c_str(), value);
     }
-    if (reply_.close) MHD_add_response_header(response, "Connection", "close");
+    if (reply_.close || engine_.draining.load())
+        MHD_add_response_header(response, "Connection", "close");
     const MHD_Result queued =
         MHD_queue_response(connection, static_cast<unsigned>(reply_.status), response);
     MHD_destroy_response(response);

@@ -13,8 +13,10 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <thread>
@@ -156,6 +158,8 @@ class ServerImpl final : public Server {
     void stop(std::chrono::milliseconds grace) override EXCLUDES(stop_mutex_);
 
   private:
+    void refuse_connections();
+
     ServerConfig config_;
     Clock& clock_;
     std::unique_ptr<BlobStore> blobs_;
@@ -167,6 +171,7 @@ class ServerImpl final : public Server {
     Delayer delayer_;
     WorkerPool workers_;
     std::unique_ptr<Engine> engine_;
+    int listener_ = -1;  // libmicrohttpd's, which closes it
     uint16_t port_ = 0;
     std::string base_url_;
     Mutex stop_mutex_;
@@ -230,6 +235,7 @@ Result<void> ServerImpl::serve() {
         ::close(listener);
         return fail(ErrorKind::io, "cannot start the HTTP server (threads or file descriptors?)");
     }
+    listener_ = listener;
     LockGuard lock(stop_mutex_);
     daemon_ = daemon;
     return {};
@@ -248,11 +254,21 @@ Result<void> ServerImpl::make_bucket(const std::string& name) {
     return {};
 }
 
+// MHD_quiesce_daemon races with libmicrohttpd's threads over their epoll sets and then ends the
+// process. So the listening socket is closed behind its back: its descriptor becomes a file that
+// never has news, which leaves the threads, and the close at their end, undisturbed.
+void ServerImpl::refuse_connections() {
+    engine_->draining.store(true);
+    const int silent = ::eventfd(0, EFD_CLOEXEC);
+    if (silent < 0) return;  // then they are taken until the end, which is harmless
+    ::dup3(silent, listener_, O_CLOEXEC);
+    ::close(silent);
+}
+
 void ServerImpl::stop(std::chrono::milliseconds grace) {
     LockGuard lock(stop_mutex_);
     if (daemon_ == nullptr) return;
-    // The listener stays with libmicrohttpd, which closes it after its threads have ended:
-    // MHD_quiesce_daemon races with them over their epoll sets and then ends the process.
+    refuse_connections();
     // Real time on purpose: what is waited for are real threads and sockets.
     const auto end = std::chrono::steady_clock::now() + grace;
     while (engine_->under_way.load() > 0 && std::chrono::steady_clock::now() < end) {

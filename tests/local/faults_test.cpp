@@ -7,8 +7,12 @@
 #include "xbucket/base/encoding.h"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <atomic>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 
 namespace xbucket::testing {
 namespace {
@@ -20,6 +24,18 @@ class FaultsTest : public LocalServerTest {
         ASSERT_TRUE(done) << done.error().describe();
     }
 };
+
+bool can_connect(uint16_t port) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool connected =
+        ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    ::close(fd);
+    return connected;
+}
 
 TEST_F(FaultsTest, second_copy_is_applied_and_then_the_connection_drops) {
     set("copy:2:apply-drop");
@@ -99,22 +115,43 @@ TEST_F(FaultsTest, stalled_request_is_let_go_when_the_server_stops) {
     EXPECT_EQ(stalled.status, 0);
 }
 
-TEST_F(FaultsTest, rules_can_be_set_over_http_from_this_machine) {
-    Client nobody = client(Scheme::anonymous);
+TEST_F(FaultsTest, a_server_that_stops_answers_what_is_under_way_and_refuses_connections) {
+    set("put:1:delay:3600000");
+    Answer slow;
+    Client other = client(Scheme::oss_v4);
+    std::thread asking([&] { slow = other.put("k", "x"); });
+    while (oss().head("k").status != 200) std::this_thread::yield();
+    std::thread stopping([&] { server_->stop(std::chrono::minutes(10)); });
+    while (can_connect(server_->port())) std::this_thread::yield();
+    clock_.advance(std::chrono::hours(1));
+    asking.join();
+    stopping.join();
+    EXPECT_EQ(slow.status, 200);
+    EXPECT_EQ(slow.header("Connection"), "close");
+    EXPECT_EQ(oss().head("k").status, 0);
+}
+
+TEST_F(FaultsTest, rules_can_be_set_over_http_by_whoever_has_the_key) {
     const Ask ask{.method = "PUT",
                   .bucket = "",
                   .query = {{"x-faults", ""}},
                   .body = "head:*:500:InternalError"};
-    EXPECT_EQ(nobody.send(ask).status, 200);
+    EXPECT_EQ(client(Scheme::anonymous).send(ask).status, 403);
+    EXPECT_EQ(oss().head("k").status, 404);
+    Ask read = ask;
+    read.method = "GET";
+    read.body.clear();
+    EXPECT_EQ(oss().send(read).status, 405);
+    EXPECT_EQ(oss().send(ask).status, 200);
     EXPECT_EQ(oss().head("k").status, 500);
     Ask bad = ask;
     bad.body = "head:soon:explode";
-    const Answer refused = nobody.send(bad);
+    const Answer refused = oss().send(bad);
     EXPECT_EQ(refused.status, 400);
     EXPECT_NE(refused.body.find("soon"), std::string::npos);
     Ask clear = ask;
     clear.body = "";
-    EXPECT_EQ(nobody.send(clear).status, 200);
+    EXPECT_EQ(oss().send(clear).status, 200);
     EXPECT_EQ(oss().head("k").status, 404);
 }
 

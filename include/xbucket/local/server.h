@@ -84,13 +84,14 @@ class Server {
     // Makes the folder of a bucket, as PutBucket would; success when it is there already.
     virtual Result<void> make_bucket(const std::string& name) = 0;
 
-    // Changes the scripted faults while running (tests; over HTTP: PUT /?x-faults from loopback).
-    // Replaces all rules and sets their counters back. Errors: invalid_argument.
+    // Changes the scripted faults while running (tests; over HTTP: a signed PUT of
+    // /?x-faults). Replaces all rules and sets their counters back. Errors: invalid_argument.
     virtual Result<void> set_faults(const std::string& rules) = 0;
     virtual void set_latency(std::chrono::milliseconds latency) = 0;
 
-    // Stops accepting, waits up to `grace` of real time for requests under way, then closes the
-    // rest. Idempotent. No acknowledged change is lost either way.
+    // Refuses new connections from now on, waits up to `grace` of real time for requests under way
+    // (a kept connection ends with its next reply), then closes the rest. Idempotent. No
+    // acknowledged change is lost either way.
     virtual void stop(std::chrono::milliseconds grace = std::chrono::seconds(5)) = 0;
 };
 
