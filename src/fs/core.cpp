@@ -14,6 +14,8 @@ Core::Core(const FsConfig& fs_config, MetaEngine& meta_engine, ObjectStore& obje
       clock(the_clock),
       spool(std::move(spool_space)),
       listings(clock, {.positive_life = config.entry_life, .negative_life = config.negative_life}),
+      walks(meta, store, helpers, WalkAhead::Limits{}),
+      lookups(*this),
       helpers("fs-helper", 32) {
     const InodePtr& root = table.root();
     LockGuard lock(root->mutex);
@@ -44,7 +46,7 @@ Freshness Core::freshness() const {
 }
 
 void Core::show(const InodePtr& inode, const ObjectStat& stat, Origin origin) {
-    bool replaced = false;
+    Shift shift = Shift::nothing;
     {
         LockGuard lock(inode->mutex);
         if (inode->removed) return;
@@ -61,9 +63,28 @@ void Core::show(const InodePtr& inode, const ObjectStat& stat, Origin origin) {
             return;
         }
         if (inode->own_edits != 0) origin = Origin::own_edit;
-        replaced = inode->show(stat, config, origin);
+        shift = inode->show(stat, config, origin);
     }
-    if (replaced) invalidate_inode(inode, true);
+    if (shift != Shift::nothing) invalidate_inode(inode, shift == Shift::content);
+}
+
+void Core::hear(const ObjectKey& key, const ObjectStat& stat, ChangedBy whose) {
+    const InodePtr inode = table.find_key(key);
+    if (!inode) return;
+    // A directory's key ends in '/', a link is told from a file by its attributes: what the kernel
+    // has as one kind cannot become another.
+    if (inode->type == NodeType::file && node_type_of(stat) != NodeType::file) return;
+    if (config.stat_mode == StatMode::list || stat.complete) {
+        show(inode, stat, whose == ChangedBy::this_mount ? Origin::own_edit : Origin::service);
+        return;
+    }
+    // A listing tells that it changed, and not all that this mount shows: whoever looks asks.
+    {
+        LockGuard lock(inode->mutex);
+        if (inode->is_local() || inode->removed) return;
+        inode->shown.fresh_until = TimePoint{};
+    }
+    invalidate_inode(inode, false);
 }
 
 void Core::show_implicit(const InodePtr& inode) {

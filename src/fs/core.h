@@ -5,8 +5,10 @@
 
 #include "inode_table.h"
 #include "listing_cache.h"
+#include "lookup_ahead.h"
 #include "parallel.h"
 #include "spool.h"
+#include "walk_ahead.h"
 
 #include "xbucket/fs/filesystem.h"
 
@@ -32,6 +34,8 @@ struct Core {
     const std::unique_ptr<SpoolSpace> spool;  // none on a read-only mount
     InodeTable table;
     ListingCache listings;
+    WalkAhead walks;
+    LookupAhead lookups;
     std::atomic<KernelNotifier*> notifier{nullptr};
     Directories* directories = nullptr;  // set once, before use
     WorkerPool helpers;                  // last: its jobs use what stands above
@@ -50,6 +54,8 @@ struct Core {
     // kernel when pages that it keeps became worthless.
     void show(const InodePtr& inode, const ObjectStat& stat, Origin origin);
     void show_implicit(const InodePtr& inode);
+    // Meta has learnt something of a key that the kernel may know.
+    void hear(const ObjectKey& key, const ObjectStat& stat, ChangedBy whose);
     // The inode of an object that is no directory, showing `stat`; counts one lookup.
     InodePtr look_up_file(const ObjectKey& key, const ObjectStat& stat);
     Entry entry_of(const InodePtr& inode) const;

@@ -14,8 +14,9 @@ namespace xbucket {
 namespace {
 
 constexpr uint64_t kFirstNumber = 3;  // behind "." and ".."
-// How far ahead attributes are asked for with stat=meta.
-constexpr size_t kStatsAhead = 64;
+// How far ahead attributes are asked for with stat=meta, and how many at a time.
+constexpr size_t kStatsAhead = 128;
+constexpr size_t kStatsAtOnce = 32;
 
 ObjectStat stat_of(const ListEntry& entry, TimePoint expires) {
     ObjectStat stat;
@@ -50,7 +51,7 @@ Result<void> DirHandle::read(uint64_t offset, bool plus, const DirSink& sink) {
 
 Result<void> DirHandle::read_turn(uint64_t offset, bool plus, const DirSink& sink) {
     const bool behind = std::max(offset + 1, kFirstNumber) < window_start_;
-    if (started_ && (offset == 0 || behind)) restart();
+    if (listing_ && (offset == 0 || behind)) restart();
     bool any = false;
     for (uint64_t number = offset + 1;; ++number) {
         if (number < kFirstNumber) {
@@ -58,8 +59,10 @@ Result<void> DirHandle::read_turn(uint64_t offset, bool plus, const DirSink& sin
             continue;
         }
         while (number >= window_start_ + window_.size()) {
-            // What there is goes out before the next page is waited for.
-            if (done_ || any) return {};
+            // What there is goes out before the next page is waited for. Whoever took a whole page
+            // will come back.
+            if (any && !listing_->done()) ask_ahead();
+            if (any || (listing_ && listing_->done())) return {};
             TRY(fetch_page());
             // A page far ahead of a seek is passed over and dropped.
             if (number >= window_start_ + window_.size()) {
@@ -68,7 +71,9 @@ Result<void> DirHandle::read_turn(uint64_t offset, bool plus, const DirSink& sin
             }
         }
         const size_t index = static_cast<size_t>(number - window_start_);
-        if (core_.config.stat_mode == StatMode::meta && plus) TRY(ask_attributes(index));
+        // So will whoever comes back for more of one.
+        if (index != 0 && !any) ask_ahead();
+        if (core_.config.stat_mode == StatMode::meta && plus) ask_attributes(index);
         if (was_removed(window_[index].listed.name)) continue;
         if (!emit(window_[index], number, plus, sink)) return {};
         any = true;
@@ -82,7 +87,7 @@ void DirHandle::note_created(const std::string& name) {
 
 void DirHandle::note_removed(const std::string& name) {
     LockGuard lock(mutex_);
-    removed_.insert(name);
+    removed_.insert_or_assign(name, pages_asked_);
 }
 
 bool DirHandle::was_removed(const std::string& name) const {
@@ -93,86 +98,80 @@ bool DirHandle::was_removed(const std::string& name) const {
 void DirHandle::restart() {
     window_.clear();
     window_start_ = kFirstNumber;
-    token_.clear();
-    started_ = done_ = false;
+    attributes_asked_ = 0;
     local_names_.clear();
-    stream_.reset();
+    listing_.reset();
+}
+
+void DirHandle::ask_ahead() {
+    if (!listing_->ask_ahead()) return;
+    LockGuard lock(mutex_);
+    ++pages_asked_;
 }
 
 Result<void> DirHandle::fetch_page() {
-    if (!started_) {
-        started_ = true;
-        key_ = directory_->current_key();
-        stream_ = std::make_unique<NameStream>(key_);
-        listing_ticket_ = core_.listings.begin(key_);
-        for (const ObjectKey& local : core_.table.local_in(key_)) {
+    // Everything in the window went out; keep nothing but the page that comes.
+    window_start_ += window_.size();
+    window_.clear();
+    attributes_asked_ = 0;
+    if (!listing_) {
+        const ObjectKey key = directory_->current_key();
+        listing_ = std::make_unique<DirListing>(core_, key);
+        for (const ObjectKey& local : core_.table.local_in(key)) {
             Item item;
             item.listed.name = name_of(local);
             item.local = true;
             local_names_.insert(item.listed.name);
             append(std::move(item));
         }
-    } else {
-        // Everything in the window went out; keep nothing but the page that comes.
-        window_start_ += window_.size();
-        window_.clear();
     }
+    ask_ahead();
     {
-        // The service lists what there is when it is asked: older removals cannot come back.
+        // The service lists what there is when it is asked: what was removed before this page was
+        // asked for cannot come back.
         LockGuard lock(mutex_);
-        removed_.clear();
+        std::erase_if(removed_, [&](const auto& entry) { return entry.second < pages_asked_; });
     }
-    const ListRequest request{.prefix = key_.str(),
-                              .delimiter = std::string(1, '/'),
-                              .token = token_,
-                              .keys_max = core_.store.traits().list_keys_max};
-    const ListPage page = TRY(core_.store.list(request));
-    core_.meta.observe_listing(page);
-    stream_->add(page);
-    token_ = page.next_token;
-    done_ = token_.empty();
-
-    std::vector<ListedName> names(std::make_move_iterator(stream_->ready().begin()),
-                                  std::make_move_iterator(stream_->ready().end()));
-    stream_->ready().clear();
-    core_.listings.add(key_, listing_ticket_, names.data(), names.size());
-    for (ListedName& name : names) {
+    for (ListedName& name : TRY(listing_->next())) {
         if (local_names_.contains(name.name)) continue;
         Item item;
         item.listed = std::move(name);
         append(std::move(item));
     }
-    if (done_) {
-        core_.listings.complete(key_, listing_ticket_);
-        log_unshown();
-    }
+    if (listing_->done()) log_unshown();
     return {};
 }
 
 void DirHandle::log_unshown() {
-    if (logged_ || (stream_->skipped() == 0 && stream_->shadowed() == 0)) return;
+    if (logged_ || (listing_->skipped() == 0 && listing_->shadowed() == 0)) return;
     logged_ = true;
     log_warning("fs",
                 "directory='{}' unshown_keys={} hidden_files={}: keys that no path can express "
                 "(empty, '.', '..', over 255 bytes) and files that a directory of the same name "
                 "hides are not shown; other tools reach them by key",
-                printable(key_.str()), stream_->skipped(), stream_->shadowed());
+                printable(listing_->directory().str()), listing_->skipped(), listing_->shadowed());
 }
 
-// With stat=meta an entry's mode and times come from its attributes: asked for in parallel, a
+// With stat=meta an entry's mode and times come from its attributes: asked for many at once, a
 // stretch ahead of what is given out.
-Result<void> DirHandle::ask_attributes(size_t from) {
-    if (window_[from].stat || window_[from].local) return {};
-    std::vector<size_t> wanted;
-    for (size_t i = from; i < window_.size() && wanted.size() < kStatsAhead; ++i) {
-        if (!window_[i].stat && !window_[i].local) wanted.push_back(i);
+void DirHandle::ask_attributes(size_t index) {
+    const auto key_of = [&](const Item& item) {
+        return ObjectKey(listing_->directory().str() + item.listed.name +
+                         (item.listed.directory ? "/" : ""));
+    };
+    const size_t wanted = std::min(window_.size(), index + kStatsAhead);
+    attributes_asked_ = std::max(attributes_asked_, index);
+    if (wanted >= attributes_asked_ + kStatsAtOnce ||
+        (wanted == window_.size() && attributes_asked_ < wanted)) {
+        std::vector<ObjectKey> keys;
+        for (; attributes_asked_ < wanted; ++attributes_asked_)
+            if (!window_[attributes_asked_].local)
+                keys.push_back(key_of(window_[attributes_asked_]));
+        core_.meta.prefetch(keys, MetaEngine::Ahead::metadata);
     }
-    for_each_parallel(core_.helpers, wanted.size(), kParallelRequests, [&](size_t i) {
-        Item& item = window_[wanted[i]];
-        const std::string key = key_.str() + item.listed.name + (item.listed.directory ? "/" : "");
-        item.stat.emplace(core_.meta.stat(ObjectKey(key), Freshness::complete));
-    });
-    return {};
+    Item& item = window_[index];
+    if (!item.stat && !item.local)
+        item.stat.emplace(core_.meta.stat(key_of(item), Freshness::complete));
 }
 
 bool DirHandle::emit_dot(const std::string& name, uint64_t number, const DirSink& sink) {
@@ -188,7 +187,7 @@ bool DirHandle::emit_dot(const std::string& name, uint64_t number, const DirSink
 
 bool DirHandle::emit(const Item& item, uint64_t number, bool plus, const DirSink& sink) {
     const std::string ending = item.listed.directory ? "/" : "";
-    const ObjectKey key(key_.str() + item.listed.name + ending);
+    const ObjectKey key(listing_->directory().str() + item.listed.name + ending);
     DirEntry entry;
     entry.name = item.listed.name;
     entry.next_offset = number;

@@ -6,9 +6,10 @@
 #pragma once
 
 #include "core.h"
-#include "name_stream.h"
+#include "dir_listing.h"
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -39,8 +40,9 @@ class DirHandle {
     // These belong to whoever holds `reading_`.
     void restart();
     Result<void> fetch_page();
+    void ask_ahead();
     void append(Item item) { window_.push_back(std::move(item)); }
-    Result<void> ask_attributes(size_t from);
+    void ask_attributes(size_t index);
     bool emit(const Item& item, uint64_t number, bool plus, const DirSink& sink);
     bool emit_dot(const std::string& name, uint64_t number, const DirSink& sink);
     void fill_plus(const Item& item, const ObjectKey& key, DirEntry& entry);
@@ -53,22 +55,20 @@ class DirHandle {
     const Pin pin_;
 
     // Listing state, owned by the reader whose turn it is.
-    std::unique_ptr<NameStream> stream_;
-    ObjectKey key_;  // as it was when the listing began
+    std::unique_ptr<DirListing> listing_;  // null: not begun
     std::deque<Item> window_;
-    uint64_t window_start_ = 3;  // number of window_'s first item; 1 and 2 are "." and ".."
-    std::string token_;
-    bool started_ = false;
-    bool done_ = false;
+    uint64_t window_start_ = 3;    // number of window_'s first item; 1 and 2 are "." and ".."
+    size_t attributes_asked_ = 0;  // items at the front of window_ that were asked for
     bool logged_ = false;
-    uint64_t listing_ticket_ = 0;
     std::set<std::string, std::less<>> local_names_;
 
     mutable Mutex mutex_;
     CondVar changed_;
     bool reading_ GUARDED_BY(mutex_) = false;
-    // Removed by us since the page that may still show them was asked for.
-    std::set<std::string, std::less<>> removed_ GUARDED_BY(mutex_);
+    // Removed by us while pages that may still show them were on their way, with the number of
+    // pages that had been asked for then.
+    std::map<std::string, uint64_t, std::less<>> removed_ GUARDED_BY(mutex_);
+    uint64_t pages_asked_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace xbucket

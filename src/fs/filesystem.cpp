@@ -31,13 +31,8 @@ class FileSystemImpl final : public FileSystem {
           attributes_(core_, content_),
           xattrs_(core_, content_) {
         core_.directories = &directories_;
-        meta.set_listener([this](const ObjectKey& key, const ObjectStat& stat) {
-            const InodePtr inode = core_.table.find_key(key);
-            // A directory's key ends in '/', a link is told from a file by its attributes: what
-            // the kernel has as one kind cannot become another.
-            if (!inode) return;
-            if (inode->type == NodeType::file && node_type_of(stat) != NodeType::file) return;
-            core_.show(inode, stat, Origin::service);
+        meta.set_listener([this](const ObjectKey& key, const ObjectStat& stat, ChangedBy whose) {
+            core_.hear(key, stat, whose);
         });
         background_ = std::make_unique<Background>(core_, content_);
     }

@@ -48,7 +48,7 @@ ObjectKey Inode::current_key() const {
     return key;
 }
 
-bool Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin) {
+Shift Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin) {
     const bool known = shown.valid;
     const bool same_content =
         known &&
@@ -59,7 +59,7 @@ bool Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin) 
     const bool keeps = known && !shown.outdated;
     shown.fresh_until = stat.expires;
     shown.outdated = false;
-    if (same_object && keeps) return false;
+    if (same_object && keeps) return Shift::nothing;
 
     const bool keeps_times = keeps && origin != Origin::service;
     const bool keeps_modes = keeps && (same_content || origin == Origin::own_upload);
@@ -99,7 +99,8 @@ bool Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin) 
         }
         if (posix.atime) shown.atime = *posix.atime;
     }
-    return replaced && origin == Origin::service;
+    if (!known || origin != Origin::service) return Shift::nothing;
+    return replaced ? Shift::content : Shift::attributes;
 }
 
 void Inode::show_implicit(const FsConfig& config, TimePoint fresh_until) {

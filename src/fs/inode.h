@@ -36,6 +36,13 @@ struct Shown {
     TimePoint fresh_until;        // beyond it, ask meta
 };
 
+// What became different by a new stat.
+enum class Shift {
+    nothing,
+    attributes,  // of what the kernel may have been told
+    content,     // and the kernel's pages are worthless
+};
+
 // What kind of change a new stat is known to come from.
 enum class Origin {
     service,    // read from the service: may be anybody's change
@@ -70,9 +77,8 @@ struct Inode {
 
     ObjectKey current_key() const EXCLUDES(mutex);
 
-    // Takes over what is known of the object. Returns true when content differs from what was
-    // shown, so that the kernel's pages of it are worthless.
-    bool show(const ObjectStat& stat, const FsConfig& config, Origin origin) REQUIRES(mutex);
+    // Takes over what is known of the object. Says what somebody else changed of what was shown.
+    Shift show(const ObjectStat& stat, const FsConfig& config, Origin origin) REQUIRES(mutex);
     // First attributes of a directory without a marker.
     void show_implicit(const FsConfig& config, TimePoint fresh_until) REQUIRES(mutex);
     // First attributes of something made here.

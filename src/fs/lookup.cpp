@@ -34,7 +34,15 @@ std::optional<Result<Entry>> Names::lookup_cached(InodeNumber parent, std::strin
 Result<Entry> Names::lookup(InodeNumber parent, std::string_view name) {
     const Keys keys = TRY(keys_of(parent, name));
     if (std::optional<Result<Entry>> known = from_memory(keys)) return std::move(*known);
+    core_.lookups.asked(keys.parent);
     return ask(keys);
+}
+
+// With stat=meta a lookup is a reading of attributes.
+void Names::touch(const Keys& keys) {
+    if (core_.config.stat_mode != StatMode::meta) return;
+    core_.walks.touched(keys.file);
+    if (keys.directory) core_.walks.touched(*keys.directory);
 }
 
 Result<Names::Resolved> Names::resolve(InodeNumber parent, std::string_view name) {
@@ -47,6 +55,8 @@ Result<Names::Resolved> Names::resolve(InodeNumber parent, std::string_view name
 }
 
 std::optional<Result<Entry>> Names::from_memory(const Keys& keys) {
+    core_.lookups.used(keys.parent);
+    touch(keys);
     if (const InodePtr local = core_.table.find_key(keys.file)) {
         bool is_local = false;
         {

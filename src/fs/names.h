@@ -39,6 +39,7 @@ class Names {
         std::optional<ObjectKey> directory;
     };
     Result<Keys> keys_of(InodeNumber parent, std::string_view name) const;
+    void touch(const Keys& keys);
     std::optional<Result<Entry>> from_memory(const Keys& keys);
     std::optional<Entry> live_entry(const ObjectKey& key);
     std::optional<Entry> listed_file(const Keys& keys);

@@ -26,7 +26,9 @@ Result<std::string> Xattrs::get(InodeNumber ino, std::string_view name, const Ca
     const AttrName parsed = TRY(AttrName::parse(name));
     const InodePtr inode = TRY(core_.inode(ino));
     if (auto here = get_here(inode, parsed, caller)) return std::move(*here);
-    return core_.meta.get_attribute(inode->current_key(), name);
+    const ObjectKey key = inode->current_key();
+    core_.walks.touched(key);
+    return core_.meta.get_attribute(key, name);
 }
 
 std::optional<Result<std::string>> Xattrs::get_cached(InodeNumber ino, std::string_view name,
@@ -36,7 +38,10 @@ std::optional<Result<std::string>> Xattrs::get_cached(InodeNumber ino, std::stri
     Result<InodePtr> inode = core_.inode(ino);
     if (!inode) return std::move(inode).error();
     if (auto here = get_here(*inode, *parsed, caller)) return here;
-    return core_.meta.get_attribute_cached((*inode)->current_key(), name);
+    const ObjectKey key = (*inode)->current_key();
+    auto known = core_.meta.get_attribute_cached(key, name);
+    if (known) core_.walks.touched(key);
+    return known;
 }
 
 std::optional<Result<std::string>> Xattrs::get_here(const InodePtr& inode, const AttrName& name,
@@ -58,14 +63,19 @@ std::optional<Result<std::string>> Xattrs::get_here(const InodePtr& inode, const
 Result<std::vector<std::string>> Xattrs::list(InodeNumber ino) {
     const InodePtr inode = TRY(core_.inode(ino));
     if (auto here = list_here(inode)) return std::move(*here);
-    return core_.meta.list_attributes(inode->current_key());
+    const ObjectKey key = inode->current_key();
+    core_.walks.touched(key);
+    return core_.meta.list_attributes(key);
 }
 
 std::optional<Result<std::vector<std::string>>> Xattrs::list_cached(InodeNumber ino) {
     Result<InodePtr> inode = core_.inode(ino);
     if (!inode) return std::move(inode).error();
     if (auto here = list_here(*inode)) return std::move(*here);
-    return core_.meta.list_attributes_cached((*inode)->current_key());
+    const ObjectKey key = (*inode)->current_key();
+    auto known = core_.meta.list_attributes_cached(key);
+    if (known) core_.walks.touched(key);
+    return known;
 }
 
 std::optional<std::vector<std::string>> Xattrs::list_here(const InodePtr& inode) {
@@ -100,6 +110,7 @@ Result<void> Xattrs::change(InodeNumber ino, std::string_view name,
         return fail(ErrorKind::unsupported,
                     "the root of a bucket is no object and takes no attributes");
     }
+    core_.walks.touched(key);
     const OwnEdit edit(inode);
     TRY(core_.meta.change_attribute(key, name, std::move(value), flag));
     // Last-Modified moved, content and times did not.

@@ -97,9 +97,7 @@ class Engine final : public MetaEngine {
     void forget_below(const std::string& prefix) override;
 
     std::string stats_json() const override;
-    void set_listener(std::function<void(const ObjectKey&, const ObjectStat&)> listener) override {
-        parts_.listener = std::move(listener);
-    }
+    void set_listener(Listener listener) override { parts_.listener = std::move(listener); }
     Result<void> shutdown() override {
         stopped_ = true;
         return sender_.shutdown();
@@ -325,7 +323,7 @@ Result<void> Engine::restore(const ObjectKey& key, const std::string& order) {
 void Engine::observe_listing(const ListPage& page) {
     for (const ListEntry* changed : parts_.cache.observe(page))
         if (const auto stat = stat_cached(changed->key); stat && *stat)
-            parts_.announce(changed->key, **stat);
+            parts_.announce(changed->key, **stat, ChangedBy::anybody);
 }
 
 void Engine::forget_below(const std::string& prefix) {

@@ -19,10 +19,10 @@ ObjectStat MetaParts::stat_of(const ObjectKey& key, const ObjectInfo& info,
     return stat;
 }
 
-ObjectStat MetaParts::adopt(const ObjectKey& key, const ObjectInfo& info) {
+ObjectStat MetaParts::adopt(const ObjectKey& key, const ObjectInfo& info, ChangedBy whose) {
     const TimePoint expires = cache.adopt(key, std::make_shared<const ObjectInfo>(info));
     const ObjectStat stat = stat_of(key, info, expires);
-    announce(key, stat);
+    announce(key, stat, whose);
     return stat;
 }
 

@@ -42,17 +42,17 @@ struct MetaParts {
     OwnResults own;
     KeyOrder order;
     std::atomic<uint64_t> random;
-    std::function<void(const ObjectKey&, const ObjectStat&)> listener;  // set before use
+    MetaEngine::Listener listener;  // set before use
 
     uint64_t next_seed() { return random.fetch_add(0x9e3779b97f4a7c15U) + 0x2545f4914f6cdd1dU; }
 
     // What fs sees of a complete reading, pending POSIX state merged in.
     ObjectStat stat_of(const ObjectKey& key, const ObjectInfo& info, TimePoint expires) const;
-    void announce(const ObjectKey& key, const ObjectStat& stat) const {
-        if (listener) listener(key, stat);
+    void announce(const ObjectKey& key, const ObjectStat& stat, ChangedBy whose) const {
+        if (listener) listener(key, stat, whose);
     }
     // Puts the object as this mount left it into the cache, and tells the listener.
-    ObjectStat adopt(const ObjectKey& key, const ObjectInfo& info);
+    ObjectStat adopt(const ObjectKey& key, const ObjectInfo& info, ChangedBy whose);
 };
 
 // Requests for metadata updates count against their own budget.

@@ -205,10 +205,10 @@ Result<ObjectStat> ObjectMoves::finish_upload(const ObjectKey& key, const Upload
     if (!ours) {
         log_info("meta", "key={} was replaced by another client right after the upload",
                  printable(key.str()));
-        return parts_.adopt(key, info);
+        return parts_.adopt(key, info, ChangedBy::anybody);
     }
     TRY(check_stored(key, plan, info));
-    const ObjectStat stat = parts_.adopt(key, info);
+    const ObjectStat stat = parts_.adopt(key, info, ChangedBy::this_mount);
     if (!reply.etag.empty())
         parts_.own.set(key, UpdateBase{.info = info, .read_at = begun, .run_began = begun});
     if (!plan.late_attributes) return stat;

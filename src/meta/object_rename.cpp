@@ -226,7 +226,7 @@ Result<ObjectStat> ObjectMoves::rename(const ObjectKey& from, const ObjectKey& t
         const HeadReply head = TRY(parts_.store.head(to, kUpdateCall));
         *target = head.info;
     }
-    return parts_.adopt(to, *target);
+    return parts_.adopt(to, *target, ChangedBy::anybody);
 }
 
 }  // namespace xbucket

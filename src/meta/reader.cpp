@@ -46,7 +46,7 @@ Result<Reader::Reading> Reader::take(const ObjectKey& key, uint64_t epoch,
     }
     auto info = std::make_shared<const ObjectInfo>(std::move(reply->info));
     const TimePoint expires = parts_.cache.learn(key, info, epoch);
-    parts_.announce(key, parts_.stat_of(key, *info, expires));
+    parts_.announce(key, parts_.stat_of(key, *info, expires), ChangedBy::anybody);
     return Reading{std::move(info), expires};
 }
 

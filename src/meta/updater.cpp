@@ -233,7 +233,7 @@ void Updater::keep(const ObjectKey& key, const UpdateOutcome& outcome, const Pos
         parts_.facts.counters.posix_sent.fetch_add(1);
     }
     if (outcome.info) {
-        parts_.adopt(key, *outcome.info);
+        parts_.adopt(key, *outcome.info, outcome.own ? ChangedBy::this_mount : ChangedBy::anybody);
         if (outcome.acl) parts_.cache.learn_acl(key, *outcome.acl);
         return;
     }

@@ -13,9 +13,9 @@ void RecordingNotifier::invalidate_entry(InodeNumber, const std::string& name) {
     entries_.push_back(name);
 }
 
-void RecordingNotifier::invalidate_inode(InodeNumber, bool data_too) {
+void RecordingNotifier::invalidate_inode(InodeNumber ino, bool data_too) {
     LockGuard lock(mutex_);
-    if (data_too) ++data_;
+    inodes_.emplace_back(ino, data_too);
 }
 
 std::vector<std::string> RecordingNotifier::entries() const {
@@ -25,7 +25,13 @@ std::vector<std::string> RecordingNotifier::entries() const {
 
 size_t RecordingNotifier::inodes_with_data() const {
     LockGuard lock(mutex_);
-    return data_;
+    return static_cast<size_t>(std::count_if(inodes_.begin(), inodes_.end(),
+                                             [](const auto& told) { return told.second; }));
+}
+
+std::vector<std::pair<InodeNumber, bool>> RecordingNotifier::inodes() const {
+    LockGuard lock(mutex_);
+    return inodes_;
 }
 
 FsTest::FsTest(const testing::MemoryService& service)

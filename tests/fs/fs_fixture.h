@@ -26,11 +26,13 @@ class RecordingNotifier final : public KernelNotifier {
     void invalidate_inode(InodeNumber ino, bool data_too) override;
     std::vector<std::string> entries() const;
     size_t inodes_with_data() const;
+    // Each with whether its data was meant too.
+    std::vector<std::pair<InodeNumber, bool>> inodes() const;
 
   private:
     mutable Mutex mutex_;
     std::vector<std::string> entries_ GUARDED_BY(mutex_);
-    size_t data_ GUARDED_BY(mutex_) = 0;
+    std::vector<std::pair<InodeNumber, bool>> inodes_ GUARDED_BY(mutex_);
 };
 
 class FsTest : public ::testing::Test {

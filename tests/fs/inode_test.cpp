@@ -31,7 +31,7 @@ class InodeTest : public ::testing::Test {
         if (mtime) stat.posix.mtime = WallTime::from_seconds(*mtime);
         return stat;
     }
-    bool show(const ObjectStat& stat, Origin origin = Origin::service) {
+    Shift show(const ObjectStat& stat, Origin origin = Origin::service) {
         LockGuard lock(inode_.mutex);
         return inode_.show(stat, config_, origin);
     }
@@ -64,7 +64,7 @@ TEST_F(InodeTest, what_was_shown_from_attributes_outlives_their_being_forgotten)
 
 TEST_F(InodeTest, edit_of_metadata_keeps_a_recorded_time_that_is_not_known_any_more) {
     show(recorded(stat_of("e", kWritten), 0600, kRecorded));
-    EXPECT_FALSE(show(stat_of("e", kWritten + 9)));
+    EXPECT_EQ(show(stat_of("e", kWritten + 9)), Shift::attributes);
     EXPECT_EQ(attr().mode & 07777, 0600u);
     EXPECT_EQ(attr().mtime.seconds(), kRecorded);
     EXPECT_EQ(attr().ctime.seconds(), kWritten + 9);
@@ -81,14 +81,14 @@ TEST_F(InodeTest, own_edit_keeps_the_time_that_last_modified_stood_for) {
 TEST_F(InodeTest, own_edit_that_changes_the_etag_changes_no_content) {
     show(stat_of("e-2", kWritten));
     const uint64_t before = version();
-    EXPECT_FALSE(show(stat_of("f-2", kWritten + 9), Origin::own_edit));
+    EXPECT_EQ(show(stat_of("f-2", kWritten + 9), Origin::own_edit), Shift::nothing);
     EXPECT_EQ(version(), before);
 }
 
 TEST_F(InodeTest, new_content_is_shown_as_it_is_and_reported) {
     show(recorded(stat_of("e", kWritten), 0600, kRecorded));
     const uint64_t before = version();
-    EXPECT_TRUE(show(stat_of("f", kWritten + 9)));
+    EXPECT_EQ(show(stat_of("f", kWritten + 9)), Shift::content);
     EXPECT_GT(version(), before);
     EXPECT_EQ(attr().mode & 07777, 0644u);
     EXPECT_EQ(attr().mtime.seconds(), kWritten + 9);
@@ -99,7 +99,7 @@ TEST_F(InodeTest, own_upload_keeps_modes_and_times_that_it_carried) {
         LockGuard lock(inode_.mutex);
         inode_.show_created(0640, 5, 6, WallTime::from_seconds(kRecorded), TimePoint{});
     }
-    EXPECT_FALSE(show(stat_of("e", kWritten), Origin::own_upload));
+    EXPECT_EQ(show(stat_of("e", kWritten), Origin::own_upload), Shift::nothing);
     EXPECT_EQ(attr().mode & 07777, 0640u);
     EXPECT_EQ(attr().uid, 5u);
     EXPECT_EQ(attr().mtime.seconds(), kRecorded);

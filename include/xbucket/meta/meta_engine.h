@@ -71,6 +71,9 @@ enum class Knowledge {
     complete,
 };
 
+// Whose doing it is that something new is known of a key.
+enum class ChangedBy { this_mount, anybody };
+
 // Result of preparing an upload: everything the PUT must carry.
 struct UploadPlan {
     ObjectAttributes attributes;  // complete: existing object's, patched with what is staged
@@ -174,10 +177,10 @@ class MetaEngine {
 
     // JSON object for user.xbucket.stats; never blocks.
     virtual std::string stats_json() const = 0;
-    // Called after an own update or a HEAD changed what is known of `key`; from any thread, must
-    // not block nor call back. Set once before use.
-    virtual void set_listener(
-        std::function<void(const ObjectKey&, const ObjectStat&)> listener) = 0;
+    // Called when an own update, a HEAD or a listing changed what is known of a key; from any
+    // thread, must not block nor call back. Set once before use.
+    using Listener = std::function<void(const ObjectKey&, const ObjectStat&, ChangedBy)>;
+    virtual void set_listener(Listener listener) = 0;
     // Sends all that is pending and stops background work. Further changes fail with cancelled.
     virtual Result<void> shutdown() = 0;
 };

@@ -1,0 +1,48 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "dir_listing.h"
+
+#include "core.h"
+
+#include <iterator>
+
+namespace xbucket {
+
+DirListing::DirListing(Core& core, ObjectKey directory)
+    : core_(core), directory_(std::move(directory)), stream_(directory_) {}
+
+ListRequest DirListing::request() const {
+    ListRequest request;
+    request.prefix = directory_.str();
+    request.delimiter = std::string(1, '/');
+    request.token = token_;
+    request.keys_max = core_.store.traits().list_keys_max;
+    return request;
+}
+
+bool DirListing::ask_ahead() {
+    if (done_ || ahead_) return false;
+    ahead_ = Later<Result<ListPage>>::start(
+        core_.helpers, [&core = core_, request = request()] { return core.store.list(request); });
+    return true;
+}
+
+Result<std::vector<ListedName>> DirListing::next() {
+    if (ticket_ == 0) ticket_ = core_.listings.begin(directory_);
+    Result<ListPage> answer = ahead_ ? ahead_->get() : core_.store.list(request());
+    ahead_.reset();
+    const ListPage page = TRY(std::move(answer));
+    core_.meta.observe_listing(page);
+    core_.walks.listed(directory_, page);
+    stream_.add(page);
+    token_ = page.next_token;
+    done_ = token_.empty();
+
+    std::vector<ListedName> names(std::make_move_iterator(stream_.ready().begin()),
+                                  std::make_move_iterator(stream_.ready().end()));
+    stream_.ready().clear();
+    core_.listings.add(directory_, ticket_, names.data(), names.size());
+    if (done_) core_.listings.complete(directory_, ticket_);
+    return names;
+}
+
+}  // namespace xbucket

@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// One listing of a directory, page by page, told to all who learn from listings: meta's cache, the
+// cache of names, and those who fetch ahead of a program that goes through the directory. A page
+// can be asked for before it is wanted.
+#pragma once
+
+#include "name_stream.h"
+#include "parallel.h"
+
+#include "xbucket/base/result.h"
+#include "xbucket/store/object_store.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xbucket {
+
+struct Core;
+
+// Confined to one thread at a time.
+class DirListing {
+  public:
+    // Lists what stands under `directory`; nothing is asked yet.
+    DirListing(Core& core, ObjectKey directory);
+    DirListing(const DirListing&) = delete;
+    DirListing& operator=(const DirListing&) = delete;
+
+    const ObjectKey& directory() const { return directory_; }
+    bool done() const { return done_; }
+    // The names of the next page that are ready; may be none. Blocks. Errors: the store's.
+    Result<std::vector<ListedName>> next();
+    // Asks for the next page now, so that next() need not wait so long. Returns whether it did.
+    bool ask_ahead();
+
+    // Keys that no path can express, and files that a directory hides, so far.
+    uint64_t skipped() const { return stream_.skipped(); }
+    uint64_t shadowed() const { return stream_.shadowed(); }
+
+  private:
+    ListRequest request() const;
+
+    Core& core_;
+    const ObjectKey directory_;
+    NameStream stream_;
+    std::string token_;
+    bool done_ = false;
+    uint64_t ticket_ = 0;
+    std::optional<Later<Result<ListPage>>> ahead_;
+};
+
+}  // namespace xbucket
