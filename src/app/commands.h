@@ -6,14 +6,18 @@
 #include "daemonize.h"
 #include "environment.h"
 
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace xbucket::app {
 
-// Mounts and serves. In the background the calling process returns as soon as the mount answers
-// or cannot; the serving one returns when it is unmounted.
-ExitCode mount_command(Config config, const Environment& environment);
+// Reads the settings again, as the command line and the files say now. Errors: invalid_argument.
+using Reread = std::function<Result<Config>(const Config& running)>;
+
+// Mounts and serves; SIGHUP asks `reread`. In the background the calling process returns as soon as
+// the mount answers or cannot; the serving one returns when it is unmounted.
+ExitCode mount_command(Config config, const Environment& environment, const Reread& reread);
 
 // `xbucket serve DIR ...`: the local bucket server, until SIGTERM or SIGINT. `arguments` are those
 // behind "serve".

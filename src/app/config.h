@@ -4,15 +4,17 @@
 // sees it: each layer is given its own small config.
 #pragma once
 
+#include "metrics.h"
 #include "source.h"
 
 #include "xbucket/base/clock.h"
-#include "xbucket/base/log.h"
+#include "xbucket/base/log_levels.h"
 #include "xbucket/fs/filesystem.h"
 #include "xbucket/meta/meta_engine.h"
 #include "xbucket/store/http_store.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,9 +77,15 @@ struct Config {
     std::string spool;         // "": chosen by spool_place.h
     uint64_t spool_bytes = 0;  // 0: what the disk has
     std::string log_target;    // "": stderr in the foreground, syslog else
-    LogLevel log_level = LogLevel::info;
+    LogLevels log_levels;
+    std::optional<MetricsPlace> metrics;
     bool foreground = false;
     bool debug = false;
+
+    // ---- where all this came from ----
+    std::string config_file;  // the one that was read, absolute; "" = none
+    // Every setting that was given, by name, with the text that won.
+    std::map<std::string, std::string, std::less<>> given;
 };
 
 // Rejects what cannot work, with one sentence that says what to change; looks at `config` alone:

@@ -18,7 +18,9 @@ enum class ExitCode : int {
     usage = 1,          // the command line, the environment or a configuration file is wrong
     system = 2,         // this machine: no memory, no /dev/fuse, a file that cannot be opened
     changes_lost = 3,   // unmounted, but something could not be sent; the log says what
+    some_failed = 4,    // a command: some of the objects, the others are done
     mount_failed = 32,  // bucket, endpoint, region, key, clock or mount point
+    interrupted = 130,  // a command: by the user, before everything was done
 };
 inline int to_int(ExitCode code) { return static_cast<int>(code); }
 

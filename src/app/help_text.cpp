@@ -20,8 +20,9 @@ constexpr std::string_view kHead =
     R"(xbucket mounts an object-storage bucket; an object's metadata is the file's extended attributes.
 
 Usage: xbucket SOURCE MOUNTPOINT [options]
+       xbucket COMMAND ...                             see the end (COMMAND --help)
        xbucket serve DIR [--listen 127.0.0.1:PORT]     a bucket server for tests (serve --help)
-       fusermount3 -u MOUNTPOINT                       unmount
+       xbucket unmount MOUNTPOINT                      or fusermount3 -u
 
 SOURCE is one of
   oss://BUCKET[/PREFIX]          Alibaba Cloud OSS

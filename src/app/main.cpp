@@ -1,7 +1,9 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// xbucket(1): picks the command. Called as mount.fuse.xbucket it takes mount(8)'s flags.
+// xbucket(1): picks the command; without one it mounts. Called as mount.fuse.xbucket it takes
+// mount(8)'s flags.
 #include "commands.h"
 #include "options.h"
+#include "tool/command.h"
 
 #include <fmt/format.h>
 
@@ -18,6 +20,12 @@ bool is_mount_helper(std::string_view program) {
     return program.substr(program.rfind('/') + 1).starts_with("mount.");
 }
 
+std::string full_help() {
+    return fmt::format(
+        "{}\nCommands, on paths in a mount or on URLs without one (xbucket COMMAND --help):\n{}",
+        help_text(), tool_overview());
+}
+
 ExitCode run_mount(const std::vector<std::string>& words, const Environment& environment,
                    bool helper) {
     auto parsed = parse_mount_command(words, environment, helper);
@@ -27,7 +35,7 @@ ExitCode run_mount(const std::vector<std::string>& words, const Environment& env
     }
     switch (parsed->action) {
         case ParsedCommand::Action::help:
-            fmt::print("{}", help_text());
+            fmt::print("{}", full_help());
             return ExitCode::ok;
         case ParsedCommand::Action::version:
             fmt::print("{}", version_text());
@@ -37,7 +45,13 @@ ExitCode run_mount(const std::vector<std::string>& words, const Environment& env
         case ParsedCommand::Action::mount:
             break;
     }
-    return mount_command(std::move(parsed->config), environment);
+    const Reread reread = [&](const Config& running) -> xbucket::Result<Config> {
+        std::vector<std::string> again = words;
+        // The daemon's directory is another than the one that a relative name meant.
+        if (!running.config_file.empty()) again.push_back("--config=" + running.config_file);
+        return TRY(parse_mount_command(again, environment, helper)).config;
+    };
+    return mount_command(std::move(parsed->config), environment, reread);
 }
 
 }  // namespace
@@ -48,12 +62,20 @@ int main(int argc, char** argv) {
     const bool helper = argc > 0 && is_mount_helper(argv[0]);
     std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
     if (words.empty()) {
-        fmt::print(stderr, "{}", help_text());
+        fmt::print(stderr, "{}", full_help());
         return to_int(ExitCode::usage);
     }
+    // "help COMMAND" is "COMMAND --help".
+    if (!helper && words.size() == 2 && words.front() == "help") words = {words.back(), "--help"};
     if (!helper && words.front() == "serve") {
         words.erase(words.begin());
         return to_int(serve_command(words, environment));
+    }
+    if (!helper) {
+        if (const Command* const command = find_tool_command(words.front())) {
+            words.erase(words.begin());
+            return to_int(command->run(words, environment));
+        }
     }
     // "mount" and "help" as words, for those who expect them; a source always has a colon.
     if (!helper && words.front() == "mount") words.erase(words.begin());

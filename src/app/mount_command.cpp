@@ -1,7 +1,10 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // The life of a mount as a process: prepare, fork, build, serve, and go down in order.
 #include "commands.h"
+#include "metrics.h"
 #include "mountpoint.h"
+#include "options.h"
+#include "service_manager.h"
 #include "signals.h"
 #include "wire.h"
 
@@ -14,6 +17,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace xbucket::app {
@@ -40,13 +44,48 @@ void make_paths_absolute(Config& config) {
     if (config.log_target != "stderr" && config.log_target != "syslog") fix(config.log_target);
 }
 
+// What SIGHUP changes in a running mount: log levels. What else would differ now is named, so that
+// nobody believes it took effect.
+void reload(const Config& running, const Reread& reread) {
+    reopen_log();
+    const auto fresh = reread(running);
+    if (!fresh) {
+        log_error("app", "event=not_reloaded reason=\"{}\"", fresh.error().message);
+        return;
+    }
+    set_log_levels(fresh->log_levels);
+    std::string waiting;
+    const auto differs = [](const auto& a, const auto& b, const std::string& name) {
+        const auto left = a.find(name);
+        const auto right = b.find(name);
+        if (left == a.end() || right == b.end()) return (left == a.end()) != (right == b.end());
+        return left->second != right->second;
+    };
+    for (const Setting& setting : settings()) {
+        const std::string name(setting.name);
+        if (name == "log-level" || !differs(running.given, fresh->given, name)) continue;
+        waiting += (waiting.empty() ? "" : ",") + name;
+    }
+    log_info("app", "event=reloaded file=\"{}\" log_level={}{}", fresh->config_file,
+             fresh->given.count("log-level") != 0 ? fresh->given.at("log-level") : "info",
+             waiting.empty() ? "" : fmt::format(" need_new_mount={}", waiting));
+}
+
+// Answers by way of the kernel and the loop of the mount, without the network.
+bool answers(const std::string& mountpoint) {
+    struct statvfs st {};
+    return statvfs(mountpoint.c_str(), &st) == 0;
+}
+
 // The first SIGTERM or SIGINT ends the mount in order, a second one at once. Before there is a
 // mount the first one ends the process.
-void watch_signals(SignalThread& signals, const std::atomic<MountedBucket*>& serving) {
+void watch_signals(SignalThread& signals, const std::atomic<MountedBucket*>& serving,
+                   ServiceManager& manager, std::function<void()> hang_up) {
     signals.start({
         .end =
-            [&serving] {
+            [&serving, &manager] {
                 log_info("app", "event=stopping");
+                manager.stopping();
                 MountedBucket* const bucket = serving.load();
                 if (bucket == nullptr) _exit(to_int(ExitCode::mount_failed));
                 bucket->stop();
@@ -56,7 +95,7 @@ void watch_signals(SignalThread& signals, const std::atomic<MountedBucket*>& ser
                 log_error("app", "event=killed note=\"asked twice: pending changes are given up\"");
                 _exit(to_int(ExitCode::changes_lost));
             },
-        .hang_up = [] { reopen_log(); },
+        .hang_up = std::move(hang_up),
     });
 }
 
@@ -72,7 +111,8 @@ ExitCode go_down(MountedBucket& mount, const Config& config, bool served) {
 }
 
 // Builds, serves, goes down. Runs in the process that will be the daemon.
-ExitCode serve_mount(const Config& config, const Environment& environment, StartReport report) {
+ExitCode serve_mount(const Config& config, const Environment& environment, const Reread& reread,
+                     StartReport report) {
     const auto give_up = [&report](ExitCode code, std::string_view sentence) {
         report.failed(code, sentence);
         return code;
@@ -81,16 +121,24 @@ ExitCode serve_mount(const Config& config, const Environment& environment, Start
     // In this order, so that signals are no longer acted on when the mount goes.
     std::unique_ptr<MountedBucket> mount;
     std::atomic<MountedBucket*> serving{nullptr};
+    ServiceManager manager(environment);
     SignalThread signals;
-    const LogConfig log{.level = config.log_level, .target = config.log_target};
+    std::unique_ptr<Metrics> metrics;
+    const LogConfig log{.level = config.log_levels.base, .target = config.log_target};
     std::string reason;
     if (!init_log(log, &reason)) {
         return give_up(ExitCode::system, fmt::format("cannot log to {}: {}", log.target, reason));
     }
+    set_log_levels(config.log_levels);
     if (auto cleared = clear_mountpoint(config.mountpoint); !cleared) {
         return give_up(ExitCode::mount_failed, cleared.error().message);
     }
-    watch_signals(signals, serving);
+    const std::string status = fmt::format("{} on {}", config.source_text, config.mountpoint);
+    watch_signals(signals, serving, manager, [&] {
+        manager.reloading();
+        reload(config, reread);
+        manager.ready(status);
+    });
     auto created = MountedBucket::create(config, environment);
     if (!created) {
         const bool usage = created.error().kind == ErrorKind::invalid_argument;
@@ -100,11 +148,21 @@ ExitCode serve_mount(const Config& config, const Environment& environment, Start
     }
     mount = std::move(*created);
     serving = mount.get();
+    if (config.metrics) {
+        MountedBucket& serves = *mount;
+        auto started = start_metrics(
+            *config.metrics, [&serves] { return serves.stats_json(); }, mount->clock());
+        if (!started) return give_up(ExitCode::system, started.error().message);
+        metrics = std::move(*started);
+    }
     const auto served = mount->run([&] {
         log_info("app", "event=mounted source=\"{}\" mountpoint=\"{}\"", config.source_text,
                  config.mountpoint);
         report.ready(config.log_target == "stderr");
+        manager.ready(status);
+        manager.keep_alive([&config] { return answers(config.mountpoint); });
     });
+    manager.stopping();
     if (!served) {
         report.failed(ExitCode::mount_failed, served.error().message);
         log_error("app", "event=session_failed reason=\"{}\"", served.error().message);
@@ -114,18 +172,18 @@ ExitCode serve_mount(const Config& config, const Environment& environment, Start
 
 }  // namespace
 
-ExitCode mount_command(Config config, const Environment& environment) {
+ExitCode mount_command(Config config, const Environment& environment, const Reread& reread) {
     auto mountpoint = resolve_mountpoint(config.mountpoint);
     if (!mountpoint) return complain(ExitCode::mount_failed, mountpoint.error().message);
     config.mountpoint = *mountpoint;
     if (config.log_target.empty()) config.log_target = config.foreground ? "stderr" : "syslog";
     make_paths_absolute(config);
-    if (config.foreground) return serve_mount(config, environment, StartReport());
+    if (config.foreground) return serve_mount(config, environment, reread, StartReport());
 
     auto forked = fork_to_background();
     if (!forked) return complain(ExitCode::system, forked.error().message);
     if (forked->parent_exit) return static_cast<ExitCode>(*forked->parent_exit);
-    return serve_mount(config, environment, std::move(forked->report));
+    return serve_mount(config, environment, reread, std::move(forked->report));
 }
 
 }  // namespace xbucket::app

@@ -6,9 +6,11 @@
 #include <climits>
 #include <fmt/format.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <fstream>
 #include <spawn.h>
 #include <sstream>
@@ -48,65 +50,96 @@ std::vector<std::string_view> split_blanks(std::string_view line) {
     return fields;
 }
 
+bool is_dead(const std::string& path) {
+    struct stat st {};
+    return stat(path.c_str(), &st) != 0 && errno == ENOTCONN;
+}
+
+// One line of mountinfo: ID PARENT DEVICE ROOT MOUNTPOINT OPTIONS [TAGS...] - TYPE SOURCE SUPER
+// (proc(5)).
+std::optional<MountEntry> parse_line(std::string_view line) {
+    const auto fields = split_blanks(line);
+    for (size_t i = 6; i + 2 < fields.size(); ++i) {
+        if (fields[i] != "-") continue;
+        return MountEntry{.mountpoint = unescape(fields[4]),
+                          .type = std::string(fields[i + 1]),
+                          .source = unescape(fields[i + 2]),
+                          .options = std::string(fields[5])};
+    }
+    return std::nullopt;
+}
+
+template <class Visit>
+void for_each_mount(std::string_view mountinfo, const Visit& visit) {
+    while (!mountinfo.empty()) {
+        const size_t end = std::min(mountinfo.find('\n'), mountinfo.size());
+        if (auto mount = parse_line(mountinfo.substr(0, end))) visit(*std::move(mount));
+        mountinfo.remove_prefix(std::min(end + 1, mountinfo.size()));
+    }
+}
+
+// Runs fusermount3, which is setuid: it unmounts what this user mounted.
+Result<void> run_unmount_helper(const std::string& path, bool lazily) {
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0) return fail(ErrorKind::io, std::strerror(errno));
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+    std::vector<std::string> words = {"fusermount3", "-u"};
+    if (lazily) words.emplace_back("-z");
+    words.insert(words.end(), {"--", path});
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    pid_t child = 0;
+    const int spawned = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    std::string said(4096, '\0');
+    const ssize_t n = spawned == 0 ? read(ends[0], said.data(), said.size()) : 0;
+    close(ends[0]);
+    if (spawned != 0) {
+        return fail(ErrorKind::io,
+                    fmt::format("fusermount3 cannot be run: {}; is the package fuse3 "
+                                "installed?",
+                                std::strerror(spawned)));
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+    said.resize(n > 0 ? static_cast<size_t>(n) : 0);
+    while (said.ends_with('\n')) said.pop_back();
+    return fail(ErrorKind::io, said.empty() ? "fusermount3 failed" : said);
+}
+
+}  // namespace
+
 std::string read_mountinfo() {
     std::ostringstream text;
     text << std::ifstream("/proc/self/mountinfo").rdbuf();
     return text.str();
 }
 
-// fusermount3 is setuid: it unmounts what this user mounted.
-bool unmount_by_helper(const std::string& path) {
-    std::string words[] = {"fusermount3", "-u", "-z", "-q", "--", path};
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    pid_t child = 0;
-    if (posix_spawnp(&child, argv[0], nullptr, nullptr, argv.data(), environ) != 0) return false;
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-bool is_dead(const std::string& path) {
-    struct stat st {};
-    return stat(path.c_str(), &st) != 0 && errno == ENOTCONN;
-}
-
-}  // namespace
-
 std::optional<MountEntry> find_mount(std::string_view mountinfo, std::string_view path) {
     std::optional<MountEntry> top;  // later lines lie on top of earlier ones
-    while (!mountinfo.empty()) {
-        const size_t end = std::min(mountinfo.find('\n'), mountinfo.size());
-        const auto fields = split_blanks(mountinfo.substr(0, end));
-        mountinfo.remove_prefix(std::min(end + 1, mountinfo.size()));
-        // ID PARENT DEVICE ROOT MOUNTPOINT OPTIONS [TAGS...] - TYPE SOURCE SUPER (proc(5))
-        if (fields.size() < 10 || unescape(fields[4]) != path) continue;
-        for (size_t i = 6; i + 2 < fields.size(); ++i) {
-            if (fields[i] != "-") continue;
-            top =
-                MountEntry{std::string(path), std::string(fields[i + 1]), unescape(fields[i + 2])};
-            break;
-        }
-    }
+    for_each_mount(mountinfo, [&](MountEntry mount) {
+        if (mount.mountpoint == path) top = std::move(mount);
+    });
     return top;
 }
 
-Result<std::string> resolve_mountpoint(const std::string& path) {
+std::vector<MountEntry> find_mounts(std::string_view mountinfo, std::string_view type) {
+    std::vector<MountEntry> mounts;
+    for_each_mount(mountinfo, [&](MountEntry mount) {
+        if (mount.type == type) mounts.push_back(std::move(mount));
+    });
+    return mounts;
+}
+
+Result<std::string> resolve_path(const std::string& path) {
     char resolved[PATH_MAX];
-    if (realpath(path.c_str(), resolved) != nullptr) {
-        // libfuse unmounts by path when it ends, and the root that it found would be the machine's.
-        if (std::string_view(resolved) == "/") {
-            return fail(ErrorKind::io, "/ cannot be a mount point; give a directory below it");
-        }
-        struct stat st {};
-        if (stat(resolved, &st) == 0 && !S_ISDIR(st.st_mode)) {
-            return fail(ErrorKind::not_directory,
-                        fmt::format("mount point {} is no directory", path));
-        }
-        return std::string(resolved);
-    }
+    if (realpath(path.c_str(), resolved) != nullptr) return std::string(resolved);
     const int error = errno;
     if (error == ENOTCONN) {
         std::string text = path;
@@ -118,10 +151,26 @@ Result<std::string> resolve_mountpoint(const std::string& path) {
             return fmt::format("{}/{}", std::string_view(resolved) == "/" ? "" : resolved, name);
         }
     }
-    return fail(ErrorKind::io,
-                error == ENOENT
-                    ? fmt::format("mount point {} does not exist; run: mkdir -p {}", path, path)
-                    : fmt::format("mount point {}: {}", path, std::strerror(error)));
+    return fail(error == ENOENT ? ErrorKind::not_found : ErrorKind::io,
+                fmt::format("{}: {}", path, std::strerror(error)));
+}
+
+Result<std::string> resolve_mountpoint(const std::string& path) {
+    auto resolved = resolve_path(path);
+    if (!resolved && resolved.error().kind == ErrorKind::not_found) {
+        return fail(ErrorKind::io,
+                    fmt::format("mount point {} does not exist; run: mkdir -p {}", path, path));
+    }
+    if (!resolved) return std::move(resolved).error().with_context("mount point");
+    // libfuse unmounts by path when it ends, and the root that it found would be the machine's.
+    if (*resolved == "/") {
+        return fail(ErrorKind::io, "/ cannot be a mount point; give a directory below it");
+    }
+    struct stat st {};
+    if (stat(resolved->c_str(), &st) == 0 && !S_ISDIR(st.st_mode)) {
+        return fail(ErrorKind::not_directory, fmt::format("mount point {} is no directory", path));
+    }
+    return resolved;
 }
 
 Result<void> clear_mountpoint(const std::string& path) {
@@ -140,8 +189,7 @@ Result<void> clear_mountpoint(const std::string& path) {
                                                mounted ? " of type " : "",
                                                mounted ? mounted->type : "", path, path));
     }
-    const bool gone = umount2(path.c_str(), MNT_DETACH) == 0 || unmount_by_helper(path);
-    if (!gone) {
+    if (!unmount(path, true)) {
         return fail(ErrorKind::io,
                     fmt::format("the dead mount of {} on {} cannot be removed by you; its owner or "
                                 "root runs: fusermount3 -u {}",
@@ -150,6 +198,14 @@ Result<void> clear_mountpoint(const std::string& path) {
     log_warning("app", "event=dead_mount_removed mountpoint=\"{}\" source=\"{}\"", path,
                 mounted->source);
     return {};
+}
+
+Result<void> unmount(const std::string& path, bool lazily) {
+    if (umount2(path.c_str(), lazily ? MNT_DETACH : 0) == 0) return {};
+    // Only root may call that.
+    if (errno != EPERM)
+        return fail(ErrorKind::io, fmt::format("{}: {}", path, std::strerror(errno)));
+    return run_unmount_helper(path, lazily);
 }
 
 }  // namespace xbucket::app

@@ -11,7 +11,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
+#include <map>
 #include <utility>
 
 namespace xbucket::app {
@@ -162,13 +164,23 @@ std::vector<Given> given_by_environment(const Environment& environment) {
     return given;
 }
 
-// Lines before any section hold for every mount, those behind [SOURCE] for that source.
+// Whether a section [oss://photos] holds for the source oss://photos/2024: the same, or above it.
+bool section_holds(std::string_view section, std::string_view source) {
+    while (section.ends_with('/')) section.remove_suffix(1);
+    if (!source.starts_with(section)) return false;
+    const std::string_view rest = source.substr(section.size());
+    return rest.empty() || rest.front() == '/' ||
+           (rest.front() == '#' && section.starts_with("local:"));
+}
+
+// Lines before any section hold for every mount, those behind [SOURCE] for that source and what
+// lies below it; the longer name wins.
 Result<std::vector<Given>> given_by_file(const std::string& path, const std::string& source) {
     const PrivateFile file = TRY(read_private_file(path));
     auto entries = parse_ini(file.text);
     if (!entries) return std::move(entries).error().with_context(path);
     std::vector<Given> general;
-    std::vector<Given> particular;
+    std::map<size_t, std::vector<Given>> particular;  // by the length of the section's name
     for (IniEntry& entry : *entries) {
         const std::string origin = fmt::format("{} line {}", path, entry.line);
         const bool every = entry.section.empty() || entry.section == "default";
@@ -183,20 +195,30 @@ Result<std::vector<Given>> given_by_file(const std::string& path, const std::str
             return bad(
                 fmt::format("{}: unknown setting '{}'; see xbucket --help", origin, entry.name));
         }
-        if (!every && entry.section != source) continue;
-        (every ? general : particular).push_back({setting, std::move(entry.value), origin});
+        if (!every && !section_holds(entry.section, source)) continue;
+        (every ? general : particular[entry.section.size()])
+            .push_back({setting, std::move(entry.value), origin});
     }
-    std::move(particular.begin(), particular.end(), std::back_inserter(general));
+    for (auto& [length, given] : particular) {
+        std::move(given.begin(), given.end(), std::back_inserter(general));
+    }
     return general;
 }
 
-Result<std::vector<Given>> given_by_default_files(const Environment& environment,
-                                                  const std::string& source) {
+// The file that --config or XBUCKET_CONFIG named, else the first of the usual ones that is there.
+Result<std::vector<Given>> given_by_files(const std::string& named, const Environment& environment,
+                                          Config& config) {
+    if (!named.empty()) {
+        std::error_code ignored;
+        config.config_file = std::filesystem::absolute(named, ignored).string();
+        return given_by_file(named, config.source_text);
+    }
     const std::string user_file = fmt::format(
         "{}/xbucket/xbucket.conf",
         environment.get("XDG_CONFIG_HOME").value_or(fmt::format("{}/.config", environment.home())));
     for (const std::string& path : {user_file, std::string("/etc/xbucket.conf")}) {
-        auto given = given_by_file(path, source);
+        auto given = given_by_file(path, config.source_text);
+        if (given) config.config_file = path;
         if (given || given.error().kind != ErrorKind::not_found) return given;
     }
     return std::vector<Given>();
@@ -206,6 +228,7 @@ Result<void> lay_over(const std::vector<Given>& given, Config& config) {
     for (const Given& one : given) {
         auto done = one.setting->set(config, one.text);
         if (!done) return std::move(done).error().with_context(one.origin);
+        config.given.insert_or_assign(std::string(one.setting->name), one.text);
     }
     return {};
 }
@@ -230,9 +253,7 @@ Result<ParsedCommand> parse_mount_command(const std::vector<std::string>& argume
     config.kernel_options = std::move(unfolded.kernel_options);
 
     if (line.config_file.empty()) line.config_file = environment.first_of({"XBUCKET_CONFIG"});
-    TRY(lay_over(line.config_file.empty() ? TRY(given_by_default_files(environment, line.source))
-                                          : TRY(given_by_file(line.config_file, line.source)),
-                 config));
+    TRY(lay_over(TRY(given_by_files(line.config_file, environment, config)), config));
     TRY(lay_over(given_by_environment(environment), config));
     TRY(lay_over(line.given, config));
     TRY(validate(config));

@@ -26,6 +26,8 @@ struct Setting {
     Result<void> (*set)(Config& config, std::string_view text);
 };
 const std::vector<Setting>& settings();
+// Whether it says how to reach a service or with which key: what a command on a URL needs, too.
+bool is_for_service(const Setting& setting);
 // `name` in any spelling; nullptr when there is none.
 const Setting* find_setting(std::string_view name);
 

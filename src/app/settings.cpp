@@ -98,12 +98,12 @@ Result<void> set_addressing(Config& c, Text t) {
                                     {"cname", AddressingStyle::cname}});
 }
 Result<void> set_log_level(Config& c, Text t) {
-    return choose<LogLevel>(c.log_level, t,
-                            {{"debug", LogLevel::debug},
-                             {"info", LogLevel::info},
-                             {"warning", LogLevel::warning},
-                             {"error", LogLevel::error},
-                             {"off", LogLevel::off}});
+    c.log_levels = TRY(parse_log_levels(t));
+    return {};
+}
+Result<void> set_metrics(Config& c, Text t) {
+    c.metrics = TRY(parse_metrics_place(t));
+    return {};
 }
 Result<void> set_dialect(Config& c, Text t) {
     DialectKind dialect = c.source.dialect;
@@ -123,7 +123,7 @@ Result<void> set_debug(Config& c, Text t) {
     c.debug = TRY(parse_bool(t));
     if (c.debug) {
         c.foreground = true;
-        c.log_level = LogLevel::debug;
+        c.log_levels = LogLevels{.base = LogLevel::debug, .components = {}};
     }
     return {};
 }
@@ -214,8 +214,11 @@ std::vector<Setting> make_settings() {
         {"log", "stderr|syslog|FILE", kMachine,
          "default: stderr in the foreground, else syslog; SIGHUP reopens a file",
          set_text<&Config::log_target>},
-        {"log-level", "LEVEL", kMachine, "debug, info (default), warning, error, off",
-         set_log_level},
+        {"log-level", "LEVEL[,COMPONENT=LEVEL]", kMachine,
+         "debug, info (default), warning, error, off; for parts: info,http=debug", set_log_level},
+        {"metrics", "PORT|FILE", kMachine,
+         "offer metrics for Prometheus on a port of this machine, or write them to a file",
+         set_metrics},
         {"threads", "N", kMachine, "FUSE threads (default: one a core)",
          set_number<&Config::threads>},
         {"workers", "N", kMachine, "operations that may wait for the network (default: 64)",
@@ -251,6 +254,10 @@ constexpr Text kKernelOptions[] = {"nosuid", "nodev", "noexec", "sync", "noatime
 const std::vector<Setting>& settings() {
     static const std::vector<Setting> table = make_settings();
     return table;
+}
+
+bool is_for_service(const Setting& setting) {
+    return setting.group == kService || setting.group == kKeys || setting.name == "log-level";
 }
 
 const Setting* find_setting(std::string_view name) {

@@ -74,20 +74,25 @@ Result<void> check_private(const std::string& path) {
 
 }  // namespace
 
+Result<std::string> state_directory(const Environment& environment, bool root) {
+    if (const auto state = environment.get("XDG_STATE_HOME"); state && state->starts_with('/')) {
+        return fmt::format("{}/xbucket", *state);
+    }
+    if (root) return std::string("/var/lib/xbucket");
+    const std::string home = environment.home();
+    if (!home.empty()) return fmt::format("{}/.local/state/xbucket", home);
+    return fail(ErrorKind::io, "no home directory is known");
+}
+
 Result<std::string> spool_path(const Config& config, const Environment& environment, bool root) {
     if (!config.spool.empty()) return config.spool;
-    std::string base;
-    if (const auto state = environment.get("XDG_STATE_HOME"); state && state->starts_with('/')) {
-        base = fmt::format("{}/xbucket", *state);
-    } else if (root) {
-        base = "/var/lib/xbucket";
-    } else if (const std::string home = environment.home(); !home.empty()) {
-        base = fmt::format("{}/.local/state/xbucket", home);
-    } else {
+    auto state = state_directory(environment, root);
+    if (!state) {
         return fail(ErrorKind::io, fmt::format("no home directory is known for the files that are "
                                                "being written; {}",
                                                kAdvice));
     }
+    const std::string& base = *state;
     return fmt::format("{}/{}", base, directory_name(config));
 }
 

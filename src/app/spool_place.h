@@ -15,6 +15,10 @@
 
 namespace xbucket::app {
 
+// Where this user's spool directories lie by default, and what else must outlast a process. Pure.
+// Errors: io (no home to be found).
+Result<std::string> state_directory(const Environment& environment, bool root);
+
 // --spool as it was given; else the directory of this source below $XDG_STATE_HOME/xbucket, which
 // is /var/lib/xbucket for root and ~/.local/state/xbucket for others where that variable is unset.
 // The same source has the same directory in every run. `config` is Bucket::config(): its endpoint

@@ -3,11 +3,24 @@
 
 #include "spool_place.h"
 
+#include "xbucket/base/json.h"
 #include "xbucket/base/log.h"
+
+#include <fmt/format.h>
 
 #include <unistd.h>
 
 namespace xbucket::app {
+namespace {
+
+// Who answers user.xbucket.stats; `xbucket mounts` and the like read it.
+std::string identity_json(const Config& config, const std::string& spool) {
+    return fmt::format(R"("version":{},"pid":{},"source":{},"bucket":{},"spool":{})",
+                       json_string(XBUCKET_VERSION), getpid(), json_string(config.source_text),
+                       json_string(config.source.bucket), json_string(spool));
+}
+
+}  // namespace
 
 Result<std::unique_ptr<MountedBucket>> MountedBucket::create(Config config,
                                                              const Environment& environment) {
@@ -40,6 +53,7 @@ Result<void> MountedBucket::make_mount(const Environment& environment) {
     }
     fs.spool_bytes_max = config.spool_bytes;
     fs.mount_time = bucket_->clock().wall_now();
+    fs.stats_head = identity_json(config, fs.spool_directory);
     fs_ = TRY(make_filesystem(fs, bucket_->meta(), bucket_->store(), bucket_->clock()));
 
     SessionConfig session;
@@ -56,6 +70,10 @@ Result<void> MountedBucket::make_mount(const Environment& environment) {
     session.read_ahead_kib = config.read_ahead_kib;
     session_ = TRY(make_fuse_session(session, *fs_));
     return {};
+}
+
+std::string MountedBucket::stats_json() const {
+    return fs_->getxattr(kRootInode, "user.xbucket.stats", Caller{}).value_or("{}");
 }
 
 Result<void> MountedBucket::shutdown() {

@@ -25,6 +25,9 @@ class MountedBucket {
     Result<void> run(const std::function<void()>& ready) { return session_->run(ready); }
     // Async-signal-safe.
     void stop() { session_->stop(); }
+    // What user.xbucket.stats says. Never blocks.
+    std::string stats_json() const;
+    Clock& clock() { return bucket_->clock(); }
     // After run(): sends what is pending. The first error, after trying all.
     Result<void> shutdown();
 

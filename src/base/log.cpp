@@ -1,9 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // The one file that knows spdlog. There is one log per process, as there is one stderr; this is
 // the only global state in xbucket, and it is never destroyed, so that a late line is safe.
-#include "xbucket/base/log.h"
-
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/log_levels.h"
 #include "xbucket/base/sync.h"
 
 #include <spdlog/details/null_mutex.h>
@@ -154,10 +153,25 @@ class Log {
         }
     }
 
+    void set_levels(LogLevels levels) EXCLUDES(mutex_) {
+        LogLevel lowest = levels.base;
+        for (const auto& [component, level] : levels.components) lowest = std::min(lowest, level);
+        LockGuard lock(mutex_);
+        levels_ = std::move(levels);
+        threshold = lowest;
+    }
+    bool wants(LogLevel level, std::string_view component) const EXCLUDES(mutex_) {
+        LockGuard lock(mutex_);
+        const auto own = levels_.components.find(component);
+        return level >= (own == levels_.components.end() ? levels_.base : own->second);
+    }
+
+    // The lowest of all components: what is below needs no further look.
     std::atomic<LogLevel> threshold{LogLevel::info};
 
   private:
-    Mutex mutex_;
+    mutable Mutex mutex_;
+    LogLevels levels_ GUARDED_BY(mutex_);
     std::shared_ptr<spdlog::sinks::sink> sink_ GUARDED_BY(mutex_);
     std::shared_ptr<FileSink> file_ GUARDED_BY(mutex_);  // Is sink_, or null for other targets.
 };
@@ -172,7 +186,7 @@ Log& the_log() {
 bool init_log(const LogConfig& config, std::string* error) {
     std::string reason;
     const bool opened = the_log().open(config.target, &reason);
-    if (opened) the_log().threshold = config.level;
+    if (opened) set_log_level(config.level);
     if (!opened && error != nullptr) *error = reason;
     return opened;
 }
@@ -182,14 +196,15 @@ void reopen_log() {
     if (!the_log().reopen(&reason)) log_line(LogLevel::error, "log", reason);
 }
 
-void set_log_level(LogLevel level) { the_log().threshold = level; }
+void set_log_level(LogLevel level) { set_log_levels({.base = level, .components = {}}); }
+void set_log_levels(const LogLevels& levels) { the_log().set_levels(levels); }
 
 bool log_enabled(LogLevel level) {
     return level != LogLevel::off && level >= the_log().threshold.load(std::memory_order_relaxed);
 }
 
 void log_line(LogLevel level, std::string_view component, std::string_view text) {
-    if (!log_enabled(level)) return;
+    if (!log_enabled(level) || !the_log().wants(level, component)) return;
     // Escaped here as a whole, so that no caller's slip can forge a line.
     the_log().write(level, printable(fmt::format("{} {}", component, text)));
 }

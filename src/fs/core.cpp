@@ -4,6 +4,10 @@
 #include "directories.h"
 #include "path_rules.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace xbucket {
 
 Core::Core(const FsConfig& fs_config, MetaEngine& meta_engine, ObjectStore& object_store,
@@ -121,6 +125,14 @@ Attr Core::attr_of(const InodePtr& inode) const {
     // Only this mount changes what is local or has no object.
     if (inode->is_local() || inode->ino == kRootInode) attr.timeout = config.entry_life;
     return attr;
+}
+
+std::string Core::stats_json() const {
+    const auto uptime = clock.wall_now().seconds() - config.mount_time.seconds();
+    // Behind its opening brace, what meta says.
+    return fmt::format(R"({{{}{}"uptime_seconds":{},"spool_bytes":{},{})", config.stats_head,
+                       config.stats_head.empty() ? "" : ",", std::max<int64_t>(uptime, 0),
+                       spool ? spool->bytes_used() : 0, meta.stats_json().substr(1));
 }
 
 void Core::note_created(const ObjectKey& key) {

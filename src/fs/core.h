@@ -61,6 +61,9 @@ struct Core {
     Entry entry_of(const InodePtr& inode) const;
     Attr attr_of(const InodePtr& inode) const;
 
+    // user.xbucket.stats: a JSON object; never blocks.
+    std::string stats_json() const;
+
     // A name came or went by our own doing: listings and open directories hear of it.
     void note_created(const ObjectKey& key);
     void note_removed(const ObjectKey& key);

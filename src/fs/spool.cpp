@@ -3,6 +3,7 @@
 
 #include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/json.h"
 
 #include <fmt/format.h>
 
@@ -99,28 +100,19 @@ class SpoolBody final : public BodySource {
     uint64_t done_ = 0;
 };
 
-std::string json_text(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : printable(text)) {
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
-    }
-    return out + '"';
-}
-
 std::string note_text(const RecoveryNote& note, uint64_t size) {
     std::string attributes;
     for (const auto& [name, value] : note.attributes) {
         attributes +=
             fmt::format("{}\n    {}: {}", attributes.empty() ? "" : ",",
-                        json_text(percent_encode(name)), json_text(percent_encode(value)));
+                        json_string(percent_encode(name)), json_string(percent_encode(value)));
     }
     return fmt::format(
         "{{\n  \"key\": {},\n  \"base_etag\": {},\n  \"bytes\": {},\n  \"time\": {},\n"
         "  \"error\": {},\n  \"attributes\": {{{}}},\n"
         "  \"about\": \"key, attribute names and values are percent-encoded\"\n}}\n",
-        json_text(percent_encode(note.key.str(), true)), json_text(note.base_etag.str()), size,
-        json_text(format_iso8601(note.time)), json_text(note.error), attributes);
+        json_string(percent_encode(note.key.str(), true)), json_string(note.base_etag.str()), size,
+        json_string(format_iso8601(note.time)), json_string(note.error), attributes);
 }
 
 Result<void> write_file(const std::string& path, std::string_view text) {

@@ -47,7 +47,7 @@ std::optional<Result<std::string>> Xattrs::get_cached(InodeNumber ino, std::stri
 std::optional<Result<std::string>> Xattrs::get_here(const InodePtr& inode, const AttrName& name,
                                                     const Caller& caller) {
     if (name.kind == AttrKind::foreign) return no_attribute(name.full);
-    if (is_mount_wide(name)) return core_.meta.stats_json();
+    if (is_mount_wide(name)) return core_.stats_json();
     if (inode->type == NodeType::symlink) return no_attribute(name.full);
     LockGuard lock(inode->mutex);
     // A presigned URL gives away what the mode protects: only who could change the mode gets it.

@@ -125,6 +125,14 @@ std::vector<std::string> AttributeModel::list(const ObjectKey& key, const Object
     return names;
 }
 
+std::vector<std::string> AttributeModel::fact_names() {
+    std::vector<std::string> names;
+    for (const Fact& fact : kFacts) names.push_back(fmt::format("user.object.{}", fact.word));
+    names.emplace_back("user.object.storage-class");
+    names.emplace_back("user.object.restore");
+    return names;
+}
+
 Result<std::string> get_by_view(const StoreTraits& traits, const RawAlphabet& raw,
                                 const ObjectInfo& info, const AttrNameView& name) {
     const ObjectAttributes& attributes = info.attributes;

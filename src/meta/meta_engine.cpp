@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <random>
 
 namespace xbucket {
@@ -24,6 +25,11 @@ namespace xbucket {
 namespace {
 
 Error no_attribute() { return fail(ErrorKind::no_such_attribute, "not set"); }
+
+Error root_has_none() {
+    return fail(ErrorKind::unsupported,
+                "the bucket's root is no object and has no attributes of its own");
+}
 
 // Keys that may stand for something without an object: directories and the bucket's root.
 bool may_lack_object(const ObjectKey& key) { return key.empty() || key.str().ends_with('/'); }
@@ -57,6 +63,7 @@ class Engine final : public MetaEngine {
 
     Result<void> change_attribute(const ObjectKey& key, std::string_view name,
                                   std::optional<std::string> value, SetFlag flag) override;
+    Result<void> change_attributes(const ObjectKey& key, std::vector<AttrChange> changes) override;
     void record_posix(const ObjectKey& key, const PosixRecord& change) override {
         if (!stopped_ && !key.empty()) sender_.add(key, change);
     }
@@ -272,9 +279,7 @@ Result<void> Engine::change_attribute(const ObjectKey& key, std::string_view nam
     if (parsed.kind == AttrKind::control || parsed.kind == AttrKind::object_fact ||
         parsed.kind == AttrKind::url)
         return change_fact(key, parsed, value);
-    if (key.empty())
-        return fail(ErrorKind::unsupported,
-                    "the bucket's root is no object and has no attributes of its own");
+    if (key.empty()) return root_has_none();
     reader_.forget_headers(key);
     if (parsed.kind == AttrKind::restore) {
         if (!value) return fail(ErrorKind::not_permitted, "a restore cannot be taken back");
@@ -285,6 +290,36 @@ Result<void> Engine::change_attribute(const ObjectKey& key, std::string_view nam
     change.value = std::move(value);
     change.flag = flag;
     return updater_.change(key, std::move(change));
+}
+
+Result<void> Engine::change_attributes(const ObjectKey& key, std::vector<AttrChange> changes) {
+    Patch together;
+    std::vector<AttrChange> single;
+    for (AttrChange& change : changes) {
+        const bool copied = change.name.kind == AttrKind::user_metadata ||
+                            change.name.kind == AttrKind::http_field ||
+                            change.name.kind == AttrKind::storage_class;
+        (copied ? together.changes : single).push_back(std::move(change));
+    }
+    if (!together.empty()) {
+        if (key.empty()) return root_has_none();
+        if (stopped_) return fail(ErrorKind::cancelled, "the mount is going down");
+        reader_.forget_headers(key);
+        auto changed = updater_.change_all(key, together);
+        const bool gone = !changed && changed.error().kind == ErrorKind::no_such_attribute;
+        if (!changed && !gone) return changed;
+        // One of those to remove is not there: each by itself tells which, and takes the others.
+        if (gone)
+            std::move(together.changes.begin(), together.changes.end(),
+                      std::inserter(single, single.begin()));
+    }
+    for (AttrChange& change : single) {
+        auto changed = change_attribute(key, change.name.full, change.value, change.flag);
+        const bool gone =
+            !changed && !change.value && changed.error().kind == ErrorKind::no_such_attribute;
+        if (!changed && !gone) return changed;
+    }
+    return {};
 }
 
 // Read-only, except that writing what is there succeeds: copiers write back what they listed.

@@ -58,6 +58,12 @@ Result<void> Updater::change(const ObjectKey& key, AttrChange change) {
     return commit(key, waiter);
 }
 
+Result<void> Updater::change_all(const ObjectKey& key, Patch patch) {
+    Waiter waiter;
+    waiter.patch = std::move(patch);
+    return commit(key, waiter);
+}
+
 Result<void> Updater::record_pending(const ObjectKey& key) {
     Waiter waiter;
     waiter.posix_only = true;

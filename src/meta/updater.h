@@ -25,6 +25,8 @@ class Updater {
 
     // Metadata, HTTP fields, storage class, tags, canned ACL. Takes the key's turn.
     Result<void> change(const ObjectKey& key, AttrChange change) EXCLUDES(mutex_);
+    // Metadata, HTTP fields and storage class, all or none. Takes the key's turn.
+    Result<void> change_all(const ObjectKey& key, Patch patch) EXCLUDES(mutex_);
     // Records pending POSIX state, if any is left by the time the turn comes.
     Result<void> record_pending(const ObjectKey& key) EXCLUDES(mutex_);
     // A patch by someone who holds the key's turn.

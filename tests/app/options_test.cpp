@@ -224,7 +224,7 @@ TEST(ParseMountCommand, debug_implies_foreground_and_the_debug_level) {
     const auto parsed = parse({"-d"});
     ASSERT_TRUE(parsed);
     EXPECT_TRUE(parsed->config.foreground);
-    EXPECT_EQ(parsed->config.log_level, LogLevel::debug);
+    EXPECT_EQ(parsed->config.log_levels.base, LogLevel::debug);
     EXPECT_TRUE(parse({"-f"})->config.foreground);
 }
 

@@ -97,10 +97,11 @@ def main():
 def measure(options):
     import candidates
     import cases_metadata
+    import cases_tool
     import report
     from bench_site import Site
 
-    known = {case.name: case for case in [*cases_metadata.CASES]}
+    known = {case.name: case for case in [*cases_metadata.CASES, *cases_tool.CASES]}
     if options.list:
         for name, case in known.items():
             print(f"{name:18} {case.title}{' (slow)' if case.slow else ''}")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: the xbucket authors
-"""Every long option that `xbucket --help` and `xbucket serve --help` print is in man/xbucket.1, in
-the section that belongs to it, and the other way round.
+"""Every long option that `xbucket --help` and `xbucket COMMAND --help` print is in the manual, in the
+section that belongs to it, and the other way round.
 
-usage: options_documented.py XBUCKET MAN_PAGE
+usage: options_documented.py XBUCKET xbucket.1 xbucket-commands.1
 """
 import re
 import subprocess
@@ -13,8 +13,11 @@ import sys
 HELP_LINE = re.compile(r"^ {1,8}(-\S+(?: -\S+)*)")
 LONG = re.compile(r"--([a-z][-a-z0-9]*)")
 ITEM = re.compile(r"^\.It (?:Fl \w , -|Fl -)([a-z][-a-z0-9]*)")
-# Which section of the page says what which command takes.
+# Which section of xbucket(1) says what which command takes; in xbucket-commands(1) each command has a
+# subsection of its name.
 SECTIONS = {"OPTIONS": ["--help"], "SERVING BUCKETS": ["serve", "--help"]}
+COMMANDS = ("stat", "set", "unset", "find", "dump", "restore", "mounts", "stats", "status", "sync", "unmount",
+            "doctor")
 
 
 def options_of_program(program, arguments):
@@ -27,11 +30,11 @@ def options_of_program(program, arguments):
     return found
 
 
-def options_of_page(text):
-    found = {section: set() for section in SECTIONS}
+def options_of_page(text, sections, heading):
+    found = {section: set() for section in sections}
     section = None
     for line in text.splitlines():
-        if line.startswith(".Sh "):
+        if line.startswith(heading):
             section = line[4:].strip()
         elif section in found and (match := ITEM.match(line)):
             found[section].add(match.group(1))
@@ -39,13 +42,18 @@ def options_of_page(text):
 
 
 def main():
-    program, page = sys.argv[1:]
-    with open(page, encoding="utf-8") as file:
-        documented = options_of_page(file.read())
+    program, *pages = sys.argv[1:]
+    sections = dict(SECTIONS)
+    sections.update({command: [command, "--help"] for command in COMMANDS})
+    documented = {}
+    for page, heading, names in zip(pages, (".Sh ", ".Ss "), (SECTIONS, COMMANDS)):
+        with open(page, encoding="utf-8") as file:
+            documented.update(options_of_page(file.read(), names, heading))
     bad = 0
-    for section, arguments in SECTIONS.items():
+    for section, arguments in sections.items():
+        page = pages[0] if section in SECTIONS else pages[1]
         printed = options_of_program(program, arguments)
-        if not printed:
+        if not printed and section != "sync":
             print(f"xbucket {' '.join(arguments)} prints no options")
             bad += 1
         # Whoever reads the help has found --help.

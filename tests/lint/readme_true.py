@@ -18,7 +18,7 @@ FOREIGN_OPTIONS = {
     "--suite", "--setup",  # meson test
     "--check",  # scripts/demo
     "--list",  # scripts/bench
-    "--help",
+    "--help", "--metadata",  # xbucket COMMAND --help; rclone
 }
 PATH = re.compile(r"(?<![\w./~:$-])((?:scripts|tests|src|include|man)/[\w./-]+[\w])")
 OPTION = re.compile(r"(?<![\w-])--[a-z][-a-z]*")
@@ -55,7 +55,8 @@ def problems_of(root, version):
     for message in messages:
         if message not in sources:
             yield f"no source says: {message}"
-    known = {f"--{name}" for name in re.findall(r"^\.It Fl (?:\w , )?-([-a-z]+)", page_1, re.M)}
+    pages = page_1 + (root / "man" / "xbucket-commands.1").read_text(encoding="utf-8")
+    known = {f"--{name}" for name in re.findall(r"^\.It Fl (?:\w , )?-([-a-z]+)", pages, re.M)}
     for option in sorted(set(OPTION.findall(readme)) - FOREIGN_OPTIONS - known):
         yield f"{option} is not in man/xbucket.1"
     for option in sorted(set(MOUNT_OPTION.findall(readme))):

@@ -37,6 +37,9 @@ struct FsConfig {
     unsigned upload_parallel = 4;
     size_t inodes_max = 1'000'000;
     WallTime mount_time;
+    // JSON members that user.xbucket.stats begins with, such as "pid":1, ready to be put into an
+    // object; "" = none.
+    std::string stats_head;
 };
 
 // How the file system tells the kernel to forget; from any thread, must not block.

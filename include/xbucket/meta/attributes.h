@@ -93,6 +93,8 @@ class AttributeModel {
     // The type that an object of this key gets when nobody says one; from xbucket's own table.
     // Keys ending in '/' are application/x-directory.
     static std::string default_content_type(const ObjectKey& key);
+    // Every user.object.NAME that can be read of an object by a HEAD, whether it has it or not.
+    static std::vector<std::string> fact_names();
 
     // Name and value codecs (exposed for tests and tools); bijective.
     std::string encode_name(std::string_view attribute_name) const;

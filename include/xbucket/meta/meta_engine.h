@@ -129,6 +129,12 @@ class MetaEngine {
     // not_permitted (WORM), file_too_large, access_denied (preserve=strict).
     virtual Result<void> change_attribute(const ObjectKey& key, std::string_view name,
                                           std::optional<std::string> value, SetFlag flag) = 0;
+    // Several changes of one object: metadata, headers and class as one update, all or none of them
+    // (but where one to be removed is not there, each by itself); then tags, ACL and restore, each
+    // by its own request. Removing what is not there succeeds. The first error; errors as
+    // change_attribute().
+    virtual Result<void> change_attributes(const ObjectKey& key,
+                                           std::vector<AttrChange> changes) = 0;
     // chmod, chown, utimens: never fails, never blocks; merged, sent within posix_delay, by
     // flush(), with the next attribute change, upload or rename of the key. stat() shows it at
     // once.

@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// The command line of a command: its own options, the settings that say how to reach a service, and
+// its words.
+#pragma once
+
+#include "command.h"
+
+#include "xbucket/base/result.h"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xbucket::app {
+
+class Arguments {
+  public:
+    // `command` is in the table. With `urls` the settings of the service and its credentials are
+    // options too, for words that are URLs.
+    Arguments(std::string_view command, bool urls);
+
+    void flag(const std::string& names, bool& target) { app_.add_flag(names, target); }
+    template <class T>
+    CLI::Option* option(const std::string& names, T& target) {
+        return app_.add_option(names, target);
+    }
+
+    // Fills in the targets. A value: what to exit with at once (help was printed, or the command
+    // line is wrong, which was said).
+    std::optional<ExitCode> parse(std::vector<std::string> words);
+
+    const std::vector<std::string>& words() const { return words_; }
+    // Settings as words, for config_of_source().
+    std::vector<std::string> service() const;
+
+    // Says "xbucket COMMAND: sentence" on standard error, and gives back `code`.
+    ExitCode complain(ExitCode code, std::string_view sentence) const;
+    // A wrong command line.
+    ExitCode usage(std::string_view sentence) const;
+
+  private:
+    const std::string_view command_;
+    CLI::App app_;
+    bool help_ = false;
+    std::vector<std::string> words_;
+    std::vector<std::string> mount_options_;
+    std::string config_file_;
+    std::vector<std::pair<std::string, CLI::Option*>> settings_;
+};
+
+// The exit code for an error that ended a command.
+ExitCode exit_code_of(const Error& error);
+// Writes to standard output; where nobody reads it any more the command is interrupted.
+void print_out(std::string_view text);
+
+}  // namespace xbucket::app

@@ -1,0 +1,83 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// `xbucket doctor`: tries, one by one, what a mount will need, and says what to do about what
+// fails.
+#include "arguments.h"
+#include "doctor_checks.h"
+#include "forest.h"
+#include "json_text.h"
+
+#include "xbucket/base/encoding.h"
+
+#include <fmt/format.h>
+
+namespace xbucket::app {
+namespace {
+
+std::string_view mark_of(Finding::Level level) {
+    switch (level) {
+        case Finding::Level::good:
+            return "ok";
+        case Finding::Level::note:
+            return "note";
+        case Finding::Level::bad:
+            return "FAIL";
+    }
+    return "";
+}
+
+class Report {
+  public:
+    explicit Report(bool json) : json_(json) {}
+
+    void operator()(const Finding& finding) {
+        if (finding.level == Finding::Level::bad) ++bad_;
+        if (json_) {
+            print_out(json_line(Json{{"check", finding.check},
+                                     {"result", to_lower(mark_of(finding.level))},
+                                     {"what", finding.what},
+                                     {"remedy", finding.remedy}}));
+        } else {
+            print_out(fmt::format("{:<5} {:<12} {}\n", mark_of(finding.level), finding.check,
+                                  finding.what));
+            if (!finding.remedy.empty()) {
+                print_out(fmt::format("{:<18} -> {}\n", "", finding.remedy));
+            }
+        }
+        std::fflush(stdout);
+    }
+    unsigned bad() const { return bad_; }
+
+  private:
+    const bool json_;
+    unsigned bad_ = 0;
+};
+
+}  // namespace
+
+ExitCode doctor_command(const std::vector<std::string>& words, const Environment& environment) {
+    Arguments arguments("doctor", true);
+    bool json = false;
+    bool read_only = false;
+    arguments.flag("--json", json);
+    arguments.flag("--read-only", read_only);
+    if (const auto code = arguments.parse(words)) return *code;
+    if (arguments.words().size() != 1) return arguments.usage("write: xbucket doctor SOURCE");
+    auto config = config_of_source(arguments.words().front(), arguments.service(), environment);
+    if (!config) return arguments.complain(ExitCode::usage, config.error().message);
+    Report report(json);
+    const FindingSink sink = [&report](const Finding& finding) { report(finding); };
+    check_machine(*config, environment, sink);
+    auto bucket = check_setup(*config, environment, sink);
+    if (bucket && check_reach(**bucket, sink)) {
+        check_reading(**bucket, sink);
+        if (!read_only) check_writing(**bucket, sink);
+    }
+    if (!json) {
+        print_out(report.bad() == 0 ? std::string("nothing stands in the way of a mount\n")
+                                    : fmt::format("{} problem{} found\n", report.bad(),
+                                                  report.bad() == 1 ? "" : "s"));
+    }
+    return report.bad() == 0 ? ExitCode::ok : ExitCode::some_failed;
+}
+
+}  // namespace xbucket::app

@@ -1,0 +1,164 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// `xbucket dump` and `xbucket restore`: attributes as getfattr -d and setfattr --restore have them.
+#include "arguments.h"
+#include "attribute_text.h"
+#include "bucket_tree.h"
+#include "change_run.h"
+#include "interrupt.h"
+#include "selection.h"
+
+#include "xbucket/base/encoding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+namespace xbucket::app {
+namespace {
+
+// The path that a dump gives an object: its key for a URL, so that it fits any bucket.
+std::string dumped_path(const Node& node, bool absolute) {
+    std::string path = is_object_url(node.shown) ? node.id : node.shown;
+    if (!absolute && path.starts_with('/')) path.erase(0, path.find_first_not_of('/'));
+    return path.empty() ? "." : path;
+}
+
+Result<std::string> dump_of(Tree& tree, const Node& node, bool all, bool absolute) {
+    DumpedFile file;
+    file.path = dumped_path(node, absolute);
+    std::vector<std::string> names = TRY(tree.list(node, all));
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) {
+        auto value = tree.get(node, name);
+        if (value) {
+            file.attributes.emplace_back(name, *std::move(value));
+        } else if (value.error().kind != ErrorKind::no_such_attribute) {
+            return std::move(value).error();
+        }
+    }
+    return dump_text(file);
+}
+
+struct DumpOptions {
+    Selection selection;
+    bool all = false;
+    bool absolute = false;
+    unsigned jobs = 64;
+};
+
+ExitCode dump_all(const Arguments& arguments, const DumpOptions& options, Forest& forest) {
+    std::atomic<bool> failed{false};
+    const auto complain = [&](const Error& error) {
+        arguments.complain(ExitCode::some_failed, error.message);
+        failed = true;
+    };
+    Crew crew(options.jobs, 10'000);
+    select(
+        forest, options.selection,
+        [&](Tree& tree, const Node& node) {
+            if (interrupted()) return false;
+            crew.post([&, node]() -> Crew::Delivery {
+                if (interrupted()) return {};
+                auto text = dump_of(tree, node, options.all, options.absolute);
+                return [&, text = std::move(text)] {
+                    if (text) {
+                        print_out(*text);
+                    } else if (text.error().kind != ErrorKind::not_found) {
+                        complain(text.error());
+                    }
+                };
+            });
+            return true;
+        },
+        [&](const std::string&, const Error& error) { complain(error); });
+    crew.finish();
+    std::fflush(stdout);
+    if (interrupted()) return ExitCode::interrupted;
+    return failed ? ExitCode::some_failed : ExitCode::ok;
+}
+
+std::string below(const std::string& root, const std::string& path) {
+    if (root.empty()) return path;
+    return fmt::format("{}{}{}", root, root.ends_with('/') ? "" : "/", path);
+}
+
+// Reads on while objects are being changed; the first mistake in the text ends it.
+ExitCode restore_all(const Arguments& arguments, std::istream& in, const std::string& root,
+                     ChangeRun& run, Forest& forest) {
+    DumpReader reader(in);
+    DumpedFile file;
+    std::optional<Error> mistake;
+    while (!interrupted()) {
+        const auto more = reader.next(file);
+        if (!more) mistake = more.error();
+        if (!more || !*more) break;
+        const std::string word = below(root, file.path);
+        auto place = forest.find(word);
+        if (!place) {
+            run.not_found(word, place.error());
+            continue;
+        }
+        std::vector<AttributeWord> changes;
+        for (auto& [name, value] : file.attributes) {
+            changes.push_back({std::move(name), std::move(value)});
+        }
+        run.add(*place->tree, place->node, std::move(changes));
+    }
+    const ExitCode code = run.finish(forest);
+    if (!mistake) return code;
+    return arguments.complain(ExitCode::usage, mistake->message);
+}
+
+}  // namespace
+
+ExitCode dump_command(const std::vector<std::string>& words, const Environment& environment) {
+    Arguments arguments("dump", true);
+    DumpOptions options;
+    arguments.flag("-r,-R,--recursive", options.selection.recursive);
+    arguments.flag("--all", options.all);
+    arguments.flag("--absolute-names", options.absolute);
+    arguments.option("--jobs", options.jobs)->check(CLI::Range(1U, 1024U));
+    if (const auto code = arguments.parse(words)) return *code;
+    if (arguments.words().empty()) return arguments.usage("no path or URL given");
+    options.selection.words = arguments.words();
+    options.selection.directories = true;
+    watch_interrupts();
+    Forest forest(environment, arguments.service());
+    return dump_all(arguments, options, forest);
+}
+
+ExitCode restore_command(const std::vector<std::string>& words, const Environment& environment) {
+    Arguments arguments("restore", true);
+    ChangeOptions options;
+    options.add_to(arguments);
+    if (const auto code = arguments.parse(words)) return *code;
+    const auto& given = arguments.words();
+    if (given.empty() || given.size() > 2) return arguments.usage("write: restore FILE [ROOT]");
+    const std::string root = given.size() > 1 ? given[1] : "";
+    watch_interrupts();
+
+    // The whole text is what a resumed run must agree on.
+    std::ostringstream text;
+    if (given[0] == "-") {
+        text << std::cin.rdbuf();
+    } else {
+        std::ifstream file(given[0], std::ios::binary);
+        if (!file) {
+            return arguments.complain(ExitCode::system,
+                                      fmt::format("{} cannot be read", printable(given[0])));
+        }
+        text << file.rdbuf();
+    }
+    auto run = ChangeRun::start(arguments, options, environment,
+                                fmt::format("restore {} {}", root, text.str()));
+    if (!run) return arguments.complain(exit_code_of(run.error()), run.error().message);
+    Forest forest(environment, arguments.service());
+    std::istringstream in(text.str());
+    return restore_all(arguments, in, root, **run, forest);
+}
+
+}  // namespace xbucket::app

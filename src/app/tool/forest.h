@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// The trees that a command's words point into: mounts, and buckets by URL, each opened once.
+#pragma once
+
+#include "../config.h"
+#include "../environment.h"
+#include "tree.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace xbucket::app {
+
+struct Place {
+    Tree* tree = nullptr;
+    Node node;
+};
+
+class Forest {
+  public:
+    // `service` holds words such as "--region=cn-hangzhou" for URLs.
+    Forest(const Environment& environment, std::vector<std::string> service)
+        : environment_(environment), service_(std::move(service)) {}
+
+    // Opens what `word`, a path or a URL, needs, and looks at it.
+    // Errors: invalid_argument, not_found, and those of opening a bucket.
+    Result<Place> find(const std::string& word);
+    // The first error of all trees' finish().
+    Result<void> finish();
+
+  private:
+    Result<Tree*> tree_of(const std::string& word);
+
+    const Environment& environment_;
+    const std::vector<std::string> service_;
+    std::map<std::string, std::unique_ptr<Tree>> trees_;  // by source; "" is the mounts'
+};
+
+// The configuration of a URL's bucket: as a mount of it would have. Errors: invalid_argument.
+Result<Config> config_of_source(const std::string& source, const std::vector<std::string>& service,
+                                const Environment& environment);
+
+}  // namespace xbucket::app

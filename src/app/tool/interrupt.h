@@ -1,0 +1,14 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Ctrl-C in a command: the first time no new work begins and what is under way is finished, the
+// second time the process ends.
+#pragma once
+
+namespace xbucket::app {
+
+// Call once, before any thread. Also ignores SIGPIPE: a closed output shows as a failed write.
+void watch_interrupts();
+bool interrupted();
+// As if the user had asked: standard output is closed, say.
+void interrupt();
+
+}  // namespace xbucket::app

@@ -1,0 +1,82 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "mount_view.h"
+
+#include "xbucket/base/encoding.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+
+namespace xbucket::app {
+namespace {
+
+constexpr std::string_view kType = "fuse.xbucket";
+
+}  // namespace
+
+std::vector<MountEntry> xbucket_mounts() { return find_mounts(read_mountinfo(), kType); }
+
+Result<MountEntry> mount_of(const std::string& path) {
+    const std::string resolved = TRY(resolve_path(path));
+    const std::string mountinfo = read_mountinfo();
+    // The mount point itself, or the nearest one above.
+    for (std::string at = resolved;; at = at.substr(0, at.rfind('/'))) {
+        const auto mount = find_mount(mountinfo, at.empty() ? "/" : at);
+        if (mount && mount->type == kType) return *mount;
+        if (mount || at.empty()) break;
+    }
+    return fail(
+        ErrorKind::not_found,
+        fmt::format("{} is not inside a mount of xbucket; see: xbucket mounts", printable(path)));
+}
+
+Result<std::vector<MountEntry>> chosen_mounts(const std::vector<std::string>& paths) {
+    if (paths.empty()) return xbucket_mounts();
+    std::vector<MountEntry> mounts;
+    for (const std::string& path : paths) mounts.push_back(TRY(mount_of(path)));
+    return mounts;
+}
+
+bool is_alive(const MountEntry& mount) {
+    struct statvfs st {};
+    return statvfs(mount.mountpoint.c_str(), &st) == 0 || errno != ENOTCONN;
+}
+
+Result<Json> stats_of(const MountEntry& mount) {
+    std::string text(65536, '\0');
+    const ssize_t n =
+        getxattr(mount.mountpoint.c_str(), "user.xbucket.stats", text.data(), text.size());
+    if (n < 0) {
+        return fail(ErrorKind::io,
+                    errno == ENOTCONN
+                        ? fmt::format("{}: its daemon is gone; run: xbucket unmount --force {}",
+                                      mount.mountpoint, mount.mountpoint)
+                        : fmt::format("{}: {}", mount.mountpoint, std::strerror(errno)));
+    }
+    text.resize(static_cast<size_t>(n));
+    Json parsed = Json::parse(text, nullptr, false);
+    if (parsed.is_discarded() || !parsed.is_object()) {
+        return fail(ErrorKind::io, fmt::format("{}: its statistics are no JSON; is its daemon of "
+                                               "another version?",
+                                               mount.mountpoint));
+    }
+    return parsed;
+}
+
+uint64_t number_at(const Json& stats, std::string_view path) {
+    const Json* at = &stats;
+    while (true) {
+        const size_t dot = path.find('.');
+        const auto found = at->is_object() ? at->find(std::string(path.substr(0, dot))) : at->end();
+        if (found == at->end()) return 0;
+        at = &*found;
+        if (dot == std::string_view::npos) break;
+        path.remove_prefix(dot + 1);
+    }
+    return at->is_number_unsigned() ? at->get<uint64_t>() : 0;
+}
+
+}  // namespace xbucket::app

@@ -1,0 +1,75 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// `xbucket set` and `xbucket unset`.
+#include "bucket_tree.h"
+#include "change_run.h"
+#include "interrupt.h"
+#include "selection.h"
+
+#include <filesystem>
+
+namespace xbucket::app {
+namespace {
+
+using SplitWords = Result<ChangeWords> (*)(const std::vector<std::string>&);
+
+// What the log of one run must agree on with the next. NUL stands between the parts.
+std::string identity_of(std::string_view command, const ChangeWords& words,
+                        const Selection& selection) {
+    std::string out(command);
+    const auto add = [&out](std::string_view part) {
+        out += '\0';
+        out += part;
+    };
+    for (const AttributeWord& change : words.changes) {
+        add(change.name);
+        if (change.value) add(*change.value);
+    }
+    add(selection.recursive ? "below" : "these");
+    for (const std::string& word : words.paths) {
+        std::error_code ignored;
+        add(is_object_url(word) ? word : std::filesystem::absolute(word, ignored).string());
+    }
+    for (const std::string& pattern : selection.includes) add("include " + pattern);
+    return out;
+}
+
+ExitCode run_changes(std::string_view command, SplitWords split,
+                     const std::vector<std::string>& words, const Environment& environment) {
+    Arguments arguments(command, true);
+    ChangeOptions options;
+    Selection selection;
+    options.add_to(arguments);
+    arguments.flag("-r,--recursive", selection.recursive);
+    arguments.option("--include", selection.includes)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->expected(1)
+        ->allow_extra_args(false);
+    if (const auto code = arguments.parse(words)) return *code;
+    const auto parts = split(arguments.words());
+    if (!parts) return arguments.usage(parts.error().message);
+    selection.words = parts->paths;
+    watch_interrupts();
+
+    const bool large = selection.recursive || parts->paths.size() > 1 || options.resume;
+    auto run = ChangeRun::start(arguments, options, environment,
+                                large ? identity_of(command, *parts, selection) : "");
+    if (!run) return arguments.complain(exit_code_of(run.error()), run.error().message);
+    Forest forest(environment, arguments.service());
+    select(
+        forest, selection,
+        [&](Tree& tree, const Node& node) { return (*run)->add(tree, node, parts->changes); },
+        [&](const std::string& word, const Error& error) { (*run)->not_found(word, error); });
+    return (*run)->finish(forest);
+}
+
+}  // namespace
+
+ExitCode set_command(const std::vector<std::string>& words, const Environment& environment) {
+    return run_changes("set", split_set_words, words, environment);
+}
+
+ExitCode unset_command(const std::vector<std::string>& words, const Environment& environment) {
+    return run_changes("unset", split_unset_words, words, environment);
+}
+
+}  // namespace xbucket::app

@@ -1,0 +1,193 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// `xbucket status`: what waits to be sent, and what needs a person.
+#include "../spool_place.h"
+#include "arguments.h"
+#include "mount_view.h"
+#include "progress.h"
+
+#include "xbucket/base/encoding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <unistd.h>
+
+namespace xbucket::app {
+namespace {
+
+// Content whose upload failed for good, from the note beside it.
+struct Kept {
+    std::string path;
+    std::string key;
+    uint64_t bytes = 0;
+    std::string time;
+    std::string error;
+};
+
+std::string text_member(const Json& note, const char* name) {
+    const auto found = note.find(name);
+    return found != note.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+Kept read_note(const std::filesystem::path& note) {
+    std::ostringstream text;
+    text << std::ifstream(note).rdbuf();
+    const Json json = Json::parse(text.str(), nullptr, false);
+    Kept kept;
+    kept.path = note.string().substr(0, note.string().size() - std::string_view(".json").size());
+    if (json.is_object()) {
+        const std::string key = text_member(json, "key");
+        kept.key = percent_decode(key).value_or(key);
+        kept.bytes = number_at(json, "bytes");
+        kept.time = text_member(json, "time");
+        kept.error = text_member(json, "error");
+    }
+    return kept;
+}
+
+// What lies in a spool directory's recovery folder. Errors: access_denied.
+Result<std::vector<Kept>> kept_in(const std::string& spool) {
+    namespace stdfs = std::filesystem;
+    std::vector<Kept> all;
+    std::error_code error;
+    const std::string folder = spool + "/recovery";
+    for (stdfs::directory_iterator it(folder, error), end; !error && it != end;
+         it.increment(error)) {
+        if (it->path().extension() == ".json") all.push_back(read_note(it->path()));
+    }
+    if (error && error != std::errc::no_such_file_or_directory) {
+        return fail(ErrorKind::access_denied,
+                    fmt::format("{} cannot be read: {}", folder, error.message()));
+    }
+    std::sort(all.begin(), all.end(), [](const Kept& a, const Kept& b) { return a.path < b.path; });
+    return all;
+}
+
+// Counters that say how much is on its way, as far as this mount has them.
+constexpr std::pair<std::string_view, std::string_view> kPending[] = {
+    {"updates_queued", "changes of attributes under way"},
+    {"posix_pending", "changes of mode, owner or time to be recorded"},
+    {"files_dirty", "files written and not uploaded"},
+    {"journal.pending", "changes in the journal"},
+};
+
+class StatusReport {
+  public:
+    StatusReport(const Arguments& arguments, bool json) : arguments_(arguments), json_(json) {}
+
+    void add_mount(const MountEntry& mount) {
+        const auto stats = stats_of(mount);
+        if (!stats) {
+            trouble_ = true;
+            if (json_) {
+                print_out(json_line(Json{{"source", json_of_bytes(mount.source)},
+                                         {"mountpoint", json_of_bytes(mount.mountpoint)},
+                                         {"alive", is_alive(mount)},
+                                         {"error", stats.error().message}}));
+            } else {
+                print_out(fmt::format("{} on {}: {}\n", printable(mount.source),
+                                      printable(mount.mountpoint), stats.error().message));
+            }
+            return;
+        }
+        spools_.insert(text_member(*stats, "spool"));
+        const uint64_t conflicts = number_at(*stats, "journal.conflicts");
+        if (conflicts > 0) trouble_ = true;
+        if (json_) {
+            Json out{{"source", json_of_bytes(mount.source)},
+                     {"mountpoint", json_of_bytes(mount.mountpoint)},
+                     {"alive", true}};
+            for (const auto& [name, what] : kPending)
+                out[std::string(name)] = number_at(*stats, name);
+            out["conflicts"] = conflicts;
+            print_out(json_line(out));
+            return;
+        }
+        std::string pending;
+        for (const auto& [name, what] : kPending) {
+            if (const uint64_t n = number_at(*stats, name)) {
+                pending += fmt::format("  {} {}\n", with_commas(n), what);
+            }
+        }
+        print_out(fmt::format(
+            "{} on {}: {}\n{}", printable(mount.source), printable(mount.mountpoint),
+            pending.empty() ? "nothing waits to be sent" : "waits to be sent:", pending));
+        if (conflicts > 0) print_out(fmt::format("  {} conflicts\n", with_commas(conflicts)));
+    }
+
+    // The default place of every source, so that what a mount left is found when it is gone.
+    void add_default_spools(const Environment& environment) {
+        const auto state = state_directory(environment, geteuid() == 0);
+        if (!state) return;
+        std::error_code error;
+        for (std::filesystem::directory_iterator it(*state, error), end; !error && it != end;
+             it.increment(error)) {
+            if (count_kept_files(it->path().string()) != 0) add_spool(it->path().string());
+        }
+    }
+    void add_spool(const std::string& spool) { spools_.insert(spool); }
+
+    ExitCode finish() {
+        for (const std::string& spool : spools_) {
+            if (!spool.empty()) show_spool(spool);
+        }
+        return trouble_ ? ExitCode::some_failed : ExitCode::ok;
+    }
+
+  private:
+    void show_spool(const std::string& spool) {
+        const auto kept = kept_in(spool);
+        if (!kept) {
+            arguments_.complain(ExitCode::some_failed, kept.error().message);
+            trouble_ = true;
+            return;
+        }
+        if (!kept->empty()) trouble_ = true;
+        for (const Kept& one : *kept) {
+            if (json_) {
+                print_out(json_line(Json{{"kept", json_of_bytes(one.path)},
+                                         {"key", json_of_bytes(one.key)},
+                                         {"bytes", one.bytes},
+                                         {"time", one.time},
+                                         {"error", one.error}}));
+                continue;
+            }
+            print_out(
+                fmt::format("not uploaded: {} ({} bytes, {}): {}\n"
+                            "  its content is in {}\n"
+                            "  copy it to where it belongs, then remove it and {}.json\n",
+                            printable(one.key), with_commas(one.bytes), one.time,
+                            printable(one.error), printable(one.path), printable(one.path)));
+        }
+    }
+
+    const Arguments& arguments_;
+    const bool json_;
+    bool trouble_ = false;
+    std::set<std::string> spools_;
+};
+
+}  // namespace
+
+ExitCode status_command(const std::vector<std::string>& words, const Environment& environment) {
+    Arguments arguments("status", false);
+    bool json = false;
+    std::string spool;
+    arguments.flag("--json", json);
+    arguments.option("--spool", spool);
+    if (const auto code = arguments.parse(words)) return *code;
+    const auto mounts = chosen_mounts(arguments.words());
+    if (!mounts) return arguments.complain(ExitCode::system, mounts.error().message);
+    if (mounts->empty() && spool.empty() && !json) print_out("no bucket is mounted\n");
+    StatusReport report(arguments, json);
+    for (const MountEntry& mount : *mounts) report.add_mount(mount);
+    if (!spool.empty()) report.add_spool(spool);
+    if (arguments.words().empty()) report.add_default_spools(environment);
+    return report.finish();
+}
+
+}  // namespace xbucket::app
