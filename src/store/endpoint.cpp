@@ -36,6 +36,14 @@ bool is_region(std::string_view text) {
     });
 }
 
+// What may stand in a URL as its host; in particular nothing that would end it.
+bool is_host(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return is_lower_alnum(c) || c == '.' || c == '-' || c == '_' || c == '[' || c == ']' ||
+               c == ':';
+    });
+}
+
 std::string without_oss(std::string_view region) {
     return std::string(region.starts_with("oss-") ? region.substr(4) : region);
 }
@@ -68,12 +76,7 @@ Result<void> parse_endpoint(std::string_view text, Address* address) {
         text = text.substr(0, colon);
     }
     address->host = to_lower(text);
-    const bool valid = !address->host.empty() &&
-                       std::all_of(address->host.begin(), address->host.end(), [](char c) {
-                           return is_lower_alnum(c) || c == '.' || c == '-' || c == '_' ||
-                                  c == '[' || c == ']' || c == ':';
-                       });
-    if (!valid) return malformed("has no valid host name");
+    if (!is_host(address->host)) return malformed("has no valid host name");
     return {};
 }
 
@@ -225,9 +228,9 @@ std::optional<Address> corrected_address(const Address& address, std::string_vie
         const std::string region = region_of_host(address.dialect, next.host);
         if (!region.empty()) next.region = region;
     }
-    if (next == address || registrable_domain(next.host) != registrable_domain(address.host)) {
-        return std::nullopt;
-    }
+    const bool stays = is_host(next.host) && next.is_official() == address.is_official() &&
+                       registrable_domain(next.host) == registrable_domain(address.host);
+    if (!stays || next == address) return std::nullopt;
     return next;
 }
 

@@ -141,6 +141,11 @@ TEST(Endpoint, a_hint_moves_region_and_host_within_the_same_domain_only) {
         {oss_config(), "oss-cn-hangzhou.aliyuncs.com", "", ""},
         {oss_config(), "oss-cn-beijing.aliyuncs.com.evil.example", "", ""},
         {oss_config(), "evil-aliyuncs.com", "", ""},
+        // What ends the host in a URL would send the signed request to what stands before it.
+        {oss_config(), "evil.example/x.aliyuncs.com", "", ""},
+        {oss_config(), "evil.example#.aliyuncs.com", "", ""},
+        {oss_config(), "x@evil.example?.aliyuncs.com", "", ""},
+        {oss_config(), "aliyuncs.com", "", ""},
         {s3_config(), "s3.eu-west-1.amazonaws.com.cn", "", ""},
         {s3_config(), "cn-north-1", "", ""},
         {config(kS3, "http://127.0.0.1:9000"), "10.0.0.1", "", ""},
