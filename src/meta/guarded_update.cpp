@@ -97,7 +97,9 @@ UpdateStep GuardedUpdate::read_base(TimePoint now) {
     return Head{};
 }
 
-UpdateStep GuardedUpdate::on_waited(TimePoint now) { return read_base(now); }
+UpdateStep GuardedUpdate::on_waited(TimePoint now) {
+    return phase_ == Phase::verify ? UpdateStep(Head{}) : read_base(now);
+}
 
 UpdateStep GuardedUpdate::on_head(Result<HeadReply> reply, TimePoint begun, TimePoint now) {
     if (phase_ == Phase::verify || phase_ == Phase::created || phase_ == Phase::restored)
@@ -354,6 +356,7 @@ Error GuardedUpdate::gave_up() const {
 }
 
 UpdateStep GuardedUpdate::retry_later(TimePoint now, Error reason) {
+    phase_ = Phase::base;
     last_error_ = std::move(reason);
     work_.own.reset();
     from_own_ = false;

@@ -139,6 +139,8 @@ class GuardedUpdate {
     UpdateStep copy_done(const CopyReply& reply, TimePoint begun, TimePoint now);
     UpdateStep on_result_head(Result<HeadReply> reply, TimePoint begun, TimePoint now);
     UpdateStep verify(const ObjectInfo& found, TimePoint now);
+    bool may_have_raced() const;
+    bool lost_a_race(const ObjectAttributes& found) const;
     bool tags_at_risk() const;
     void tags_survived();
     UpdateStep write_tags_again();
@@ -179,6 +181,7 @@ class GuardedUpdate {
     UpdateBase sent_base_;
     bool sent_settled_ = false;
     unsigned attempts_ = 0;
+    unsigned races_lost_ = 0;
     std::optional<Error> last_error_;
 
     // For bases whose Date does not help: since when this Last-Modified has been seen.

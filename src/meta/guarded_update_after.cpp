@@ -15,6 +15,9 @@ namespace {
 
 using namespace update_step;
 
+// After so many the service is taken for one that loses what it is sent.
+constexpr unsigned kRacesMax = 3;
+
 bool is_refusal(ErrorKind kind) {
     return kind == ErrorKind::precondition_failed || kind == ErrorKind::not_modified ||
            kind == ErrorKind::conflict;
@@ -37,6 +40,37 @@ std::string missing_from(const ObjectAttributes& wanted, const ObjectAttributes&
     for (const HttpField field : kHttpFields)
         if (wanted[field] && wanted[field] != found[field]) append(missing, to_string(field));
     return missing;
+}
+
+// Whether anything that was to become of `base` is not there in `found`.
+bool is_undone(const ObjectAttributes& base, const ObjectAttributes& wanted,
+               const ObjectAttributes& found) {
+    const auto value_in = [](const UserMetadata& user, const std::string& name) {
+        const auto entry = user.find(name);
+        return entry == user.end() ? std::nullopt
+                                   : std::optional(decode_header_value(entry->second));
+    };
+    const auto undone = [&](const std::string& name) {
+        const auto to = value_in(wanted.user, name);
+        return to != value_in(base.user, name) && to != value_in(found.user, name);
+    };
+    for (const auto& [name, value] : wanted.user)
+        if (undone(name)) return true;
+    for (const auto& [name, value] : base.user)
+        if (undone(name)) return true;
+    for (const HttpField field : kHttpFields)
+        if (wanted[field] && wanted[field] != base[field] && wanted[field] != found[field])
+            return true;
+    return false;
+}
+
+Error too_much_for_service(const AttributeShape& shape, const Error& reason) {
+    return fail(ErrorKind::no_attribute_space,
+                fmt::format("the service fails for {} metadata entries of {} bytes, the longest "
+                            "name of {} as stored, the longest value of {}, and has stored nothing "
+                            "that large before; use fewer or shorter attributes ({})",
+                            shape.entries, shape.bytes, shape.name_bytes_max, shape.value_bytes_max,
+                            reason.describe()));
 }
 
 }  // namespace
@@ -84,6 +118,16 @@ UpdateStep GuardedUpdate::copy_failed(Error error, TimePoint now) {
     if (error.kind == ErrorKind::archived)
         return fail_all(std::move(error).with_context(
             "archived: write DAYS to user.object.restore and wait until it can be read"));
+    if (error.kind == ErrorKind::server_error && !outcome_unknown_) {
+        // Services have limits that they do not name (servers.md): some fail for a name of over
+        // 100 bytes, some for a value of over 256.
+        const AttributeShape shape = AttributeShape::of(wanted_);
+        if (facts_.is_untried(shape)) {
+            const Error too_much = too_much_for_service(shape, error);
+            log_warning("meta", "key={} {}", printable(work_.key.str()), too_much.message);
+            return fail_all(too_much);
+        }
+    }
     return fail_all(std::move(error));
 }
 
@@ -130,12 +174,22 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
     }
     result_ = std::move(result);
     const bool acl_at_risk = !acl_.empty() && acl_ != traits_.default_acl && !facts_.acl_kept();
-    if (!dated || tags_at_risk() || acl_at_risk ||
+    if (!dated || tags_at_risk() || acl_at_risk || may_have_raced() ||
         facts_.wants_verification(policy_.verify, AttributeShape::of(wanted_))) {
         phase_ = Phase::verify;
+        // A copy of another client that passed the same guard has landed when as much time is over
+        // as ours took.
+        if (may_have_raced()) return Wait{now - begun};
         return Head{};
     }
     return finish(now);
+}
+
+// Whether another client may have copied from the same base at the same moment, with success for
+// both. On top of an own result that is not settled nobody else starts an update.
+bool GuardedUpdate::may_have_raced() const {
+    if (facts_.guards_exclude_each_other() || policy_.verify == VerifyPolicy::never) return false;
+    return facts_.conditions() != CopyConditions::honoured || settled_;
 }
 
 UpdateStep GuardedUpdate::on_version(Result<ObjectInfo> info, TimePoint now) {
@@ -197,11 +251,25 @@ UpdateStep GuardedUpdate::verify(const ObjectInfo& found, TimePoint now) {
         result_->info.last_modified == WallTime{} ||
         (found.last_modified == result_->info.last_modified && found.etag == result_->info.etag);
     const std::string missing = missing_from(wanted_, found.attributes);
+    if (lost_a_race(found.attributes)) {
+        facts_.counters.conflicts.fetch_add(1);
+        ++races_lost_;
+        return retry_later(now, fail(ErrorKind::conflict, "another client's change came on top"));
+    }
     if (!missing.empty() && ours) return restore(missing, now);
     if (missing.empty() && ours) facts_.verified(AttributeShape::of(wanted_));
     if (!ours) result_is_own_ = false;  // somebody edited since, as is his right
     result_->info = found;
     return verify_rest(now);
+}
+
+// Another client's copy, made from the same base, landed after ours and took our change away. It
+// carries what we did not send, or still the whole base; a service that drops what it is sent does
+// neither.
+bool GuardedUpdate::lost_a_race(const ObjectAttributes& found) const {
+    const ObjectAttributes& base = sent_base_.info.attributes;
+    return may_have_raced() && races_lost_ < kRacesMax && is_undone(base, wanted_, found) &&
+           (!missing_from(found, wanted_).empty() || missing_from(base, found).empty());
 }
 
 bool GuardedUpdate::tags_at_risk() const {
@@ -260,7 +328,12 @@ UpdateStep GuardedUpdate::on_written(Result<void> written, TimePoint now) {
             phase_ == Phase::verify_tags
                 ? "the service dropped the object's tags and they could not be put back"
                 : "the service dropped the object's ACL and it could not be put back"));
-    if (phase_ == Phase::verify_tags) return verify_rest(now);
+    if (phase_ == Phase::verify_tags) {
+        // The next change of a run stands on this result, and what it says of the tags must be
+        // true.
+        result_->info.tag_count = static_cast<unsigned>(tags_->size());
+        return verify_rest(now);
+    }
     return finish(now);
 }
 

@@ -129,12 +129,15 @@ void ServiceFacts::acl_refused(const Error& error) {
                     error.describe());
 }
 
-bool ServiceFacts::wants_verification(VerifyPolicy policy, const AttributeShape& shape) const {
-    if (policy != VerifyPolicy::first) return policy == VerifyPolicy::always;
-    if (verified_updates_.load() < kFirstUpdates) return true;
+bool ServiceFacts::is_untried(const AttributeShape& shape) const {
     return shape.entries > entries_max_.load() || shape.name_bytes_max > name_bytes_max_.load() ||
            shape.value_bytes_max > value_bytes_max_.load() || shape.bytes > bytes_max_.load() ||
            (shape.odd_names && !known_service_ && !odd_names_.load());
+}
+
+bool ServiceFacts::wants_verification(VerifyPolicy policy, const AttributeShape& shape) const {
+    if (policy != VerifyPolicy::first) return policy == VerifyPolicy::always;
+    return verified_updates_.load() < kFirstUpdates || is_untried(shape);
 }
 
 void ServiceFacts::verified(const AttributeShape& shape) {

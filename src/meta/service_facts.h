@@ -35,6 +35,9 @@ class ServiceFacts {
 
     CopyConditions conditions() const { return conditions_.load(); }
     void learn_conditions(CopyConditions conditions);
+    // Of two copies with the same guard one fails, however close they are. Of a service that is not
+    // known this cannot be found out: Ceph's gateway looks first and writes then.
+    bool guards_exclude_each_other() const { return known_service_; }
     // The service compares Last-Modified finer than it tells.
     bool compares_finer() const { return compares_finer_.load(); }
     void learn_compares_finer();
@@ -54,6 +57,8 @@ class ServiceFacts {
     void acl_refused(const Error& error);
     void acl_read() { acl_refusals_.store(INT32_MIN / 2); }
 
+    // Larger or odder than anything that a read-back has confirmed.
+    bool is_untried(const AttributeShape& shape) const;
     // Whether an update of this shape is to be read back.
     bool wants_verification(VerifyPolicy policy, const AttributeShape& shape) const;
     void verified(const AttributeShape& shape);

@@ -52,6 +52,8 @@ def error_of(call, *arguments, **keywords):
 class Server:
     """`xbucket serve` on a directory."""
 
+    access_key, secret = ACCESS_KEY, SECRET
+
     def __init__(self, directory, *options, token=None, log=None, port=0):
         self.directory = directory
         self.log = log or os.path.join(directory, "..", f"requests-{os.path.basename(directory)}.log")
@@ -100,6 +102,20 @@ class Server:
         self.output.close()
 
 
+class OtherService:
+    """A server that somebody else wrote, named by the lines that tests/servers/radosgw.sh prints."""
+
+    def __init__(self):
+        self.access_key = os.environ["XBUCKET_TEST_S3_KEY"]
+        self.secret = os.environ["XBUCKET_TEST_S3_SECRET"]
+        self.endpoint = os.environ["XBUCKET_TEST_S3_ENDPOINT"]
+        self.port = int(self.endpoint.rsplit(":", 1)[1])
+
+    @staticmethod
+    def is_there():
+        return "XBUCKET_TEST_S3_ENDPOINT" in os.environ
+
+
 class Client:
     """A bucket seen by an independent HTTP client, in one dialect."""
 
@@ -112,9 +128,11 @@ class Client:
         path = "/" + self.bucket + "/" + quote(key, safe="/-._~")
         host = f"127.0.0.1:{self.server.port}"
         if self.dialect == "oss":
-            signed = signing.oss_v4(method, self.bucket, key, query, headers, ACCESS_KEY, SECRET)
+            signed = signing.oss_v4(method, self.bucket, key, query, headers, self.server.access_key,
+                                    self.server.secret)
         else:
-            signed = signing.sigv4(method, host, path, query, headers, body, ACCESS_KEY, SECRET)
+            signed = signing.sigv4(method, host, path, query, headers, body, self.server.access_key,
+                                   self.server.secret)
             signed.pop("host")
         target = path
         if query:
@@ -228,6 +246,7 @@ class BucketCase(unittest.TestCase):
 
     dialect = "oss"
     server_options = ()
+    features = {"encryption", "storage-class"}  # of the service, beyond what all have
 
     def setUp(self):
         self.scratch = tempfile.TemporaryDirectory(prefix="xbucket-e2e-")
@@ -257,6 +276,46 @@ class BucketCase(unittest.TestCase):
                 kind = "COPY"
             kinds[kind] = kinds.get(kind, 0) + 1
         return kinds
+
+
+class OtherServiceCase(BucketCase):
+    """The same on another service, in a bucket of its own."""
+
+    dialect = "s3"
+    features = frozenset()
+
+    def setUp(self):
+        if not OtherService.is_there():
+            self.skipTest("no other service is named (tests/servers/radosgw.sh run ...)")
+        self.server = OtherService()
+        self.bucket = "e2e-" + os.urandom(6).hex()
+        self.client = Client(self.dialect, self.server, self.bucket)
+        self.client.make_bucket()
+        self.addCleanup(self.remove_bucket)
+
+    def remove_bucket(self):
+        while True:
+            keys = re.findall("<Key>([^<]*)</Key>", self.client.ok("GET", query={"list-type": "2"})[1].decode())
+            if not keys:
+                break
+            for key in keys:
+                self.client.ok("DELETE", key)
+        self.client.ok("DELETE")
+
+    def mount(self, *options):
+        mounted = Mount(f"s3://{self.bucket}", *mount_options("s3", self.server), *options,
+                        env={"AWS_ACCESS_KEY_ID": self.server.access_key, "AWS_SECRET_ACCESS_KEY": self.server.secret})
+        self.addCleanup(mounted.stop)
+        return mounted
+
+
+def every_service(case):
+    """Makes CaseOss, CaseS3 and CaseOther out of a class, in the caller's module."""
+    import sys
+    both_dialects(case)
+    name = case.__name__ + "Other"
+    setattr(sys.modules[case.__module__], name, type(name, (case, OtherServiceCase), {"__module__": case.__module__}))
+    return case
 
 
 def both_dialects(case):

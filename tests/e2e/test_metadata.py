@@ -2,10 +2,7 @@
 """What a mount promises about metadata, seen from outside through an independent HTTP client."""
 
 import os
-import random
-import signal
 import subprocess
-import threading
 import time
 import unittest
 
@@ -18,61 +15,6 @@ def xattrs(path):
 
 @both_dialects
 class Metadata:
-    def headers_of(self, key):
-        """All that a metadata update must keep."""
-        kept = {}
-        for name, value in self.client.head(key).items():
-            if name.startswith(self.client.prefix) or name in (
-                    "content-type", "cache-control", "content-disposition", "content-encoding",
-                    "content-language", "expires", "etag", "content-length"):
-                kept[name] = value
-        for volatile in ("request-id", "id-2", "server-time", "version-id", "date"):
-            kept.pop(self.client.prefix + volatile, None)
-        return kept
-
-    def put_rich_object(self, key):
-        p = self.client.prefix
-        headers = {f"{p}meta-key{i:02}": f"value {i}" for i in range(20)}
-        headers.update({
-            "content-type": "text/x-rich; charset=utf-8", "cache-control": "max-age=60",
-            "content-disposition": 'attachment; filename="a b.txt"', "content-encoding": "identity",
-            "content-language": "de", "expires": "Wed, 21 Oct 2026 07:28:00 GMT",
-            p + "server-side-encryption": "AES256", p + "tagging": "t0=0&t1=1&t2=2&t3=3&t4=4",
-            p + ("object-acl" if self.dialect == "oss" else "acl"): "public-read",
-            p + "storage-class": "IA" if self.dialect == "oss" else "STANDARD_IA"})
-        self.client.ok("PUT", key, headers=headers, body=b"rich")
-
-    def test_one_setfattr_changes_one_header_and_nothing_else(self):
-        self.put_rich_object("rich.txt")
-        before, acl, tags = self.headers_of("rich.txt"), self.client.acl("rich.txt"), self.client.tags("rich.txt")
-        self.assertIn("public-read" if self.dialect == "oss" else "AllUsers", acl)
-        self.assertEqual(len(tags), 5)
-        mount = self.mount()
-        subprocess.run(["setfattr", "-n", "user.year", "-v", "2021", mount / "rich.txt"], check=True)
-        after = self.headers_of("rich.txt")
-        self.assertEqual(after.pop(self.client.prefix + "meta-year"), "2021")
-        self.assertEqual(after, before)
-        self.assertEqual(self.client.acl("rich.txt"), acl)
-        self.assertEqual(self.client.tags("rich.txt"), tags)
-        self.assertEqual(self.client.get("rich.txt"), b"rich")
-
-    def test_every_http_header_can_be_set_and_removed_alone(self):
-        self.put_rich_object("rich.txt")
-        mount = self.mount()
-        wanted = {"cache-control": "no-cache", "content-disposition": "inline", "content-encoding": "br",
-                  "content-language": "fr", "expires": "Thu, 22 Oct 2026 07:28:00 GMT",
-                  "content-type": "image/x-test"}
-        for name, value in wanted.items():
-            before = self.headers_of("rich.txt")
-            os.setxattr(mount / "rich.txt", "user.http." + name, value.encode())
-            before[name] = value
-            self.assertEqual(self.headers_of("rich.txt"), before)
-        for name in wanted:
-            if name == "content-type":
-                continue
-            os.removexattr(mount / "rich.txt", "user.http." + name)
-            self.assertNotIn(name, self.client.head("rich.txt"))
-
     def test_what_getfattr_shows_is_what_the_object_carries(self):
         p = self.client.prefix
         self.client.ok("PUT", "a.txt", headers={p + "meta-year": "2020", p + "meta-people": "eliot",
@@ -120,18 +62,6 @@ class Metadata:
         self.assertEqual(os.getxattr(mount / "a.txt", "user.object.acl"), b"public-read")
         os.removexattr(mount / "a.txt", "user.tag.project")
         self.assertEqual(self.client.tags("a.txt"), {})
-
-    def test_storage_class_is_written_by_a_copy_that_keeps_the_rest(self):
-        self.put_rich_object("rich.txt")
-        mount = self.mount()
-        before = self.headers_of("rich.txt")
-        target = "Standard" if self.dialect == "oss" else "STANDARD"
-        os.setxattr(mount / "rich.txt", "user.object.storage-class", target.encode())
-        after = self.headers_of("rich.txt")
-        for side in (before, after):
-            side.pop(self.client.prefix + "storage-class", None)
-        self.assertEqual(after, before)
-        self.assertEqual(len(self.client.tags("rich.txt")), 5)
 
     def test_read_only_facts_refuse_other_values_and_accept_their_own(self):
         self.client.ok("PUT", "a.txt", body=b"x")
@@ -184,71 +114,6 @@ class Metadata:
         os.setxattr(mount / "a.txt", "user.two", b"2")
         self.assertEqual({k: v for k, v in self.client.metadata("a.txt").items() if k in ("one", "two", "elsewhere")},
                          {"one": "1", "two": "2", "elsewhere": "yes"})
-
-    def test_two_mounts_edit_one_object_in_a_tight_loop_and_lose_nothing(self):
-        self.client.ok("PUT", "a.txt", body=b"x")
-        mounts = [self.mount(), self.mount()]
-        edits = 500
-        failures, took = [], []
-
-        def edit(which):
-            started = time.monotonic()
-            for i in range(edits):
-                name = f"user.m{which}-{i % 25}"
-                try:
-                    os.setxattr(mounts[which] / "a.txt", name, str(i).encode())
-                except OSError as failure:
-                    failures.append((name, i, failure))
-            took.append(time.monotonic() - started)
-
-        threads = [threading.Thread(target=edit, args=(i,)) for i in (0, 1)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(180)
-            self.assertFalse(thread.is_alive(), "starved")
-        self.assertEqual(failures, [])
-        expected = {f"m{w}-{i % 25}": str(i) for w in (0, 1) for i in range(edits)}
-        found = self.client.metadata("a.txt")
-        self.assertEqual({k: found.get(k) for k in expected}, expected)
-
-    def test_kill_9_loses_no_acknowledged_attribute_and_damages_no_object(self):
-        seed = int(os.environ.get("XBUCKET_SEED", time.time_ns() % 1_000_000))
-        print(f"seed {seed}")
-        rng = random.Random(seed)
-        for n in range(4):
-            self.client.ok("PUT", f"o{n}.txt", body=b"body %d" % n)
-        acknowledged = {}
-        for round_number in range(4):
-            mount = self.mount()
-            stop = threading.Event()
-
-            def edit(n):
-                i = 0
-                while not stop.is_set():
-                    i += 1
-                    value = f"{round_number}-{i}"
-                    try:
-                        os.setxattr(mount / f"o{n}.txt", f"user.r{round_number}", value.encode())
-                    except OSError:
-                        return
-                    acknowledged[n, f"r{round_number}"] = i
-
-            threads = [threading.Thread(target=edit, args=(n,)) for n in range(4)]
-            for thread in threads:
-                thread.start()
-            time.sleep(0.2 + rng.random())  # the moment is random on purpose
-            mount.kill()
-            stop.set()
-            for thread in threads:
-                thread.join(30)
-            for n in range(4):
-                found = self.client.metadata(f"o{n}.txt")
-                for r in range(round_number + 1):
-                    least = acknowledged.get((n, f"r{r}"), 0)
-                    got = int(found.get(f"r{r}", f"{r}-0").split("-")[1])
-                    self.assertIn(got, (least, least + 1))
-                self.assertEqual(self.client.get(f"o{n}.txt"), b"body %d" % n)
 
 
 @both_dialects

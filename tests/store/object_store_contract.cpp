@@ -26,7 +26,8 @@ ServiceFacts ServiceFacts::oss() {
 
 ServiceFacts ServiceFacts::ceph() {  // servers.md
     ServiceFacts facts;
-    facts.copy_conditions = false;
+    facts.guards_exclude_each_other = false;
+    facts.part_copy_conditions = false;
     facts.copy_must_not_exist = false;
     facts.put_if_match = false;
     facts.tags_ride_along_copies = false;
@@ -34,7 +35,6 @@ ServiceFacts ServiceFacts::ceph() {  // servers.md
     facts.late_complete_is_not_found = false;
     facts.tags_survive_replace = false;
     facts.metadata_limit = false;
-    facts.tag_count_told = false;
     facts.other_storage_class = "";  // only those that an administrator made: 400 otherwise
     facts.sse_algorithm = "";        // AES256 wants a key service behind it: 400 otherwise
     return facts;

@@ -20,8 +20,14 @@ namespace xbucket::testing {
 
 // What differs between services that are all right in their way. The defaults are what AWS does.
 struct ServiceFacts {
-    // Copies honour if-match and the time conditions on their source. Ceph radosgw 16 ignores them.
+    // Copies honour if-match and the time conditions on their source. Ceph radosgw 16 does in a
+    // spelling of its own.
     bool copy_conditions = true;
+    // Of copies with the same guard at the same moment one gets through. Ceph looks first and
+    // writes then: all do.
+    bool guards_exclude_each_other = true;
+    // UploadPartCopy honours if-match on its source. Ceph ignores it in any spelling.
+    bool part_copy_conditions = true;
     // If-None-Match:* (or forbid-overwrite) on a copy's destination. Ceph ignores it.
     bool copy_must_not_exist = true;
     // If-Match on PUT. OSS has none; Ceph compares it with the quotes and refuses every one.
@@ -33,7 +39,7 @@ struct ServiceFacts {
     // The service has a limit on the total of metadata (traits().metadata_bytes_max). Ceph has
     // none.
     bool metadata_limit = true;
-    // HEAD counts the tags. Ceph does not.
+    // HEAD counts the tags.
     bool tag_count_told = true;
     // What an object stored without Content-Type has; "" = nothing is promised (OSS goes by name).
     std::string default_content_type = "binary/octet-stream";

@@ -127,7 +127,9 @@ ObjectInfo MemoryBucket::describe(const MemoryVersion& version) const {
     if (service_.crc64) info.crc64 = crc64(*version.body);
     if (version.type == ObjectType::appendable) info.next_append_position = version.body->size();
     const size_t tags = version.attributes.tags ? version.attributes.tags->size() : 0;
-    if (service_.tag_count_told && tags > 0) info.tag_count = static_cast<unsigned>(tags);
+    if (service_.tag_count_told && (tags > 0 || service_.zero_tags_told)) {
+        info.tag_count = static_cast<unsigned>(tags);
+    }
     info.missing_metadata = version.missing_metadata;
     info.request_id = "memory";
     if (version.restore_ready && service_time() < *version.restore_ready) {

@@ -59,6 +59,7 @@ struct MemoryService {
     bool leading_slash_refused = false;
     bool list_over_max_refused = false;  // else keys_max is clamped to the service's limit
     bool tag_count_told = true;
+    bool zero_tags_told = false;  // where there are none, zero is said
 
     std::string versioning;  // "", "Enabled", "Suspended"
     Duration restore_takes = std::chrono::hours(1);
