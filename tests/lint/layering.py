@@ -40,6 +40,7 @@ OWNERS = {
     r"spdlog/": {"base"},
     r"CLI/": {"app"},
     r"openssl/": {"base", "local"},
+    r"isa-l/": {"base"},
 }
 LINES_MAX = 600
 
