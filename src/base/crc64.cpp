@@ -1,12 +1,11 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // CRC-64/XZ by ISA-L, which is many times faster than a table (carry-less multiplication where
-// the processor has it), and the joining of two CRCs by arithmetic in GF(2)[x]/P. Bits are reflected
-// throughout: bit 63 of a word is the coefficient of x^0.
+// the processor has it), and the joining of two CRCs by arithmetic in GF(2)[x]/P. Bits are
+// reflected throughout: bit 63 of a word is the coefficient of x^0.
 #include "xbucket/base/digest.h"
 
-#include <isa-l/crc64.h>
-
 #include <array>
+#include <isa-l/crc64.h>
 
 namespace xbucket {
 namespace {

@@ -2,10 +2,10 @@
 #include "content.h"
 
 #include "path_rules.h"
-#include "read_window.h"
 
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
+#include "xbucket/data/get_range.h"
 
 #include <algorithm>
 #include <sys/stat.h>

@@ -17,6 +17,7 @@ Core::Core(const FsConfig& fs_config, MetaEngine& meta_engine, ObjectStore& obje
       store(object_store),
       clock(the_clock),
       spool(std::move(spool_space)),
+      reading(make_reading({.memory_bytes_max = config.read_bytes_max}, store)),
       listings(clock, {.positive_life = config.entry_life, .negative_life = config.negative_life}),
       walks(meta, store, helpers, WalkAhead::Limits{}),
       lookups(*this),

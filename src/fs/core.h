@@ -10,6 +10,7 @@
 #include "spool.h"
 #include "walk_ahead.h"
 
+#include "xbucket/data/reading.h"
 #include "xbucket/fs/filesystem.h"
 
 #include <atomic>
@@ -32,6 +33,7 @@ struct Core {
     ObjectStore& store;
     Clock& clock;
     const std::unique_ptr<SpoolSpace> spool;  // none on a read-only mount
+    const std::unique_ptr<Reading> reading;
     InodeTable table;
     ListingCache listings;
     WalkAhead walks;

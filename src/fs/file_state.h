@@ -9,6 +9,7 @@
 
 #include "xbucket/base/clock.h"
 #include "xbucket/base/types.h"
+#include "xbucket/data/reading.h"
 
 #include <memory>
 
@@ -25,6 +26,8 @@ struct FileState {
     // The last upload failed and nothing was written since.
     bool upload_failed = false;
     unsigned open_handles = 0;
+    // What handles read through while the content is the object's.
+    std::shared_ptr<ObjectReader> reader;
     // The object whose content the spool started from; "" when none of it is in there (new and
     // truncated files). An upload that finds another ETag would undo somebody's write.
     ETag base_etag;

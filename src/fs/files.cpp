@@ -3,20 +3,12 @@
 
 #include "path_rules.h"
 
-#include "xbucket/base/encoding.h"
-
 namespace xbucket {
 namespace {
 
 // How long a file made by mknod waits for somebody to open it (tar makes it, sets its attributes,
 // and opens it then: programs.md 0.1).
 constexpr Duration kUnopenedLife = std::chrono::seconds(2);
-constexpr int kReadAttemptsMax = 3;
-
-bool is_gone_or_replaced(const Error& error) {
-    return error.kind == ErrorKind::precondition_failed || error.kind == ErrorKind::not_found ||
-           error.kind == ErrorKind::bad_range;
-}
 
 }  // namespace
 
@@ -42,7 +34,7 @@ Result<Opened> Files::open(InodeNumber ino, const FileSystem::OpenFlags& asked) 
 }
 
 Opened Files::add(const InodePtr& inode, const FileSystem::OpenFlags& flags) {
-    auto handle = std::make_shared<Handle>(core_, inode, flags, budget_);
+    auto handle = std::make_shared<Handle>(core_, inode, flags);
     content_.add_handle(inode);
     Opened opened;
     {
@@ -111,55 +103,27 @@ Result<Files::HandlePtr> Files::find(HandleId handle) const {
     return found->second;
 }
 
-Result<std::string> Files::read(HandleId id, uint64_t offset, size_t bytes) {
-    const HandlePtr handle = TRY(find(id));
+void Files::read(HandleId id, uint64_t offset, size_t bytes, FileSystem::ReadDone done) {
+    Result<HandlePtr> handle = find(id);
+    if (!handle) return done(std::move(handle).error());
+    bool local = false;
     {
-        const InodePtr inode = handle->inode;
-        LockGuard lock(inode->mutex);
-        if (inode->file && inode->file->spool) return inode->file->spool->read(offset, bytes);
+        LockGuard lock((*handle)->inode->mutex);
+        local = (*handle)->inode->file && (*handle)->inode->file->spool;
     }
-    return read_object(*handle, offset, bytes);
-}
-
-// Reads what the handle read first. A handle that has read nothing yet takes the object as it is
-// now, which may be newer than what the kernel was told at open.
-Result<std::string> Files::read_object(Handle& handle, uint64_t offset, size_t bytes) {
-    const InodePtr inode = handle.inode;
-    for (int attempt = 1;; ++attempt) {
-        ObjectKey key;
-        ETag etag;
-        uint64_t size = 0;
-        uint64_t version = 0;
+    if (!local) return reads_.read(ReadPlacePtr(*handle, &(*handle)->place), offset, bytes, done);
+    // The spool is on a disk, for which nobody's thread is to wait.
+    core_.helpers.post([inode = (*handle)->inode, offset, bytes, done = std::move(done)] {
+        Result<std::string> text = fail(ErrorKind::stale, "the file was closed during the read");
         {
             LockGuard lock(inode->mutex);
-            if (inode->removed) return fail(ErrorKind::stale, "the file was deleted");
-            key = inode->key;
-            etag = inode->shown.etag;
-            size = inode->shown.size;
-            version = inode->content_version;
+            if (inode->file && inode->file->spool) text = inode->file->spool->read(offset, bytes);
         }
-        const uint64_t first = handle.version.load();
-        if (first != 0 && first != version) {
-            return fail(ErrorKind::stale,
-                        "'" + printable(key.str()) + "' was replaced while it was open");
-        }
-        Result<std::string> got = handle.window.read(key, etag, size, offset, bytes);
-        if (got) {
-            if (!got->empty()) handle.version = version;
-            return got;
-        }
-        if (!is_gone_or_replaced(got.error())) return got;
-        Result<ObjectStat> now = core_.meta.stat(key, Freshness::current);
-        if (now) {
-            core_.show(inode, *now, Origin::service);
-        } else if (now.error().kind != ErrorKind::not_found) {
-            return std::move(now).error();
-        }
-        if (!now || first != 0 || attempt == kReadAttemptsMax) {
-            return fail(ErrorKind::stale,
-                        "'" + printable(key.str()) + "' was deleted or replaced while it was open");
-        }
-    }
+        if (!text) return done(std::move(text).error());
+        ReadBytes all;
+        all.append(std::move(*text));
+        done(std::move(all));
+    });
 }
 
 Result<size_t> Files::write(HandleId id, uint64_t offset, std::string_view bytes) {

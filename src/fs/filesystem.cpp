@@ -40,6 +40,8 @@ class FileSystemImpl final : public FileSystem {
     ~FileSystemImpl() override {
         background_->stop();
         core_.meta.set_listener(nullptr);
+        core_.reading->stop();
+        core_.helpers.drain();
     }
 
     Result<Entry> lookup(InodeNumber parent, std::string_view name) override {
@@ -111,8 +113,8 @@ class FileSystemImpl final : public FileSystem {
                            const OpenFlags& flags, const Caller& caller) override {
         return files_.create(parent, name, mode, exclusive, flags, caller);
     }
-    Result<std::string> read(InodeNumber, HandleId handle, uint64_t offset, size_t bytes) override {
-        return files_.read(handle, offset, bytes);
+    void read(InodeNumber, HandleId handle, uint64_t offset, size_t bytes, ReadDone done) override {
+        files_.read(handle, offset, bytes, std::move(done));
     }
     Result<size_t> write(InodeNumber, HandleId handle, uint64_t offset,
                          std::string_view bytes) override {
@@ -155,6 +157,7 @@ class FileSystemImpl final : public FileSystem {
     }
 
     void set_notifier(KernelNotifier* notifier) override { core_.notifier = notifier; }
+    void stop_reading() override { core_.reading->stop(); }
     Result<void> shutdown() override {
         background_->stop();
         Result<void> uploaded = content_.upload_below("", true);
@@ -177,6 +180,24 @@ class FileSystemImpl final : public FileSystem {
 };
 
 }  // namespace
+
+Result<std::string> FileSystem::read(InodeNumber ino, HandleId handle, uint64_t offset,
+                                     size_t bytes) {
+    struct State {
+        Mutex mutex;
+        CondVar changed;
+        std::optional<Result<ReadBytes>> result GUARDED_BY(mutex);
+    };
+    const auto state = std::make_shared<State>();  // `done` may still be leaving when we return
+    read(ino, handle, offset, bytes, [state](Result<ReadBytes> result) {
+        LockGuard lock(state->mutex);
+        state->result = std::move(result);
+        state->changed.notify_all();
+    });
+    LockGuard lock(state->mutex);
+    while (!state->result) state->changed.wait(state->mutex);
+    return TRY(std::move(*state->result)).to_string();
+}
 
 Result<std::unique_ptr<FileSystem>> make_filesystem(const FsConfig& config, MetaEngine& meta,
                                                     ObjectStore& store, Clock& clock) {

@@ -2,9 +2,9 @@
 #include "links.h"
 
 #include "path_rules.h"
-#include "read_window.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/data/get_range.h"
 
 #include <algorithm>
 #include <sys/stat.h>

@@ -4,6 +4,8 @@
 #include "replies.h"
 
 #include <fcntl.h>
+#include <sys/uio.h>
+#include <vector>
 
 namespace xbucket::fuse {
 
@@ -21,6 +23,16 @@ fuse_file_info opened_info(const fuse_file_info& asked, const Opened& opened) {
     info.keep_cache = opened.keep_cache ? 1 : 0;
     info.direct_io = 0;
     return info;
+}
+
+// From where the bytes lie (performance.md 1b: replies from memory beat splicing).
+void reply_bytes(fuse_req_t req, const Result<ReadBytes>& data) {
+    if (!data) return reply_error(req, "read", data.error());
+    std::vector<iovec> pieces;
+    for (const std::string_view piece : data->pieces()) {
+        pieces.push_back({const_cast<char*>(piece.data()), piece.size()});
+    }
+    fuse_reply_iov(req, pieces.data(), static_cast<int>(pieces.size()));
 }
 
 }  // namespace
@@ -53,12 +65,13 @@ void on_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
 }
 
 void on_read(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset, fuse_file_info* file) {
-    later(req, "read", [req, ino, bytes, offset, handle = HandleId{file->fh}] {
-        const Result<std::string> data =
-            mount_of(req).fs.read(inode(ino), handle, static_cast<uint64_t>(offset), bytes);
-        if (!data) return reply_error(req, "read", data.error());
-        fuse_reply_buf(req, data->data(), data->size());
-    });
+    Mount& mount = mount_of(req);
+    mount.reads.add();
+    mount.fs.read(inode(ino), HandleId{file->fh}, static_cast<uint64_t>(offset), bytes,
+                  [req, &mount](const Result<ReadBytes>& data) {
+                      guarded(req, "read", [&] { reply_bytes(req, data); });
+                      mount.reads.done();
+                  });
 }
 
 void on_write(fuse_req_t req, fuse_ino_t ino, const char* data, size_t bytes, off_t offset,

@@ -5,6 +5,7 @@
 
 #include "xbucket/base/clock.h"
 #include "xbucket/base/log.h"
+#include "xbucket/base/sync.h"
 #include "xbucket/base/worker_pool.h"
 #include "xbucket/fs/filesystem.h"
 
@@ -16,11 +17,34 @@
 
 namespace xbucket::fuse {
 
+// Replies that other threads than ours will give. Thread-safe.
+class PendingReplies {
+  public:
+    void add() EXCLUDES(mutex_) {
+        LockGuard lock(mutex_);
+        ++count_;
+    }
+    void done() EXCLUDES(mutex_) {
+        LockGuard lock(mutex_);
+        if (--count_ == 0) none_.notify_all();
+    }
+    void wait_for_none() EXCLUDES(mutex_) {
+        LockGuard lock(mutex_);
+        while (count_ != 0) none_.wait(mutex_);
+    }
+
+  private:
+    Mutex mutex_;
+    CondVar none_;
+    size_t count_ GUARDED_BY(mutex_) = 0;
+};
+
 struct Mount {
     Mount(FileSystem& file_system, unsigned workers, Duration negative)
         : fs(file_system), pool("fuse-worker", workers), negative_life(negative) {}
 
     FileSystem& fs;
+    PendingReplies reads;
     SystemClock clock;  // for "now" in utimensat
     WorkerPool pool;
     const Duration negative_life;  // how long the kernel keeps "no such name"

@@ -18,8 +18,9 @@ void on_init(void*, fuse_conn_info* connection) {
         static_cast<unsigned>(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_ASYNC_READ | FUSE_CAP_READDIRPLUS |
                               FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS);
     connection->max_write = 1U << 20;
-    connection->max_background = 64;
-    connection->congestion_threshold = 48;
+    // Read-ahead of all files together: a file whose reads stall must not hold up the others.
+    connection->max_background = 256;
+    connection->congestion_threshold = 192;
 }
 
 fuse_lowlevel_ops make_operations() {

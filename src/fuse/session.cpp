@@ -121,7 +121,10 @@ class Session final : public FuseSession {
         const unsigned cores = std::max(2U, std::thread::hardware_concurrency());
         Result<void> served = loop_->run(config_.threads != 0 ? config_.threads : cores);
         mount_.fs.set_notifier(nullptr);
+        // Nobody waits for what is still on its way to readers.
+        mount_.fs.stop_reading();
         mount_.pool.drain();
+        mount_.reads.wait_for_none();
         unmount();
         announcer.join();
         return served;

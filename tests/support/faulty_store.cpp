@@ -61,6 +61,29 @@ Fault& FaultyStore::fail(StoreCall call, Error error) {
 
 namespace {
 
+// What a fault does to a GET's body on its way.
+class TamperingSink final : public GetSink {
+  public:
+    TamperingSink(GetSink& inner, bool corrupt, std::shared_ptr<Gate> gate)
+        : inner_(inner), corrupt_(corrupt), gate_(std::move(gate)) {}
+    void on_start(std::shared_ptr<Transfer> transfer) override {
+        inner_.on_start(std::move(transfer));
+    }
+    Result<void> on_info(const ObjectInfo& info) override { return inner_.on_info(info); }
+    Result<BodySink::Action> on_data(std::string_view bytes) override {
+        std::string changed(bytes);
+        if (std::exchange(corrupt_, false)) changed.at(0) = static_cast<char>(changed[0] ^ 1);
+        Result<BodySink::Action> action = inner_.on_data(changed);
+        if (const auto gate = std::exchange(gate_, nullptr)) gate->pass();
+        return action;
+    }
+
+  private:
+    GetSink& inner_;
+    bool corrupt_;
+    std::shared_ptr<Gate> gate_;
+};
+
 Error lost(StoreCall call) {
     Error error(ErrorKind::timed_out, fmt::format("injected: no reply to {}", to_string(call)));
     error.outcome_unknown = is_mutation(call);
@@ -74,6 +97,20 @@ Fault& FaultyStore::lose_reply(StoreCall call) {
     fault.call = call;
     fault.error = lost(call);
     return add(std::move(fault));
+}
+
+Fault& FaultyStore::corrupt_get() {
+    Fault fault;
+    fault.call = StoreCall::get;
+    fault.corrupt = true;
+    return add(std::move(fault));
+}
+
+std::shared_ptr<Gate> FaultyStore::hold_body() {
+    Fault fault;
+    fault.call = StoreCall::get;
+    fault.body_gate = std::make_shared<Gate>();
+    return add(std::move(fault)).body_gate;
 }
 
 Fault& FaultyStore::lose_request(StoreCall call) { return fail(call, lost(call)); }
@@ -157,6 +194,8 @@ FaultyStore::Plan FaultyStore::plan_for(StoreCall call, const ObjectKey& key) {
         if (fault->before) plan.before.push_back(fault->before);
         if (fault->after) plan.after.push_back(fault->after);
         if (fault->late) plan.late = fault->late;
+        if (fault->corrupt) plan.corrupt = true;
+        if (fault->body_gate) plan.body_gate = fault->body_gate;
         if (fault->times == 1) {
             fault = faults_.erase(fault);
         } else {
@@ -169,7 +208,12 @@ FaultyStore::Plan FaultyStore::plan_for(StoreCall call, const ObjectKey& key) {
 
 template <class T>
 Result<T> FaultyStore::run(StoreCall call, const ObjectKey& key, std::function<Result<T>()> apply) {
-    const Plan plan = plan_for(call, key);
+    return run_planned<T>(call, plan_for(call, key), std::move(apply));
+}
+
+template <class T>
+Result<T> FaultyStore::run_planned(StoreCall call, const Plan& plan,
+                                   std::function<Result<T>()> apply) {
     for (const auto& action : plan.before) action();
     if (!plan.apply) {
         if (plan.late) plan.late->add([apply] { static_cast<void>(apply()); });
@@ -197,8 +241,10 @@ void FaultyStore::head_async(const ObjectKey& key, const CallOptions& options,
 
 Result<ObjectInfo> FaultyStore::get(const GetRequest& request, GetSink& sink,
                                     const CallOptions& options) {
-    return run<ObjectInfo>(StoreCall::get, request.key, [this, request, &sink, options] {
-        return inner_.get(request, sink, options);
+    const Plan plan = plan_for(StoreCall::get, request.key);
+    TamperingSink tampering(sink, plan.corrupt, plan.body_gate);
+    return run_planned<ObjectInfo>(StoreCall::get, plan, [this, request, &tampering, options] {
+        return inner_.get(request, tampering, options);
     });
 }
 

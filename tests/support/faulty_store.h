@@ -61,6 +61,8 @@ struct Fault {
     std::function<void()> before;
     std::function<void()> after;  // after the inner store answered
     std::shared_ptr<LateRequests> late;
+    bool corrupt = false;             // of GETs: the first byte has one bit wrong
+    std::shared_ptr<Gate> body_gate;  // of GETs: stands here after the first piece
 
     // For chaining.
     Fault& nth(size_t n) {
@@ -95,6 +97,10 @@ class FaultyStore final : public ObjectStore {
     Fault& after(StoreCall call, std::function<void()> action);
     std::shared_ptr<Gate> hold(StoreCall call, const std::string& key = {}, size_t nth = 1);
     std::shared_ptr<LateRequests> apply_late(StoreCall call, size_t nth = 1);
+    // The next GET delivers its first byte with one bit wrong.
+    Fault& corrupt_get();
+    // The next GET stands still after the first piece of its body.
+    std::shared_ptr<Gate> hold_body();
     void clear_faults();
     // Faults that have not acted (as often as they should): a script that a test did not reach.
     size_t faults_left() const;
@@ -158,11 +164,15 @@ class FaultyStore final : public ObjectStore {
         std::vector<std::function<void()>> before;
         std::vector<std::function<void()>> after;
         std::shared_ptr<LateRequests> late;
+        bool corrupt = false;
+        std::shared_ptr<Gate> body_gate;
     };
     Plan plan_for(StoreCall call, const ObjectKey& key);
     // `apply` must own what it needs: it may run long after the call returned.
     template <class T>
     Result<T> run(StoreCall call, const ObjectKey& key, std::function<Result<T>()> apply);
+    template <class T>
+    Result<T> run_planned(StoreCall call, const Plan& plan, std::function<Result<T>()> apply);
 
     ObjectStore& inner_;
     mutable Mutex mutex_;

@@ -89,6 +89,14 @@ Result<const MemoryVersion*> MemoryBucket::symlink_end(const MemoryVersion& link
     return target;
 }
 
+uint64_t MemoryVersion::crc64() const {
+    if (counted_body != body) {
+        counted_crc = xbucket::crc64(*body);
+        counted_body = body;
+    }
+    return counted_crc;
+}
+
 MemoryVersion& MemoryBucket::store(const ObjectKey& key, MemoryVersion version) {
     Versions& versions = objects_[key.str()];
     if (service_.versioning.empty()) {
@@ -124,7 +132,7 @@ ObjectInfo MemoryBucket::describe(const MemoryVersion& version) const {
     info.date = told(service_time());
     info.type = service_.type_told ? version.type : ObjectType::normal;
     info.version_id = version.id;
-    if (service_.crc64) info.crc64 = crc64(*version.body);
+    if (service_.crc64) info.crc64 = version.crc64();
     if (version.type == ObjectType::appendable) info.next_append_position = version.body->size();
     const size_t tags = version.attributes.tags ? version.attributes.tags->size() : 0;
     if (service_.tag_count_told && (tags > 0 || service_.zero_tags_told)) {
@@ -152,7 +160,7 @@ Result<ObjectInfo> MemoryBucket::head(const ObjectKey& key) const {
         info.size = target->body->size();
         info.attributes.storage_class = target->attributes.storage_class;
         info.last_modified = std::max(info.last_modified, told(target->modified));
-        if (service_.crc64) info.crc64 = crc64(*target->body);
+        if (service_.crc64) info.crc64 = target->crc64();
     }
     return info;
 }
@@ -287,7 +295,7 @@ Result<PutReply> MemoryBucket::put(const PutRequest& request, SharedBytes body) 
     version.modified = service_time();
     const MemoryVersion& stored = store(request.key, std::move(version));
     PutReply reply{stored.etag, stored.id, told(service_time()), std::nullopt};
-    if (service_.crc64) reply.crc64 = crc64(*stored.body);
+    if (service_.crc64) reply.crc64 = stored.crc64();
     return reply;
 }
 

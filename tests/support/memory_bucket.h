@@ -37,6 +37,11 @@ struct MemoryVersion {
     bool immutable = false;                 // WORM
     std::optional<WallTime> restore_ready;  // restore asked for: when it can be read
     std::optional<WallTime> restore_until;
+
+    // CRC64 of the body; counted once for each body.
+    uint64_t crc64() const;
+    mutable SharedBytes counted_body;
+    mutable uint64_t counted_crc = 0;
 };
 
 class MemoryBucket {

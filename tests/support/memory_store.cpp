@@ -132,7 +132,12 @@ void MemoryStore::head_async(const ObjectKey& key, const CallOptions& options,
 
 Result<ObjectInfo> MemoryStore::get(const GetRequest& request, GetSink& sink,
                                     const CallOptions& options) {
-    note(StoreCall::get, request.key, options);
+    LoggedRequest logged;
+    logged.call = StoreCall::get;
+    logged.key = request.key;
+    logged.get = request;
+    logged.request_class = options.request_class;
+    note(std::move(logged));
     const MemoryBucket::Content content = TRY(bucket_->get(request));
     TRY(sink.on_info(content.info));
     std::string_view left = std::string_view(*content.body).substr(content.offset, content.length);

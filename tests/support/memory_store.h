@@ -23,6 +23,7 @@ struct LoggedRequest {
     std::optional<CopyRequest> copy;             // of copies
     std::optional<ObjectAttributes> attributes;  // of put, create_upload, put_symlink
     RequestClass request_class = RequestClass::interactive;
+    std::optional<GetRequest> get;  // of GETs
 };
 
 // Thread-safe. head_async answers on a thread of the store's own, as the transport does.

@@ -107,7 +107,7 @@ Result<PutReply> MemoryBucket::complete_upload(const ObjectKey& key, const Uploa
     uploads_.erase(found);
     const MemoryVersion& stored = store(key, std::move(version));
     PutReply reply{stored.etag, stored.id, told(service_time()), std::nullopt};
-    if (service_.crc64) reply.crc64 = crc64(*stored.body);
+    if (service_.crc64) reply.crc64 = stored.crc64();
     return reply;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "xbucket/base/result.h"
+#include "xbucket/data/read_bytes.h"
 #include "xbucket/fs/reply.h"
 #include "xbucket/meta/meta_engine.h"
 #include "xbucket/store/object_store.h"
@@ -35,6 +36,7 @@ struct FsConfig {
     uint64_t spool_bytes_max = 0;     // 0 = the disk's limit
     uint64_t part_bytes = 16U << 20;  // uploads above twice this go multipart
     unsigned upload_parallel = 4;
+    uint64_t read_bytes_max = 256U << 20;  // memory for what is read ahead, of all files
     size_t inodes_max = 1'000'000;
     WallTime mount_time;
     // JSON members that user.xbucket.stats begins with, such as "pid":1, ready to be put into an
@@ -113,9 +115,14 @@ class FileSystem {
     virtual Result<Created> create(InodeNumber parent, std::string_view name, uint32_t mode,
                                    bool exclusive, const OpenFlags& flags,
                                    const Caller& caller) = 0;
-    // Bytes read; fewer than asked only at the end of the file. Errors: stale (replaced meanwhile).
-    virtual Result<std::string> read(InodeNumber ino, HandleId handle, uint64_t offset,
-                                     size_t bytes) = 0;
+    // Bytes read; fewer than asked only at the end of the file. Never blocks: `done` runs at once
+    // where memory has the bytes, else later on another thread. Errors: stale (replaced
+    // meanwhile), checksum_mismatch, cancelled (stop_reading()).
+    using ReadDone = std::function<void(Result<ReadBytes>)>;
+    virtual void read(InodeNumber ino, HandleId handle, uint64_t offset, size_t bytes,
+                      ReadDone done) = 0;
+    // The same, blocking.
+    Result<std::string> read(InodeNumber ino, HandleId handle, uint64_t offset, size_t bytes);
     virtual Result<size_t> write(InodeNumber ino, HandleId handle, uint64_t offset,
                                  std::string_view bytes) = 0;
     // close(2): a dirty file is in the bucket when it returns; a clean one costs nothing.
@@ -138,6 +145,8 @@ class FileSystem {
     virtual Result<void> removexattr(InodeNumber ino, std::string_view name) = 0;
 
     virtual void set_notifier(KernelNotifier* notifier) = 0;
+    // Nobody hears answers any more: reads that wait end with `cancelled`, soon; so do later ones.
+    virtual void stop_reading() = 0;
     // Uploads what is dirty and sends what is pending; the mount is going down.
     virtual Result<void> shutdown() = 0;
 };

@@ -1,0 +1,17 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// One small piece of an object, into memory.
+#pragma once
+
+#include "xbucket/store/object_store.h"
+
+#include <string>
+
+namespace xbucket {
+
+// One GET of [offset, offset + length), not empty, pinned to `etag` ("" = whatever is there).
+// Blocks; thread-safe. Errors: get()'s; precondition_failed (replaced), bad_reply (other than
+// `length` bytes).
+Result<std::string> get_range(ObjectStore& store, const ObjectKey& key, const ETag& etag,
+                              uint64_t offset, uint64_t length);
+
+}  // namespace xbucket

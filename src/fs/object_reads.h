@@ -1,0 +1,47 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Reading files whose content is their object's: each handle reads one version of it to the end,
+// whatever happens to the object meanwhile.
+#pragma once
+
+#include "core.h"
+
+namespace xbucket {
+
+// Where one handle reads.
+struct ReadPlace {
+    explicit ReadPlace(InodePtr the_inode) : inode(std::move(the_inode)) {}
+    const InodePtr inode;
+    // Content version that was read first; 0 = nothing read yet.
+    std::atomic<uint64_t> version{0};
+    Mutex mutex;  // after Inode::mutex
+    std::shared_ptr<ObjectReader> reader GUARDED_BY(mutex);
+    std::shared_ptr<ReadStream> stream GUARDED_BY(mutex);  // of that reader
+};
+using ReadPlacePtr = std::shared_ptr<ReadPlace>;  // by its handle and reads under way
+
+// Thread-safe.
+class ObjectReads {
+  public:
+    explicit ObjectReads(Core& core) : core_(core) {}
+
+    // See FileSystem::read().
+    void read(const ReadPlacePtr& place, uint64_t offset, size_t bytes, FileSystem::ReadDone done);
+
+  private:
+    struct Attempt {
+        ReadPlacePtr place;
+        uint64_t offset = 0;
+        size_t bytes = 0;
+        FileSystem::ReadDone done;
+        int number = 1;
+    };
+    using AttemptPtr = std::shared_ptr<Attempt>;  // handed from thread to thread
+
+    void start(const AttemptPtr& attempt);
+    void finish(const AttemptPtr& attempt, uint64_t version, Result<ReadBytes> got);
+    void look_again(const AttemptPtr& attempt);
+
+    Core& core_;
+};
+
+}  // namespace xbucket
