@@ -43,6 +43,7 @@ struct Config {
     unsigned threads = 0;  // 0: chosen by fuse/
     unsigned workers = 64;
     unsigned read_ahead_kib = 1024;
+    uint64_t read_memory_bytes = 256U << 20;
 
     // ---- attributes ----
     bool list_all = false;

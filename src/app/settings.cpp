@@ -225,6 +225,9 @@ std::vector<Setting> make_settings() {
          set_number<&Config::workers>},
         {"read-ahead", "KIB", kMachine, "the kernel's read-ahead (default: 1024)",
          set_number<&Config::read_ahead_kib>},
+        {"read-memory", "SIZE", kMachine,
+         "memory for what is fetched ahead of all readers together (default: 256M)",
+         set_size<&Config::read_memory_bytes>},
         {"foreground", "", kMachine, "stay in the foreground", set_flag<&Config::foreground>},
         {"debug", "", kMachine, "log every operation; implies --foreground", set_debug},
     };

@@ -52,6 +52,7 @@ Result<void> MountedBucket::make_mount(const Environment& environment) {
         }
     }
     fs.spool_bytes_max = config.spool_bytes;
+    fs.read_bytes_max = config.read_memory_bytes;
     fs.mount_time = bucket_->clock().wall_now();
     fs.stats_head = identity_json(config, fs.spool_directory);
     fs_ = TRY(make_filesystem(fs, bucket_->meta(), bucket_->store(), bucket_->clock()));

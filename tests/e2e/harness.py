@@ -95,6 +95,19 @@ class Server:
             seen, before = lines(), seen
         return [json.loads(line) for line in seen]
 
+    def set_faults(self, *rules):
+        """Replaces the scripted faults (xbucket(1), FAULTS); none ends them."""
+        query = {"x-faults": None}
+        signed = signing.oss_v4("PUT", "", "", query, {}, ACCESS_KEY, SECRET)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("PUT", "/?x-faults", body="\n".join(rules), headers=signed)
+            reply = connection.getresponse()
+            if reply.status != 200:
+                raise AssertionError(f"faults {rules}: {reply.status} {reply.read()!r}")
+        finally:
+            connection.close()
+
     def stop(self, with_signal=signal.SIGTERM):
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
