@@ -359,6 +359,41 @@ class Mounts(ToolCase, BucketCase):
         self.assertEqual((stats["spool_bytes"], stats["spool"]), (0, ""))
         self.tool("unmount", mounted.path)
 
+    def test_a_mount_that_hangs_is_named_and_takes_nobody_along(self):
+        mounted = self.mount()
+        mounted.process.send_signal(signal.SIGSTOP)
+        try:
+            self.assertIn("does not answer", self.tool("mounts").stdout)
+            self.assertIn("does not answer", self.tool("status", mounted.path, code=SOME_FAILED).stdout)
+        finally:
+            mounted.process.send_signal(signal.SIGCONT)
+
+    def test_stats_watch_shows_what_changed_until_interrupted(self):
+        mounted = self.mount()
+        watch = subprocess.Popen([BINARY, "stats", "--watch", "--interval=1", mounted.path], env=self.env,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.assertIn(mounted.path, watch.stdout.readline())
+        os.setxattr(mounted.path, "user.xbucket.refresh", b"1")
+        os.listdir(mounted.path)
+        line = ""
+        while not re.search(r"requests\.LIST .* \+[1-9]", line):
+            line = watch.stdout.readline()
+            self.assertNotEqual(line, "")
+        watch.send_signal(signal.SIGINT)
+        self.assertEqual(watch.wait(timeout=20), OK)
+        watch.stdout.close()
+
+    def test_other_file_systems_and_folders_of_a_mount_are_not_taken_for_mounts(self):
+        plain = os.path.join(self.scratch.name, "plain.txt")
+        with open(plain, "w", encoding="utf-8"):
+            pass
+        self.assertIn("not inside a mount", self.tool("set", "year=1", plain, code=SOME_FAILED).stderr)
+        self.assertIn("not inside a mount", self.tool("find", plain, code=SYSTEM).stderr)
+        mounted = self.mount()
+        self.client.put("dir/f", b"x")
+        self.assertIn("no mount point", self.tool("unmount", mounted / "dir", code=SYSTEM).stderr)
+        self.assertTrue(os.path.ismount(mounted.path))
+
     def test_unmount_refuses_while_files_are_open_and_says_so(self):
         mounted = self.mount()
         self.client.put("f", b"x")

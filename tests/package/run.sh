@@ -114,7 +114,7 @@ PYTHON
 fi
 inside apt-get purge -y -qq xbucket >"$out/purge.log" 2>&1
 files_of_system >"$out/after"
-left=$(comm -13 "$out/before" "$out/after" | grep -v -e '/__pycache__' -e '^./etc/ld.so.cache' -e '^./run/' || true)
+left=$(comm -13 "$out/before" "$out/after" | grep -v -e '/__pycache__' -e '^./etc/ld.so.cache' -e '^./run/' -e '^./etc/mtab.fuselock' || true)
 [ -z "$left" ] || {
     echo "left behind after purge:"
     echo "$left"

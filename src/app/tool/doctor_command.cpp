@@ -64,6 +64,7 @@ ExitCode doctor_command(const std::vector<std::string>& words, const Environment
     if (arguments.words().size() != 1) return arguments.usage("write: xbucket doctor SOURCE");
     auto config = config_of_source(arguments.words().front(), arguments.service(), environment);
     if (!config) return arguments.complain(ExitCode::usage, config.error().message);
+    prepare_process(*config);
     Report report(json);
     const FindingSink sink = [&report](const Finding& finding) { report(finding); };
     check_machine(*config, environment, sink);

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "forest.h"
 
+#include "../daemonize.h"
 #include "../options.h"
 #include "bucket_tree.h"
 
@@ -12,6 +13,14 @@ Result<Config> config_of_source(const std::string& source, const std::vector<std
     std::vector<std::string> words = {source, "/"};
     words.insert(words.end(), service.begin(), service.end());
     return TRY(parse_mount_command(words, environment)).config;
+}
+
+void prepare_process(const Config& config) {
+    harden_process();
+    // A person reads results here, not a log.
+    const bool given = config.given.count("log-level") != 0;
+    set_log_levels(given ? config.log_levels
+                         : LogLevels{.base = LogLevel::warning, .components = {}});
 }
 
 Result<Tree*> Forest::tree_of(const std::string& word) {

@@ -40,5 +40,8 @@ class Forest {
 // The configuration of a URL's bucket: as a mount of it would have. Errors: invalid_argument.
 Result<Config> config_of_source(const std::string& source, const std::vector<std::string>& service,
                                 const Environment& environment);
+// What a process must be before it holds keys: no core dump, nothing read by others; and its log is
+// quiet unless the settings say otherwise.
+void prepare_process(const Config& config);
 
 }  // namespace xbucket::app

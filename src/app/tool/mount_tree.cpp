@@ -2,9 +2,11 @@
 // Objects reached through a mount: every call is the one that getfattr or setfattr would make, and
 // the speed comes from many of them at a time.
 #include "directory_walk.h"
+#include "mount_view.h"
 #include "tree.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/sync.h"
 #include "xbucket/meta/attributes.h"
 
 #include <fmt/format.h>
@@ -12,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -38,7 +41,8 @@ Error failure(int error, const std::string& path, std::string_view doing) {
                            "retention rule; the mount's log says which)");
         case EOPNOTSUPP:
             return because(ErrorKind::unsupported,
-                           "not supported here; is it inside a mount of xbucket? (xbucket mounts)");
+                           "not supported: the root of a bucket, or an attribute that this service "
+                           "does not have");
         case ENOSPC:
             return because(ErrorKind::no_attribute_space,
                            "the object's metadata or tags would be over the service's limit");
@@ -90,6 +94,7 @@ class MountTree final : public Tree {
     Result<Node> look(const std::string& word) override {
         struct stat st {};
         if (stat(word.c_str(), &st) != 0) return failure(errno, word, "cannot look at it");
+        TRY(check_mount(st.st_dev, word));
         const auto kind = kind_of(st.st_mode);
         if (!kind) return failure(EINVAL, word, "neither file nor directory");
         Node node{.shown = word, .id = word, .kind = *kind, .size = {}, .modified = {}};
@@ -159,6 +164,20 @@ class MountTree final : public Tree {
         }
         return {};
     }
+
+  private:
+    // Other file systems have attributes, too; what is set there is in no bucket.
+    Result<void> check_mount(dev_t device, const std::string& word) EXCLUDES(mutex_) {
+        LockGuard lock(mutex_);
+        if (known_.count(device) != 0) return {};
+        const auto mount = mount_of(word);
+        if (!mount) return fail(ErrorKind::io, mount.error().message);
+        known_.insert(device);
+        return {};
+    }
+
+    Mutex mutex_;
+    std::set<dev_t> known_ GUARDED_BY(mutex_);  // devices that are mounts of ours
 };
 
 }  // namespace

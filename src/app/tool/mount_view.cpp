@@ -7,13 +7,45 @@
 
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <future>
+#include <optional>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
+#include <thread>
 
 namespace xbucket::app {
 namespace {
 
 constexpr std::string_view kType = "fuse.xbucket";
+// What is asked here a mount answers from memory.
+constexpr auto kPatience = std::chrono::seconds(5);
+
+// What `call` gives, or nullopt when it takes too long: a daemon that hangs must not take whoever
+// looks for it along. The thread that waits is left behind.
+template <class T>
+std::optional<T> within_patience(std::function<T()> call) {
+    std::packaged_task<T()> task(std::move(call));
+    std::future<T> result = task.get_future();
+    std::thread(std::move(task)).detach();
+    if (result.wait_for(kPatience) != std::future_status::ready) return std::nullopt;
+    return result.get();
+}
+
+struct RawStats {
+    std::string text;
+    int error = 0;
+};
+
+RawStats read_stats(const std::string& mountpoint) {
+    RawStats raw;
+    raw.text.resize(65536);
+    const ssize_t n =
+        getxattr(mountpoint.c_str(), "user.xbucket.stats", raw.text.data(), raw.text.size());
+    if (n < 0) raw.error = errno;
+    raw.text.resize(n > 0 ? static_cast<size_t>(n) : 0);
+    return raw;
+}
 
 }  // namespace
 
@@ -41,22 +73,28 @@ Result<std::vector<MountEntry>> chosen_mounts(const std::vector<std::string>& pa
 }
 
 bool is_alive(const MountEntry& mount) {
-    struct statvfs st {};
-    return statvfs(mount.mountpoint.c_str(), &st) == 0 || errno != ENOTCONN;
+    const auto alive = within_patience<bool>([path = mount.mountpoint] {
+        struct statvfs st {};
+        return statvfs(path.c_str(), &st) == 0 || errno != ENOTCONN;
+    });
+    return alive.value_or(true);
 }
 
 Result<Json> stats_of(const MountEntry& mount) {
-    std::string text(65536, '\0');
-    const ssize_t n =
-        getxattr(mount.mountpoint.c_str(), "user.xbucket.stats", text.data(), text.size());
-    if (n < 0) {
+    const auto raw =
+        within_patience<RawStats>([path = mount.mountpoint] { return read_stats(path); });
+    if (!raw) {
+        return fail(ErrorKind::timed_out,
+                    fmt::format("{}: its daemon does not answer", mount.mountpoint));
+    }
+    if (raw->error != 0) {
         return fail(ErrorKind::io,
-                    errno == ENOTCONN
+                    raw->error == ENOTCONN
                         ? fmt::format("{}: its daemon is gone; run: xbucket unmount --force {}",
                                       mount.mountpoint, mount.mountpoint)
-                        : fmt::format("{}: {}", mount.mountpoint, std::strerror(errno)));
+                        : fmt::format("{}: {}", mount.mountpoint, std::strerror(raw->error)));
     }
-    text.resize(static_cast<size_t>(n));
+    const std::string& text = raw->text;
     Json parsed = Json::parse(text, nullptr, false);
     if (parsed.is_discarded() || !parsed.is_object()) {
         return fail(ErrorKind::io, fmt::format("{}: its statistics are no JSON; is its daemon of "

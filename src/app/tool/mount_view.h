@@ -22,7 +22,7 @@ Result<std::vector<MountEntry>> chosen_mounts(const std::vector<std::string>& pa
 
 // Whether its daemon answers; a dead one gives ENOTCONN.
 bool is_alive(const MountEntry& mount);
-// user.xbucket.stats, parsed. Errors: io (dead, or the text is no JSON).
+// user.xbucket.stats, parsed. Errors: io (dead, or the text is no JSON), timed_out (it hangs).
 Result<Json> stats_of(const MountEntry& mount);
 // A number below `path` of members ("updates.run"); 0 where it is not there.
 uint64_t number_at(const Json& stats, std::string_view path);

@@ -14,12 +14,14 @@ namespace {
 struct Row {
     MountEntry mount;
     bool alive = false;
+    std::string trouble;  // why it tells nothing
     Json stats;
 };
 
 std::string text_of(const Row& row) {
-    std::string state = "dead: its daemon is gone";
-    if (row.alive) {
+    std::string state = row.trouble;
+    if (!row.alive) state = "dead: its daemon is gone";
+    if (row.alive && row.trouble.empty()) {
         state = fmt::format(
             "pid {}, up {}", number_at(row.stats, "pid"),
             short_duration(std::chrono::seconds(number_at(row.stats, "uptime_seconds"))));
@@ -34,7 +36,8 @@ Json json_of(const Row& row) {
     out["mountpoint"] = json_of_bytes(row.mount.mountpoint);
     out["options"] = row.mount.options;
     out["alive"] = row.alive;
-    if (row.alive) {
+    if (!row.trouble.empty()) out["trouble"] = row.trouble;
+    if (row.alive && row.trouble.empty()) {
         out["pid"] = number_at(row.stats, "pid");
         out["uptime_seconds"] = number_at(row.stats, "uptime_seconds");
     }
@@ -50,9 +53,13 @@ ExitCode mounts_command(const std::vector<std::string>& words, const Environment
     if (const auto code = arguments.parse(words)) return *code;
     if (!arguments.words().empty()) return arguments.usage("takes no path");
     for (const MountEntry& mount : xbucket_mounts()) {
-        Row row{mount, is_alive(mount), Json::object()};
+        Row row{mount, is_alive(mount), "", Json::object()};
         // Another user's mount does not let one in; it is there all the same.
-        if (auto stats = stats_of(mount)) row.stats = *std::move(stats);
+        if (auto stats = stats_of(mount)) {
+            row.stats = *std::move(stats);
+        } else {
+            row.trouble = stats.error().message;
+        }
         print_out(json ? json_line(json_of(row)) : text_of(row));
     }
     return ExitCode::ok;

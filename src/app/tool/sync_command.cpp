@@ -133,6 +133,15 @@ ExitCode unmount_command(const std::vector<std::string>& words, const Environmen
     }
     const auto mounts = chosen_mounts(arguments.words());
     if (!mounts) return arguments.complain(ExitCode::system, mounts.error().message);
+    for (size_t i = 0; i < arguments.words().size(); ++i) {
+        // Whoever names a folder of it does not mean all of it.
+        const auto named = resolve_path(arguments.words()[i]);
+        if (named && *named == (*mounts)[i].mountpoint) continue;
+        return arguments.complain(
+            ExitCode::system,
+            fmt::format("{} is no mount point; the one that it lies in is {}",
+                        printable(arguments.words()[i]), printable((*mounts)[i].mountpoint)));
+    }
     ExitCode code = ExitCode::ok;
     for (const MountEntry& mount : *mounts) {
         const auto done = unmount_one(mount, options);
