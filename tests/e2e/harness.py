@@ -248,6 +248,11 @@ class Mount:
             pass
         return self.process.returncode
 
+    def end(self):
+        """Stops, if it still runs, and forgets what it said."""
+        self.stop()
+        self.errors.close()
+
 
 def mount_options(dialect, server):
     region = "cn-hangzhou" if dialect == "oss" else "us-east-1"
@@ -273,7 +278,7 @@ class BucketCase(unittest.TestCase):
 
     def mount(self, *options, bucket="examplebucket"):
         mounted = Mount(f"{self.dialect}://{bucket}", *mount_options(self.dialect, self.server), *options)
-        self.addCleanup(mounted.stop)
+        self.addCleanup(mounted.end)
         return mounted
 
     def count(self, since, key=None):
@@ -318,7 +323,7 @@ class OtherServiceCase(BucketCase):
     def mount(self, *options):
         mounted = Mount(f"s3://{self.bucket}", *mount_options("s3", self.server), *options,
                         env={"AWS_ACCESS_KEY_ID": self.server.access_key, "AWS_SECRET_ACCESS_KEY": self.server.secret})
-        self.addCleanup(mounted.stop)
+        self.addCleanup(mounted.end)
         return mounted
 
 

@@ -129,7 +129,7 @@ class Systemd(BucketCase):
     def start(self, path, **more):
         from harness import Mount, mount_options
         mounted = Mount("oss://examplebucket", *mount_options("oss", self.server), env={"NOTIFY_SOCKET": path, **more})
-        self.addCleanup(mounted.stop)
+        self.addCleanup(mounted.end)
         return mounted
 
     def until(self, channel, word):

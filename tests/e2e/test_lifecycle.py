@@ -153,29 +153,60 @@ class Begin(MountPoint):
         self.assertEqual(result.returncode, MOUNT_FAILED)
         self.assert_one_sentence(result, "cannot reach")
 
-    def test_a_web_server_is_no_object_store(self):
-        class Page(http.server.BaseHTTPRequestHandler):
+    def start_at(self, status, headers, body):
+        """A mount at a server that answers every request so."""
+        class Reply(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                body = b"<html><body>Welcome to this hotel's network</body></html>"
-                self.send_response(200)
+                self.send_response_only(status)
+                for name, value in {"Date": self.date_time_string(), **headers}.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(body.encode())
 
             def log_message(self, *_):
                 pass
 
-        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as web:
-            thread = threading.Thread(target=web.serve_forever)
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Reply) as server:
+            thread = threading.Thread(target=server.serve_forever)
             thread.start()
             try:
-                result = self.start("-o", f"endpoint=http://127.0.0.1:{web.server_port}")
+                result = self.start("-o", f"endpoint=http://127.0.0.1:{server.server_port}")
             finally:
-                web.shutdown()
+                server.shutdown()
                 thread.join()
-        self.assertEqual(result.returncode, MOUNT_FAILED)
-        self.assert_one_sentence(result, "is --endpoint right?")
+        self.assertEqual(result.returncode, MOUNT_FAILED, result.stderr)
         self.assert_nothing_left()
+        return result
+
+    def test_a_web_server_is_no_object_store(self):
+        result = self.start_at(200, {}, "<html><body>Welcome to this hotel's network</body></html>")
+        self.assert_one_sentence(result, "is --endpoint right?")
+
+    def test_a_wrong_region_is_told_with_the_right_one(self):
+        if self.dialect == "oss":
+            result = self.start_at(403, {}, "<Error><Code>AccessDenied</Code><Message>The bucket you are attempting to "
+                                   "access must be addressed using the specified endpoint.</Message>"
+                                   "<Endpoint>oss-cn-beijing.aliyuncs.com</Endpoint></Error>")
+            self.assert_one_sentence(result, "but at oss-cn-beijing.aliyuncs.com", "--region")
+        else:
+            result = self.start_at(301, {"x-amz-bucket-region": "eu-west-1"}, "<Error><Code>PermanentRedirect</Code>"
+                                   "<Message>-</Message><Region>eu-west-1</Region></Error>")
+            self.assert_one_sentence(result, "but at eu-west-1", "--region")
+
+    def test_a_wrong_clock_is_told_with_the_services(self):
+        result = self.start_at(403, {"Date": "Wed, 15 Nov 2023 22:13:20 GMT"},
+                               "<Error><Code>RequestTimeTooSkewed</Code><Message>-</Message></Error>")
+        self.assert_one_sentence(result, "this machine's clock", "Wed, 15 Nov 2023 22:13:20 GMT", "set it right")
+
+    def test_a_token_that_has_expired_is_told(self):
+        status, code = (403, "SecurityTokenExpired") if self.dialect == "oss" else (400, "ExpiredToken")
+        result = self.start_at(status, {}, f"<Error><Code>{code}</Code><Message>-</Message></Error>")
+        self.assert_one_sentence(result, "has expired; get a new one")
+
+    def test_a_key_that_may_not_list_is_told(self):
+        result = self.start_at(403, {}, "<Error><Code>AccessDenied</Code><Message>-</Message></Error>")
+        self.assert_one_sentence(result, ACCESS_KEY, "ListObjects")
 
     def test_a_missing_mountpoint_is_explained(self):
         result = self.start(mnt=os.path.join(self.mnt, "none"))
@@ -290,7 +321,7 @@ class Run(MountPoint):
         state = os.path.join(self.scratch.name, "state")
         arguments = (f"{self.dialect}://examplebucket", *mount_options(self.dialect, self.server), "-o", "timeout=2")
         mount = Mount(*arguments, env={"XDG_STATE_HOME": state})
-        self.addCleanup(mount.stop)
+        self.addCleanup(mount.end)
         held = open(mount / "lost.txt", "w")
         held.write("the only copy")
         held.flush()
@@ -310,7 +341,7 @@ class Run(MountPoint):
         self.server = Server(self.data, port=self.server.port)
         self.addCleanup(self.server.stop)
         again = Mount(*arguments, env={"XDG_STATE_HOME": state})
-        self.addCleanup(again.stop)
+        self.addCleanup(again.end)
         self.assertIn("event=kept_files count=1", again.said())
         self.assertIn(os.path.dirname(kept), again.said())
 
