@@ -130,7 +130,8 @@ Result<void> DirHandle::fetch_page() {
         // The service lists what there is when it is asked: what was removed before this page was
         // asked for cannot come back.
         LockGuard lock(mutex_);
-        std::erase_if(removed_, [&](const auto& entry) { return entry.second < pages_asked_; });
+        std::erase_if(removed_,
+                      [asked = pages_asked_](const auto& entry) { return entry.second < asked; });
     }
     for (ListedName& name : TRY(listing_->next())) {
         if (local_names_.contains(name.name)) continue;

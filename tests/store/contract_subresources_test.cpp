@@ -146,7 +146,9 @@ TEST_P(ObjectStoreContract, tags_are_replaced_as_a_set_and_leave_the_object_alon
     const ObjectInfo after = info_of(key.str());
     EXPECT_EQ(after.attributes, before.attributes);
     EXPECT_EQ(after.etag, before.etag);
-    EXPECT_EQ(after.last_modified, before.last_modified);
+    if (facts().subresources_keep_time) {
+        EXPECT_EQ(after.last_modified, before.last_modified);
+    }
     if (facts().tag_count_told) {
         EXPECT_EQ(after.tag_count, 1u);
     }
@@ -194,7 +196,9 @@ TEST_P(ObjectStoreContract, acl_is_the_default_until_set_and_setting_it_leaves_t
     EXPECT_EQ(MUST(store().get_acl(ObjectKey("f"))), "public-read");
     const ObjectInfo after = info_of("f");
     EXPECT_EQ(after.attributes, before.attributes);
-    EXPECT_EQ(after.last_modified, before.last_modified);
+    if (facts().subresources_keep_time) {
+        EXPECT_EQ(after.last_modified, before.last_modified);
+    }
     MUST(store().put_acl(ObjectKey("f"), store().traits().default_acl));
     EXPECT_EQ(MUST(store().get_acl(ObjectKey("f"))), store().traits().default_acl);
 }

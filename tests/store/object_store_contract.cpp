@@ -34,6 +34,7 @@ ServiceFacts ServiceFacts::ceph() {  // servers.md
     facts.percent_in_part_source = false;
     facts.late_complete_is_not_found = false;
     facts.tags_survive_replace = false;
+    facts.subresources_keep_time = false;
     facts.metadata_limit = false;
     facts.other_storage_class = "";  // only those that an administrator made: 400 otherwise
     facts.sse_algorithm = "";        // AES256 wants a key service behind it: 400 otherwise

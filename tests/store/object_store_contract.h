@@ -39,6 +39,8 @@ struct ServiceFacts {
     // The service has a limit on the total of metadata (traits().metadata_bytes_max). Ceph has
     // none.
     bool metadata_limit = true;
+    // Setting tags or an ACL leaves Last-Modified alone. Ceph makes it that moment.
+    bool subresources_keep_time = true;
     // HEAD counts the tags.
     bool tag_count_told = true;
     // What an object stored without Content-Type has; "" = nothing is promised (OSS goes by name).
