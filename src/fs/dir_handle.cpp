@@ -116,7 +116,7 @@ Result<void> DirHandle::fetch_page() {
     attributes_asked_ = 0;
     if (!listing_) {
         const ObjectKey key = directory_->current_key();
-        listing_ = std::make_unique<DirListing>(core_, key);
+        listing_ = std::make_unique<DirListing>(core_, key, ListingCache::For::program);
         for (const ObjectKey& local : core_.table.local_in(key)) {
             Item item;
             item.listed.name = name_of(local);

@@ -7,8 +7,8 @@
 
 namespace xbucket {
 
-DirListing::DirListing(Core& core, ObjectKey directory)
-    : core_(core), directory_(std::move(directory)), stream_(directory_) {}
+DirListing::DirListing(Core& core, ObjectKey directory, ListingCache::For whom)
+    : core_(core), directory_(std::move(directory)), whom_(whom), stream_(directory_) {}
 
 ListRequest DirListing::request() const {
     ListRequest request;
@@ -27,7 +27,7 @@ bool DirListing::ask_ahead() {
 }
 
 Result<std::vector<ListedName>> DirListing::next() {
-    if (ticket_ == 0) ticket_ = core_.listings.begin(directory_);
+    if (ticket_ == 0) ticket_ = core_.listings.begin(directory_, whom_);
     Result<ListPage> answer = ahead_ ? ahead_->get() : core_.store.list(request());
     ahead_.reset();
     const ListPage page = TRY(std::move(answer));

@@ -4,6 +4,7 @@
 // can be asked for before it is wanted.
 #pragma once
 
+#include "listing_cache.h"
 #include "name_stream.h"
 #include "parallel.h"
 
@@ -22,7 +23,7 @@ struct Core;
 class DirListing {
   public:
     // Lists what stands under `directory`; nothing is asked yet.
-    DirListing(Core& core, ObjectKey directory);
+    DirListing(Core& core, ObjectKey directory, ListingCache::For whom);
     DirListing(const DirListing&) = delete;
     DirListing& operator=(const DirListing&) = delete;
 
@@ -42,6 +43,7 @@ class DirListing {
 
     Core& core_;
     const ObjectKey directory_;
+    const ListingCache::For whom_;
     NameStream stream_;
     std::string token_;
     bool done_ = false;

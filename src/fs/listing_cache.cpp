@@ -33,14 +33,16 @@ ListingCache::Answer ListingCache::find(const ObjectKey& directory, std::string_
         return (*at & kKindBit) != 0 ? Answer::directory : Answer::file;
     }
     const bool negatives_hold = listing.complete && now < listing.completed + limits_.negative_life;
-    return negatives_hold ? Answer::absent : Answer::unknown;
+    if (!negatives_hold) return Answer::unknown;
+    return listing.whom == For::program ? Answer::absent : Answer::unlisted;
 }
 
-uint64_t ListingCache::begin(const ObjectKey& directory) {
+uint64_t ListingCache::begin(const ObjectKey& directory, For whom) {
     LockGuard lock(mutex_);
     Listing& listing = listings_[directory.str()];
     names_ -= listing.names;
     listing = Listing{};
+    listing.whom = whom;
     listing.begun = clock_.now();
     listing.ticket = next_ticket_++;
     return listing.ticket;

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // Which names a directory had when it was last listed, as hashes (8 bytes a name). A lookup right
 // after a listing needs no request: a name in it is known to be a file or a directory, and a name
-// that is not in a complete one is not there. A collision of hashes only costs a request.
+// that is not in a complete one is not there, if a program asked for the listing: it knows how old
+// that is. A collision of hashes only costs a request.
 #pragma once
 
 #include "name_stream.h"
@@ -30,12 +31,14 @@ class ListingCache {
     };
     ListingCache(const Clock& clock, const Limits& limits) : clock_(clock), limits_(limits) {}
 
-    enum class Answer { unknown, absent, file, directory };
+    // unlisted: absent in a listing that no program asked for.
+    enum class Answer { unknown, absent, unlisted, file, directory };
     Answer find(const ObjectKey& directory, std::string_view name) const EXCLUDES(mutex_);
 
     // One listing of a directory as it comes in. begin() forgets the last one; the ticket goes
     // void when another begins or the directory is dropped.
-    uint64_t begin(const ObjectKey& directory) EXCLUDES(mutex_);
+    enum class For { program, lookups };
+    uint64_t begin(const ObjectKey& directory, For whom) EXCLUDES(mutex_);
     void add(const ObjectKey& directory, uint64_t ticket, const ListedName* names, size_t count)
         EXCLUDES(mutex_);
     void complete(const ObjectKey& directory, uint64_t ticket) EXCLUDES(mutex_);
@@ -47,6 +50,7 @@ class ListingCache {
   private:
     struct Listing {
         uint64_t ticket = 0;
+        For whom = For::program;
         TimePoint begun;
         bool complete = false;
         TimePoint completed;

@@ -35,7 +35,9 @@ Result<Entry> Names::lookup(InodeNumber parent, std::string_view name) {
     const Keys keys = TRY(keys_of(parent, name));
     if (std::optional<Result<Entry>> known = from_memory(keys)) return std::move(*known);
     core_.lookups.asked(keys.parent);
-    return ask(keys);
+    Result<Entry> entry = ask(keys);
+    core_.lookups.answered(keys.parent, entry || entry.error().kind != ErrorKind::not_found);
+    return entry;
 }
 
 // With stat=meta a lookup is a reading of attributes.
@@ -71,6 +73,9 @@ std::optional<Result<Entry>> Names::from_memory(const Keys& keys) {
     switch (core_.listings.find(keys.parent, keys.name)) {
         case ListingCache::Answer::absent:
             return no_such_name(keys.name);
+        case ListingCache::Answer::unlisted:
+            if (core_.lookups.only_misses(keys.parent)) return no_such_name(keys.name);
+            break;
         case ListingCache::Answer::directory:
             if (auto entry = listed_directory(keys)) return std::move(*entry);
             return std::nullopt;

@@ -10,6 +10,7 @@ namespace xbucket {
 namespace {
 
 constexpr unsigned kAskedToList = 3;
+constexpr unsigned kOnlyMisses = 8;
 constexpr Duration kSoonAfter = std::chrono::seconds(5);
 constexpr size_t kInterestsMax = 64;
 
@@ -19,7 +20,7 @@ void LookupAhead::asked(const ObjectKey& directory) {
     const TimePoint now = core_.clock.now();
     LockGuard lock(mutex_);
     Interest& interest = interests_[directory.str()];
-    if (now - interest.last > kSoonAfter) interest.asked = 0;
+    if (now - interest.last > kSoonAfter) interest.asked = interest.misses = 0;
     interest.last = now;
     ++interest.asked;
     ++interest.used;
@@ -46,6 +47,18 @@ void LookupAhead::used(const ObjectKey& directory) {
     if (found != interests_.end()) ++found->second.used;
 }
 
+void LookupAhead::answered(const ObjectKey& directory, bool there) {
+    LockGuard lock(mutex_);
+    const auto found = interests_.find(directory.str());
+    if (found != interests_.end()) found->second.misses = there ? 0 : found->second.misses + 1;
+}
+
+bool LookupAhead::only_misses(const ObjectKey& directory) const {
+    LockGuard lock(mutex_);
+    const auto found = interests_.find(directory.str());
+    return found != interests_.end() && found->second.misses >= kOnlyMisses;
+}
+
 uint64_t LookupAhead::uses_of(const ObjectKey& directory) const {
     LockGuard lock(mutex_);
     const auto found = interests_.find(directory.str());
@@ -53,7 +66,7 @@ uint64_t LookupAhead::uses_of(const ObjectKey& directory) const {
 }
 
 void LookupAhead::list(const ObjectKey& directory) {
-    DirListing listing(core_, directory);
+    DirListing listing(core_, directory, ListingCache::For::lookups);
     // Two pages at least: lookups may have waited for the first.
     uint64_t before = 0;
     for (unsigned page = 0; !listing.done(); ++page) {
@@ -64,7 +77,10 @@ void LookupAhead::list(const ObjectKey& directory) {
     }
     LockGuard lock(mutex_);
     --listings_;
-    interests_.erase(directory.str());
+    const auto found = interests_.find(directory.str());
+    if (found == interests_.end()) return;
+    found->second.listing = false;
+    found->second.asked = 0;
 }
 
 }  // namespace xbucket

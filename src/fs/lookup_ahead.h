@@ -2,7 +2,9 @@
 // Programs may go through names of a directory that nobody listed here (rsync's receiving side, git
 // status, a compiler's include path): each lookup would cost requests of its own. Several of them
 // soon after each other have the directory listed behind the scenes, for as long as lookups go on,
-// and the names that follow are found in the listing, or known not to be there.
+// and the names that follow are found in the listing. That a name is not in it counts only for a
+// program that seeks names which are not there, one after another: who puts objects with another
+// client and looks at each did not ask for a listing that was a moment too early.
 #pragma once
 
 #include "xbucket/base/clock.h"
@@ -26,10 +28,15 @@ class LookupAhead {
     void asked(const ObjectKey& directory) EXCLUDES(mutex_);
     // Any lookup there: what is being listed is still of use.
     void used(const ObjectKey& directory) EXCLUDES(mutex_);
+    // What the service said of a name there.
+    void answered(const ObjectKey& directory, bool there) EXCLUDES(mutex_);
+    // Whether the last names that the service was asked for were all missing.
+    bool only_misses(const ObjectKey& directory) const EXCLUDES(mutex_);
 
   private:
     struct Interest {
         unsigned asked = 0;
+        unsigned misses = 0;  // since the last name that was there
         uint64_t used = 0;
         TimePoint last;
         bool listing = false;

@@ -14,7 +14,7 @@ const ObjectKey kDirectory("d/");
 class ListingCacheTest : public ::testing::Test {
   protected:
     void list(const std::vector<ListedName>& names, bool complete = true) {
-        const uint64_t ticket = cache_.begin(kDirectory);
+        const uint64_t ticket = cache_.begin(kDirectory, ListingCache::For::program);
         cache_.add(kDirectory, ticket, names.data(), names.size());
         if (complete) cache_.complete(kDirectory, ticket);
     }
@@ -57,7 +57,7 @@ TEST_F(ListingCacheTest, own_changes_count_more_than_the_listing) {
 }
 
 TEST_F(ListingCacheTest, change_during_a_listing_survives_its_later_pages) {
-    const uint64_t ticket = cache_.begin(kDirectory);
+    const uint64_t ticket = cache_.begin(kDirectory, ListingCache::For::program);
     cache_.note(kDirectory, "f", Answer::unknown);
     const ListedName stale = file("f");
     cache_.add(kDirectory, ticket, &stale, 1);
@@ -66,7 +66,7 @@ TEST_F(ListingCacheTest, change_during_a_listing_survives_its_later_pages) {
 }
 
 TEST_F(ListingCacheTest, pages_of_an_overtaken_listing_are_ignored) {
-    const uint64_t old_ticket = cache_.begin(kDirectory);
+    const uint64_t old_ticket = cache_.begin(kDirectory, ListingCache::For::program);
     list({file("f")});
     const ListedName late = file("late");
     cache_.add(kDirectory, old_ticket, &late, 1);
@@ -86,7 +86,7 @@ TEST_F(ListingCacheTest, oldest_listing_goes_where_all_together_are_too_many) {
     for (int i = 0; i < 40; ++i) names.push_back(file("f" + std::to_string(i)));
     for (const char* directory : {"a/", "b/", "c/"}) {
         const ObjectKey key(directory);
-        const uint64_t ticket = cache_.begin(key);
+        const uint64_t ticket = cache_.begin(key, ListingCache::For::program);
         cache_.add(key, ticket, names.data(), names.size());
         clock_.advance(std::chrono::seconds(1));
     }

@@ -56,7 +56,7 @@ TEST_F(LookupAheadTest, two_lookups_have_nothing_listed) {
 
 TEST_F(LookupAheadTest, lookups_of_names_that_are_not_there_are_answered_by_the_listing) {
     put_files(10);
-    for (size_t i = 0; i < 3; ++i) EXPECT_FALSE(look_up("d/none" + std::to_string(i)));
+    for (size_t i = 0; i < 8; ++i) EXPECT_FALSE(look_up("d/none" + std::to_string(i)));
     wait_for_listing();
     while (meta_->knowledge(ObjectKey(name(9))) == Knowledge::nothing) std::this_thread::yield();
     size_t before = 0;
@@ -64,6 +64,18 @@ TEST_F(LookupAheadTest, lookups_of_names_that_are_not_there_are_answered_by_the_
         before = store_.count(StoreCall::head);
         EXPECT_FALSE(look_up("d/other" + std::to_string(before)));
     } while (store_.count(StoreCall::head) != before);
+}
+
+TEST_F(LookupAheadTest, an_object_put_by_another_client_is_found_after_a_listing_nobody_asked_for) {
+    put_files(10);
+    for (size_t i = 0; i < 3; ++i) look_up(name(i)).value();
+    wait_for_listing();
+    while (meta_->knowledge(ObjectKey(name(9))) == Knowledge::nothing) std::this_thread::yield();
+    for (size_t i = 0; i < 50; ++i) {  // the listing is complete after some
+        const std::string late = "d/late" + std::to_string(i);
+        put(late, "body");
+        EXPECT_TRUE(look_up(late)) << late;
+    }
 }
 
 TEST_F(LookupAheadTest, with_stat_meta_the_attributes_of_what_comes_are_fetched_ahead) {
