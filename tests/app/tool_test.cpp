@@ -218,8 +218,13 @@ TEST(Progress, the_line_is_right_and_fits) {
     const std::string middle =
         progress_line({.found = 100, .all_found = true, .done = 50, .failed = 0}, seconds(5), 80);
     EXPECT_THAT(middle, HasSubstr("5.0 s left"));
+    // A resumed run: what was finished before is done, and took no time now.
+    const std::string resumed =
+        progress_line({.found = 1000, .all_found = true, .done = 950, .failed = 0, .skipped = 900},
+                      seconds(5), 80);
+    EXPECT_THAT(resumed, HasSubstr("950 of 1,000  10/s  5.0 s left"));
     for (size_t columns = 10; columns < 200; ++columns) {
-        EXPECT_LE(progress_line({123'456, true, 1234, 99}, seconds(7), columns).size(), columns);
+        EXPECT_LE(progress_line({123'456, true, 1234, 99, 0}, seconds(7), columns).size(), columns);
     }
     EXPECT_EQ(short_duration(seconds(200)), "3 min 20 s");
     EXPECT_EQ(short_duration(seconds(7500)), "2 h 05 min");

@@ -54,26 +54,61 @@ Result<std::unique_ptr<ChangeRun>> ChangeRun::start(const Arguments& arguments,
     return run;
 }
 
-bool ChangeRun::add(Tree& tree, const Node& node, std::vector<AttributeWord> changes) {
-    if (interrupted()) return false;
+bool ChangeRun::was_done(const std::string& object) {
+    if (!log_ || !log_->was_done(object)) return false;
     Counts counts;
-    const bool was_done = log_ && log_->was_done(node.shown);
     {
         LockGuard lock(mutex_);
-        ++counts_.found;
-        if (was_done) {
-            ++counts_.done;
-            ++skipped_;
-        }
+        ++counts_.done;
+        ++counts_.skipped;
         counts = counts_;
     }
     progress_.update(counts);
-    if (was_done) return true;
-    crew_.post([this, &tree, node, changes = std::move(changes)]() -> Crew::Delivery {
+    return true;
+}
+
+void ChangeRun::found_one() {
+    Counts counts;
+    {
+        LockGuard lock(mutex_);
+        ++counts_.found;
+        counts = counts_;
+    }
+    progress_.update(counts);
+}
+
+bool ChangeRun::add(Tree& tree, const Node& node, std::vector<AttributeWord> changes) {
+    if (interrupted()) return false;
+    found_one();
+    if (was_done(node.shown)) return true;
+    crew_.post(
+        [this, &tree, node, changes = std::move(changes)] { return work(tree, node, changes); });
+    return true;
+}
+
+bool ChangeRun::add_word(Forest& forest, const std::string& word,
+                         std::vector<AttributeWord> changes) {
+    if (interrupted()) return false;
+    const auto tree = forest.tree_of(word);
+    if (!tree) {
+        not_found(word, tree.error());
+        return false;
+    }
+    found_one();
+    crew_.post([this, tree = *tree, word, changes = std::move(changes)]() -> Crew::Delivery {
         if (interrupted()) return {};
-        return options_.dry_run ? compare(tree, node, changes) : change(tree, node, changes);
+        const auto node = tree->look(word);
+        if (node) return was_done(node->shown) ? Crew::Delivery() : work(*tree, *node, changes);
+        count(word, &node.error());
+        return {};
     });
     return true;
+}
+
+Crew::Delivery ChangeRun::work(Tree& tree, const Node& node,
+                               const std::vector<AttributeWord>& changes) {
+    if (interrupted()) return {};
+    return options_.dry_run ? compare(tree, node, changes) : change(tree, node, changes);
 }
 
 Crew::Delivery ChangeRun::change(Tree& tree, const Node& node,
@@ -134,10 +169,7 @@ void ChangeRun::say_failure(const std::string& text) {
 }
 
 void ChangeRun::not_found(const std::string& word, const Error& error) {
-    {
-        LockGuard lock(mutex_);
-        ++counts_.found;
-    }
+    found_one();
     count(word, &error);
 }
 
@@ -151,14 +183,12 @@ ExitCode ChangeRun::finish(Forest& forest) {
     progress_.update(counts);
     crew_.finish();
     const auto sent = forest.finish();
-    uint64_t skipped = 0;
     {
         LockGuard lock(mutex_);
         counts = counts_;
-        skipped = skipped_;
     }
     progress_.end(counts);
-    if (!options_.quiet) summarise(counts, skipped);
+    if (!options_.quiet) summarise(counts);
     const bool stopped = interrupted();
     if (log_ && (stopped || counts.failed > 0)) {
         progress_.say(fmt::format(
@@ -172,7 +202,7 @@ ExitCode ChangeRun::finish(Forest& forest) {
     return counts.failed > 0 ? ExitCode::some_failed : ExitCode::ok;
 }
 
-void ChangeRun::summarise(const Counts& counts, uint64_t skipped) {
+void ChangeRun::summarise(const Counts& counts) {
     if (options_.dry_run) {
         uint64_t would = 0;
         {
@@ -183,9 +213,11 @@ void ChangeRun::summarise(const Counts& counts, uint64_t skipped) {
                                   with_commas(counts.done)));
         return;
     }
-    std::string text =
-        fmt::format("xbucket: {} objects done", with_commas(counts.done - counts.failed - skipped));
-    if (skipped > 0) text += fmt::format(", {} were done before", with_commas(skipped));
+    std::string text = fmt::format("xbucket: {} objects done",
+                                   with_commas(counts.done - counts.failed - counts.skipped));
+    if (counts.skipped > 0) {
+        text += fmt::format(", {} were done before", with_commas(counts.skipped));
+    }
     if (counts.failed > 0) text += fmt::format(", {} failed", with_commas(counts.failed));
     if (counts.done < counts.found) {
         text += fmt::format(", {} not begun", with_commas(counts.found - counts.done));

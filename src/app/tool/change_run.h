@@ -36,6 +36,9 @@ class ChangeRun {
 
     // Changes one object, now or soon. False: the run is being interrupted, give no more.
     bool add(Tree& tree, const Node& node, std::vector<AttributeWord> changes);
+    // The same for a path or URL that is still to be looked at, which happens beside the others.
+    // False also where its bucket cannot be opened.
+    bool add_word(Forest& forest, const std::string& word, std::vector<AttributeWord> changes);
     // What could not even be found.
     void not_found(const std::string& word, const Error& error);
     // Waits for all, says what was done, and gives the exit code.
@@ -48,11 +51,15 @@ class ChangeRun {
           progress_(clock_, !options.quiet && !options.dry_run),
           crew_(options.jobs, kWindow) {}
 
+    void found_one() EXCLUDES(mutex_);
+    // True, and counted, where an earlier run has finished it.
+    bool was_done(const std::string& object) EXCLUDES(mutex_);
+    Crew::Delivery work(Tree& tree, const Node& node, const std::vector<AttributeWord>& changes);
     Crew::Delivery change(Tree& tree, const Node& node, const std::vector<AttributeWord>& changes);
     Crew::Delivery compare(Tree& tree, const Node& node, const std::vector<AttributeWord>& changes);
     void count(const std::string& object, const Error* error) EXCLUDES(mutex_);
     void say_failure(const std::string& text) EXCLUDES(mutex_);
-    void summarise(const Counts& counts, uint64_t skipped);
+    void summarise(const Counts& counts);
 
     // So many objects may be known and not done: what the bar can see ahead.
     static constexpr size_t kWindow = 200'000;
@@ -64,7 +71,6 @@ class ChangeRun {
     Progress progress_;
     Mutex mutex_;
     Counts counts_ GUARDED_BY(mutex_);
-    uint64_t skipped_ GUARDED_BY(mutex_) = 0;
     uint64_t would_change_ GUARDED_BY(mutex_) = 0;
     Crew crew_;  // last: its jobs use what stands above
 };

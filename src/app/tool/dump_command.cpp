@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -86,37 +87,37 @@ std::string below(const std::string& root, const std::string& path) {
     return fmt::format("{}{}{}", root, root.ends_with('/') ? "" : "/", path);
 }
 
-// Reads on while objects are being changed; the first mistake in the text ends it.
-ExitCode restore_all(const Arguments& arguments, std::istream& in, const std::string& root,
-                     ChangeRun& run, Forest& forest) {
+// A mistake anywhere in the text must not leave the half before it restored.
+Result<void> check_text(const std::string& text) {
+    std::istringstream in(text);
     DumpReader reader(in);
     DumpedFile file;
-    std::optional<Error> mistake;
-    while (!interrupted()) {
-        const auto more = reader.next(file);
-        if (!more) mistake = more.error();
-        if (!more || !*more) break;
-        const std::string word = below(root, file.path);
-        auto place = forest.find(word);
-        if (!place) {
-            run.not_found(word, place.error());
-            continue;
-        }
+    while (TRY(reader.next(file))) {
+    }
+    return {};
+}
+
+ExitCode restore_all(const std::string& text, const std::string& root, ChangeRun& run,
+                     Forest& forest) {
+    std::istringstream in(text);
+    DumpReader reader(in);
+    DumpedFile file;
+    for (bool more = true; more;) {
+        const auto read = reader.next(file);
+        if (!read || !*read) break;
         std::vector<AttributeWord> changes;
         for (auto& [name, value] : file.attributes) {
             changes.push_back({std::move(name), std::move(value)});
         }
-        run.add(*place->tree, place->node, std::move(changes));
+        more = run.add_word(forest, below(root, file.path), std::move(changes));
     }
-    const ExitCode code = run.finish(forest);
-    if (!mistake) return code;
-    return arguments.complain(ExitCode::usage, mistake->message);
+    return run.finish(forest);
 }
 
 }  // namespace
 
 ExitCode dump_command(const std::vector<std::string>& words, const Environment& environment) {
-    Arguments arguments("dump", true);
+    Arguments arguments("dump", Arguments::Takes::service);
     DumpOptions options;
     arguments.flag("-r,-R,--recursive", options.selection.recursive);
     arguments.flag("--all", options.all);
@@ -127,12 +128,12 @@ ExitCode dump_command(const std::vector<std::string>& words, const Environment& 
     options.selection.words = arguments.words();
     options.selection.directories = true;
     watch_interrupts();
-    Forest forest(environment, arguments.service());
+    Forest forest(environment, arguments.given_settings());
     return dump_all(arguments, options, forest);
 }
 
 ExitCode restore_command(const std::vector<std::string>& words, const Environment& environment) {
-    Arguments arguments("restore", true);
+    Arguments arguments("restore", Arguments::Takes::service);
     ChangeOptions options;
     options.add_to(arguments);
     if (const auto code = arguments.parse(words)) return *code;
@@ -142,23 +143,27 @@ ExitCode restore_command(const std::vector<std::string>& words, const Environmen
     watch_interrupts();
 
     // The whole text is what a resumed run must agree on.
-    std::ostringstream text;
+    std::ostringstream read;
     if (given[0] == "-") {
-        text << std::cin.rdbuf();
+        read << std::cin.rdbuf();
     } else {
         std::ifstream file(given[0], std::ios::binary);
         if (!file) {
             return arguments.complain(ExitCode::system,
                                       fmt::format("{} cannot be read", printable(given[0])));
         }
-        text << file.rdbuf();
+        read << file.rdbuf();
     }
+    const std::string text = read.str();
+    if (const auto good = check_text(text); !good) return arguments.usage(good.error().message);
+    std::error_code ignored;
+    const std::string place =
+        is_object_url(root) ? root : std::filesystem::absolute(root, ignored).string();
     auto run = ChangeRun::start(arguments, options, environment,
-                                fmt::format("restore {} {}", root, text.str()));
+                                fmt::format("restore {} {}", place, text));
     if (!run) return arguments.complain(exit_code_of(run.error()), run.error().message);
-    Forest forest(environment, arguments.service());
-    std::istringstream in(text.str());
-    return restore_all(arguments, in, root, **run, forest);
+    Forest forest(environment, arguments.given_settings());
+    return restore_all(text, root, **run, forest);
 }
 
 }  // namespace xbucket::app

@@ -26,12 +26,12 @@ class Forest {
     // Opens what `word`, a path or a URL, needs, and looks at it.
     // Errors: invalid_argument, not_found, and those of opening a bucket.
     Result<Place> find(const std::string& word);
+    // Only opens. Not thread-safe; the tree lives as long as this. The same errors.
+    Result<Tree*> tree_of(const std::string& word);
     // The first error of all trees' finish().
     Result<void> finish();
 
   private:
-    Result<Tree*> tree_of(const std::string& word);
-
     const Environment& environment_;
     const std::vector<std::string> service_;
     std::map<std::string, std::unique_ptr<Tree>> trees_;  // by source; "" is the mounts'

@@ -43,7 +43,8 @@ std::string short_duration(Duration time) {
 
 std::string progress_line(const Counts& counts, Duration elapsed, size_t columns) {
     const double seconds = seconds_of(elapsed);
-    const double rate = seconds > 0 ? static_cast<double>(counts.done) / seconds : 0;
+    const double worked = static_cast<double>(counts.done - counts.skipped);
+    const double rate = seconds > 0 ? worked / seconds : 0;
     std::string text = fmt::format(" {} of {}{}", with_commas(counts.done),
                                    with_commas(counts.found), counts.all_found ? "" : "+");
     if (rate > 0) text += fmt::format("  {:.0f}/s", rate);

@@ -16,6 +16,7 @@ struct Counts {
     bool all_found = false;
     uint64_t done = 0;  // of those found, failures and what was skipped included
     uint64_t failed = 0;
+    uint64_t skipped = 0;  // of those done: finished by an earlier run, which says nothing of speed
 };
 
 // "[#######             ] 3,120 of 7,000+  842/s  2 failed  about 12 s left". Pure.
