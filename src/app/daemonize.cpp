@@ -76,6 +76,9 @@ StartReport::~StartReport() {
 
 void StartReport::ready(bool keep_stderr) {
     if (pipe_fd_ < 0) return;
+    // Not sooner: what systemd mounts on an automount point may look at that point only from the
+    // process group in which systemd started it (autofs); all others wait until it is mounted.
+    setsid();
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null >= 0) {
         dup2(null, STDIN_FILENO);
@@ -118,7 +121,6 @@ Result<Forked> fork_to_background() {
         return Forked{.parent_exit = parent_exit_code(ends[0], child), .report = StartReport()};
     }
     close(ends[0]);
-    setsid();
     if (chdir("/") != 0) return fail(ErrorKind::io, "cannot change to /");
     return Forked{.parent_exit = std::nullopt, .report = StartReport(ends[1])};
 }

@@ -35,8 +35,8 @@ class StartReport {
     StartReport& operator=(StartReport&&) = delete;
     ~StartReport();
 
-    // The mount answers. In the background the standard streams go to /dev/null, stderr only
-    // where the log does not need it.
+    // The mount answers. In the background the process now leads a session of its own, and the
+    // standard streams go to /dev/null, stderr only where the log does not need it.
     void ready(bool keep_stderr);
     // It does not; `sentence` is for a person.
     void failed(ExitCode code, std::string_view sentence);
@@ -50,8 +50,7 @@ struct Forked {
     std::optional<int> parent_exit;
     StartReport report;  // the child's
 };
-// The child leads a session of its own with "/" as its directory. Errors: io (no process to be
-// had).
+// The child has "/" as its directory. Errors: io (no process to be had).
 Result<Forked> fork_to_background();
 
 // No core dumps, not readable through /proc by others, files private, SIGPIPE ignored

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // xbucket(1): picks the command; without one it mounts. Called as mount.fuse.xbucket it takes
-// mount(8)'s flags.
+// mount(8)'s flags, as umount.fuse.xbucket those of umount(8).
 #include "commands.h"
 #include "options.h"
 #include "tool/command.h"
@@ -16,8 +16,8 @@ namespace {
 
 using namespace xbucket::app;
 
-bool is_mount_helper(std::string_view program) {
-    return program.substr(program.rfind('/') + 1).starts_with("mount.");
+bool is_called(std::string_view program, std::string_view name) {
+    return program.substr(program.rfind('/') + 1).starts_with(name);
 }
 
 std::string full_help() {
@@ -59,8 +59,9 @@ ExitCode run_mount(const std::vector<std::string>& words, const Environment& env
 int main(int argc, char** argv) {
     const Environment environment = Environment::snapshot();
     scrub_environment();
-    const bool helper = argc > 0 && is_mount_helper(argv[0]);
+    const bool helper = argc > 0 && is_called(argv[0], "mount.");
     std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+    if (argc > 0 && is_called(argv[0], "umount.")) return to_int(umount_helper(words));
     if (words.empty()) {
         fmt::print(stderr, "{}", full_help());
         return to_int(ExitCode::usage);

@@ -12,9 +12,10 @@ import unittest
 import urllib.error
 import urllib.request
 
-from harness import BINARY, BucketCase, wait_for
+from harness import ACCESS_KEY, BINARY, SECRET, BucketCase, mount_options, wait_for
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+GENERATOR = "/usr/lib/systemd/system-generators/systemd-fstab-generator"
 
 
 class Settings(BucketCase):
@@ -127,7 +128,7 @@ class Systemd(BucketCase):
         return channel, path
 
     def start(self, path, **more):
-        from harness import Mount, mount_options
+        from harness import Mount
         mounted = Mount("oss://examplebucket", *mount_options("oss", self.server), env={"NOTIFY_SOCKET": path, **more})
         self.addCleanup(mounted.end)
         return mounted
@@ -165,6 +166,25 @@ class Systemd(BucketCase):
         finally:
             mounted.process.send_signal(signal.SIGCONT)
 
+    def test_a_starting_daemon_stays_in_the_process_group_of_mount(self):
+        # autofs lets only that group look at a mount point that is being mounted: tests/package/boot.sh.
+        self.server.set_faults("list:1:delay:2000")
+        point = os.path.join(self.scratch.name, "point")
+        os.mkdir(point)
+        self.addCleanup(subprocess.run, ["fusermount3", "-u", "-z", "-q", point], check=False)
+        env = dict(os.environ, OSS_ACCESS_KEY_ID=ACCESS_KEY, OSS_ACCESS_KEY_SECRET=SECRET)
+        mount = subprocess.Popen([BINARY, "oss://examplebucket", point, *mount_options("oss", self.server)], env=env,
+                                 stdin=subprocess.DEVNULL, start_new_session=True)
+
+        def child():
+            with open(f"/proc/{mount.pid}/task/{mount.pid}/children", encoding="ascii") as file:
+                return file.read().split()
+        daemon = int(wait_for(child, what="the daemon")[0])
+        self.assertEqual(os.getpgid(daemon), mount.pid)
+        self.assertEqual(mount.wait(timeout=60), 0)
+        self.assertEqual((os.getpgid(daemon), os.getsid(daemon)), (daemon, daemon))
+        subprocess.run([BINARY, "unmount", point], check=True, env=env, timeout=60)
+
     @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
     def test_the_units_are_good_and_come_behind_the_network(self):
         units = os.path.join(ROOT, "scripts/systemd")
@@ -187,6 +207,31 @@ class Systemd(BucketCase):
                 text = file.read()
             self.assertRegex(text, r"(?m)^After=.*network-online\.target")
             self.assertRegex(text, r"(?m)^Wants=network-online\.target")
+
+    @unittest.skipUnless(os.access(GENERATOR, os.X_OK), "systemd's generator of units from fstab is not installed")
+    def test_systemd_makes_of_the_fstab_lines_what_the_shipped_units_say(self):
+        folders = []
+        for name in ("normal", "early", "late"):
+            folders.append(os.path.join(self.scratch.name, name))
+            os.mkdir(folders[-1])
+        units = folders[0]
+        env = dict(os.environ, SYSTEMD_FSTAB=os.path.join(ROOT, "scripts/systemd/fstab"), SYSTEMD_PROC_CMDLINE="quiet")
+        subprocess.run([GENERATOR, *folders], env=env, check=True, timeout=60)
+
+        def unit(name):
+            with open(os.path.join(units, name), encoding="utf-8") as file:
+                return file.read()
+        # Wanted, not required: a boot goes on without it; remote-fs.target is behind the network.
+        self.assertEqual(os.listdir(os.path.join(units, "remote-fs.target.wants")), ["mnt-photos.mount"])
+        self.assertNotIn("mnt-photos.mount", os.listdir(os.path.join(units, "remote-fs.target.requires")))
+        self.assertIn("mnt-data.automount", os.listdir(os.path.join(units, "remote-fs.target.requires")))
+        for name in ("mnt-photos.mount", "mnt-data.mount", "home-me-notes.mount"):
+            # systemd itself adds network-online.target for a mount with _netdev: systemd.mount(5).
+            self.assertRegex(unit(name), r"(?m)^Options=.*\b_netdev\b")
+            self.assertRegex(unit(name), r"(?m)^Type=fuse\.xbucket$")
+            self.assertNotRegex(unit(name), r"(?m)^Before=.*local-fs\.target")
+        self.assertRegex(unit("mnt-data.mount"), r"(?m)^TimeoutSec=2min$")
+        self.assertRegex(unit("mnt-data.automount"), r"(?m)^TimeoutIdleSec=30min$")
 
     def test_the_fstab_lines_are_taken_by_the_mount_helper(self):
         with open(os.path.join(ROOT, "scripts/systemd/fstab"), encoding="utf-8") as file:

@@ -181,6 +181,43 @@ class Tool(ToolCase):
     def test_a_dump_with_a_mistake_names_its_line(self):
         wrong = self.tool("restore", "-", self.url(), stdin="user.a=\"1\"\n", code=USAGE).stderr
         self.assertIn("line 1", wrong)
+        # And what stands before it is not restored.
+        seen = len(self.server.requests())
+        wrong = self.tool("restore", "-", self.url(), code=USAGE,
+                          stdin="# file: top.txt\nuser.a=\"1\"\n\n# file: photos/1.jpg\nuser.b=\"1\n").stderr
+        self.assertIn("line 5", wrong)
+        self.assertEqual(self.copies(seen), 0)
+
+    def test_what_is_missing_is_told_and_the_rest_of_a_dump_restored(self):
+        for how, root in self.places().items():
+            with self.subTest(how):
+                text = f'# file: gone\nuser.a="1"\n\n# file: top.txt\nuser.how="{how}"\n'
+                said = self.tool("restore", "-", root, stdin=text, code=SOME_FAILED).stderr
+                self.assertIn("gone", said)
+                self.assertIn("1 objects done, 1 failed", said)
+                self.assertEqual(self.client.metadata("top.txt")["how"], how)
+        for place in ("oss://no-such-bucket", "s3://no-such-bucket"):
+            if place.startswith(self.dialect):
+                said = self.tool("restore", "-", place, *self.service(), stdin=text, code=SOME_FAILED).stderr
+                # Once, not for each of its files.
+                self.assertEqual(said.count("does not exist at"), 1, said)
+
+    def test_dumps_of_odd_paths_and_of_every_encoding_of_getfattr_are_understood(self):
+        mounted = self.mount()
+        names = ["with blank.txt", "back\\slash", "new\nline", "西湖.txt", "#hash", "a=b"]
+        for i, name in enumerate(names):
+            self.client.put(name, b"x", **{self.client.prefix + "meta-number": str(i)})
+        for encoding in ("text", "hex", "base64"):
+            with self.subTest(encoding):
+                theirs = subprocess.run(["getfattr", "-d", "-e", encoding, "--", *names], cwd=mounted.path, check=True,
+                                        stdout=subprocess.PIPE).stdout.decode("utf-8", "surrogateescape")
+                for name in names:
+                    self.client.put(name, b"x")
+                self.tool("restore", "-", self.url(), stdin=theirs)
+                for i, name in enumerate(names):
+                    self.assertEqual(self.client.metadata(name), {"number": str(i)}, name)
+        ours = self.tool("dump", *(self.url(name) for name in names)).stdout
+        self.assertEqual(sorted(parse_dump(ours)), sorted(parse_dump(theirs)))
 
     def test_failures_are_told_and_a_resumed_run_does_only_what_is_left(self):
         self.server.stop()
@@ -254,8 +291,14 @@ class Interrupted(ToolCase, BucketCase):
         self.addCleanup(self.server.stop)
         self.client.server = self.server
 
+    place = None  # in a mount, instead of by URL
+
+    def words(self):
+        where = [self.place] if self.place else [self.url("many"), *self.service()]
+        return [BINARY, "set", "-r", "k=v", "--jobs=4", *where]
+
     def start(self, *more, **keywords):
-        words = [BINARY, "set", "-r", "k=v", self.url("many"), "--jobs=4", *self.service(), *more]
+        words = [*self.words(), *more]
         return subprocess.Popen(words, env=self.env, stdin=subprocess.DEVNULL, **keywords)
 
     def wait_for_copies(self, count):
@@ -267,13 +310,12 @@ class Interrupted(ToolCase, BucketCase):
 
     def resume(self):
         seen = len(self.server.requests())
-        done = subprocess.run([BINARY, "set", "-r", "k=v", self.url("many"), "--jobs=4", "--resume",
-                               *self.service()], env=self.env, stderr=subprocess.PIPE, text=True, check=True,
-                              timeout=120)
+        done = subprocess.run([*self.words(), "--resume"], env=self.env, stderr=subprocess.PIPE, text=True,
+                              stdin=subprocess.DEVNULL, check=True, timeout=120)
         before = int(re.search(r"([\d,]+) were done before", done.stderr)[1].replace(",", ""))
         after = int(re.search(r"([\d,]+) objects done", done.stderr)[1].replace(",", ""))
         self.assertEqual(before + after, self.total)
-        self.assertEqual(self.count(seen).get("HEAD", 0) >= after, True)
+        self.assertGreaterEqual(self.count(seen).get("HEAD", 0), after)
         for i in range(self.total):
             self.assertEqual(self.client.metadata(f"many/{i:04}"), {"k": "v"})
         return before, self.copies(seen)
@@ -290,6 +332,10 @@ class Interrupted(ToolCase, BucketCase):
         # Not one object is copied twice.
         self.assertEqual(before, sent)
         self.assertEqual(again, self.total - sent)
+
+    def test_ctrl_c_of_a_run_through_a_mount_is_resumed_too(self):
+        self.place = self.mount() / "many"
+        self.test_ctrl_c_finishes_what_is_under_way_and_resume_does_the_rest()
 
     def test_a_killed_run_repeats_at_most_what_was_under_way(self):
         run = self.start(stderr=subprocess.DEVNULL)
@@ -352,6 +398,62 @@ class Mounts(ToolCase, BucketCase):
         self.assertIsNotNone(mounted.process.poll())
         self.assertEqual(float(self.client.metadata("f")["mtime"]), 1)
         self.assertIn("not inside a mount", self.tool("unmount", mounted.path, code=SYSTEM).stderr)
+
+    def umount(self, *words, code=OK):
+        """As umount(8) runs the helper of a file system of this type."""
+        helper = os.path.join(self.scratch.name, "umount.fuse.xbucket")
+        if not os.path.exists(helper):
+            os.symlink(os.path.abspath(BINARY), helper)
+        done = subprocess.run([helper, *words], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=120)
+        self.assertEqual(done.returncode, code, done.stdout)
+        return done.stdout
+
+    def test_umount_returns_when_all_is_sent_and_the_daemon_is_gone(self):
+        mounted = self.mount()
+        with open(mounted / "f", "wb") as file:
+            file.write(b"x")
+        os.utime(mounted / "f", (1, 1))
+        self.umount(mounted.path, "-n", "-t", "fuse.xbucket")
+        self.assertFalse(os.path.ismount(mounted.path))
+        self.assertIsNotNone(mounted.process.poll())
+        self.assertEqual(float(self.client.metadata("f")["mtime"]), 1)
+        self.assertIn("not inside a mount", self.umount(mounted.path, code=SYSTEM))
+
+    def test_umount_keeps_the_mount_where_something_cannot_be_sent_unless_forced(self):
+        mounted = self.mount()
+        with open(mounted / "f", "wb") as file:
+            file.write(b"x")
+        self.server.set_faults("copy@f:*:403:AccessDenied")
+        os.utime(mounted / "f", (1, 1))
+        self.assertIn("not everything could be sent", self.umount(mounted.path, code=CHANGES_LOST))
+        self.assertTrue(os.path.ismount(mounted.path))
+        self.umount(mounted.path, "-f")
+        self.assertFalse(os.path.ismount(mounted.path))
+
+    def test_umount_takes_away_what_is_dead_and_with_l_what_is_in_use(self):
+        mounted = self.mount()
+        mounted.process.kill()
+        mounted.process.wait()
+        self.umount("-n", mounted.path)
+        self.assertFalse(os.path.ismount(mounted.path))
+        mounted = self.mount()
+        self.client.put("f", b"x")
+        with open(mounted / "f", "rb") as file:
+            self.assertIn("fuser", self.umount(mounted.path, code=SYSTEM))
+            self.umount(mounted.path, "-l")
+            self.assertFalse(os.path.ismount(mounted.path))
+            self.assertEqual(file.read(), b"x")
+
+    def test_a_mount_that_hangs_can_be_unmounted_by_force(self):
+        mounted = self.mount()
+        mounted.process.send_signal(signal.SIGSTOP)
+        try:
+            self.assertIn("does not answer", self.tool("unmount", mounted.path, code=SYSTEM).stderr)
+            self.tool("unmount", "--force", mounted.path)
+            self.assertNotIn(mounted.path, self.tool("mounts").stdout)
+        finally:
+            mounted.process.send_signal(signal.SIGCONT)
 
     def test_a_read_only_mount_tells_its_figures_too(self):
         mounted = self.mount("--ro")
@@ -440,12 +542,78 @@ class Doctor(ToolCase):
         self.client.put("f", b"x")
         said = self.doctor()
         for check in ("fuse", "spool", "settings", "credentials", "list", "clock", "head", "get", "acl",
-                      "tags", "put", "copy", "conditions", "delete"):
+                      "tags", "put", "copy", "conditions", "create", "multipart", "put-acl", "put-tags", "delete"):
             self.assertRegex(said, rf"(?m)^(ok|note) +{check} ")
         self.assertIn("conditions are honoured", said)
         self.assertIn("nothing stands in the way", said)
-        listing = self.client.ok("GET", query={"list-type": "2"})[1].decode()
-        self.assertNotIn("doctor", listing)
+        self.assert_left_clean()
+
+    def assert_left_clean(self):
+        self.assertNotIn("doctor", self.client.ok("GET", query={"list-type": "2"})[1].decode())
+        self.assertNotIn("doctor", self.client.ok("GET", query={"uploads": None})[1].decode())
+
+    def test_an_empty_bucket_is_tried_on_an_object_of_its_own(self):
+        said = self.doctor()
+        for check in ("head", "get", "acl", "tags"):
+            self.assertRegex(said, rf"(?m)^ok +{check} ")
+        self.assertRegex(self.doctor("--read-only"), r"(?m)^note +head +there is no object")
+
+    def test_a_key_that_may_not_list_has_its_other_rights_tried(self):
+        self.client.put("f", b"x")
+        self.server.set_faults("list:*:403:AccessDenied")
+        said = self.doctor(code=SOME_FAILED)
+        self.assertRegex(said, r"(?m)^FAIL +list .*must allow ListObjects")
+        for check in ("put", "clock", "head", "get", "copy", "conditions", "delete"):
+            self.assertRegex(said, rf"(?m)^ok +{check} ")
+        self.assertIn("1 problem found", said)
+        self.server.set_faults()
+        self.assert_left_clean()
+
+    def test_a_key_that_may_only_read_is_told_of_read_only_mounts(self):
+        self.client.put("f", b"x")
+        self.server.set_faults("put:*:403:AccessDenied")
+        said = self.doctor(code=SOME_FAILED)
+        self.assertRegex(said, r"(?m)^FAIL +put ")
+        self.assertIn("--ro", said)
+        for check in ("head", "get", "acl", "tags"):
+            self.assertRegex(said, rf"(?m)^ok +{check} ")
+
+    def test_a_server_that_is_gone_is_one_problem_with_its_address(self):
+        self.server.stop()
+        said = self.doctor(code=SOME_FAILED)
+        self.assertRegex(said, rf"(?m)^FAIL +list +cannot reach {self.server.endpoint}")
+        self.assertIn("1 problem found", said)
+
+    def test_it_takes_the_command_line_of_a_mount_and_looks_at_the_mount_point(self):
+        point = os.path.join(self.home, "point")
+        small = os.path.join(self.home, "file-in-the-way")
+        with open(small, "w", encoding="utf-8"):
+            pass
+        said = self.doctor(point, "--spool", small + "/spool", "--stat=meta", "-f", code=SOME_FAILED)
+        self.assertRegex(said, r"(?m)^FAIL +mountpoint .*mkdir -p")
+        self.assertRegex(said, r"(?m)^FAIL +spool .*\n +-> .*--spool")
+        os.mkdir(point)
+        self.assertRegex(self.doctor(point, "--ro"), r"(?m)^ok +mountpoint ")
+        self.assertNotRegex(self.doctor(point, "--ro"), r"(?m)^\w+ +put ")
+        mounted = self.mount()
+        self.assertRegex(self.doctor(mounted.path, code=SOME_FAILED), r"(?m)^FAIL +mountpoint .*already")
+        mounted.process.kill()
+        mounted.process.wait()
+        self.assertRegex(self.doctor(mounted.path), r"(?m)^note +mountpoint .*daemon is gone")
+
+    def test_ctrl_c_leaves_nothing_behind(self):
+        self.server.set_faults("copy:*:delay:2000")
+        run = subprocess.Popen([BINARY, "doctor", f"{self.dialect}://examplebucket", *self.service()], env=self.env,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        for line in run.stdout:
+            if line.startswith("ok    tags"):
+                break
+        run.send_signal(signal.SIGINT)
+        said = run.communicate(timeout=60)[0]
+        self.assertEqual(run.returncode, INTERRUPTED)
+        self.assertNotIn("put-tags", said)
+        self.assertRegex(said, r"(?m)^ok +delete ")
+        self.assert_left_clean()
 
     def test_a_missing_right_is_named_with_what_to_allow(self):
         for fault, check, right in (("copy:*:403:AccessDenied", "copy", "PutObject"),

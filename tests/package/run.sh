@@ -27,48 +27,10 @@ deb=$(ls "$out"/xbucket_*.deb)
     exit 1
 }
 
-root=$(mktemp -d "${TMPDIR:-/tmp}/xbucket-fresh.XXXXXX")
-unmount_all() {
-    for inside in mnt root/b dev/fuse dev/null dev/urandom dev/pts proc; do
-        mountpoint -q "$root/$inside" 2>/dev/null && umount -l "$root/$inside"
-    done
-    return 0
-}
-cleanup() {
-    unmount_all
-    # Never into what is still mounted.
-    grep -q " $root/" /proc/self/mountinfo || rm -rf --one-file-system "$root"
-}
-trap cleanup EXIT
-
-# What apt of this machine uses: its mirror and its trust.
-suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-base=$out/fresh-$suite.tar
-if [ ! -f "$base" ]; then
-    mirror=$(apt-cache policy | sed -n "s/^ *500 \(http[^ ]*\) $suite\/main.*/\1/p" | head -n 1)
-    debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" ${mirror:+"$mirror"} >"$out/debootstrap.log" 2>&1 || {
-        tail -n 5 "$out/debootstrap.log"
-        echo "debootstrap cannot work here; skipped"
-        exit 77
-    }
-    tar -C "$root" -cf "$base.part" . && mv "$base.part" "$base"
-else
-    tar -C "$root" -xf "$base"
-fi
-for file in /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/trusted.gpg.d \
-    /etc/apt/auth.conf.d /etc/resolv.conf /etc/hosts /usr/local/share/ca-certificates; do
-    [ -e "$file" ] && mkdir -p "$root$(dirname "$file")" && cp -rL "$file" "$root$(dirname "$file")/"
-done
-mount -t proc proc "$root/proc"
-for node in null urandom fuse; do
-    [ -e "/dev/$node" ] || continue
-    [ -e "$root/dev/$node" ] || touch "$root/dev/$node"
-    mount --bind "/dev/$node" "$root/dev/$node"
-done
-inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
+. "$here/fresh.sh"
+make_fresh "$out"
 files_of_system() { (cd "$root" && find . -xdev \( -path ./proc -o -path ./tmp -o -path ./var/cache -o -path ./var/log -o -path ./var/lib/apt -o -path ./var/lib/dpkg -o -path ./root \) -prune -o -print | sort); }
 
-inside apt-get update -qq
 inside apt-get install -y -qq --no-install-recommends attr fuse3 >/dev/null 2>&1
 # What the package needs besides is here before, so that what it leaves behind is its own.
 needs=$(dpkg-deb -f "$deb" Depends | tr ',' '\n' | sed 's/(.*//;s/|.*//' | xargs)
@@ -82,7 +44,8 @@ inside apt-get install -y -qq --no-install-recommends "/tmp/$(basename "$deb")" 
     exit 1
 }
 echo "installed: $(inside xbucket --version)"
-[ "$(readlink -f "$root/sbin/mount.fuse.xbucket")" != "" ]
+inside test -x /sbin/mount.fuse.xbucket
+inside test -x /sbin/umount.fuse.xbucket
 inside test -f /usr/share/man/man1/xbucket.1.gz
 inside test -f /usr/share/man/man5/xbucket.conf.5.gz
 inside test -f /usr/share/bash-completion/completions/xbucket
@@ -90,14 +53,17 @@ inside test -f /usr/share/zsh/vendor-completions/_xbucket
 inside test -f /lib/systemd/system/xbucket@.service || inside test -f /usr/lib/systemd/system/xbucket@.service
 
 if [ -e /dev/fuse ]; then
-    # README's first minute, in the fresh system.
+    # README's first minute and its commands, word for word, in the fresh system: the minute ends with an
+    # unmount, the commands begin with its second line.
     python3 - "$top/README.md" >"$root/tmp/tour" <<'PYTHON'
+import re
 import sys
-text = open(sys.argv[1], encoding="utf-8").read().split("### One minute with it", 1)[1].split("\n#", 1)[0]
-print("set -eux")
-for line in text.splitlines():
-    if line.startswith("    "):
-        print(line[4:])
+text = open(sys.argv[1], encoding="utf-8").read()
+def lines(heading):
+    section = text.split(f"\n{heading}\n", 1)[1].split("\n#", 1)[0]
+    return [re.split(r"\s{2,}", line[4:])[0] for line in section.splitlines() if line.startswith("    ")]
+minute = lines("### One minute with it")
+print("\n".join(["set -eux", *minute, minute[1], *lines("## Commands")]))
 PYTHON
     inside bash /tmp/tour >"$out/tour.log" 2>&1 || {
         tail -n 20 "$out/tour.log"
@@ -105,11 +71,16 @@ PYTHON
         exit 1
     }
     grep -q 'user.year="2020"' "$out/tour.log"
+    grep -q 'nothing stands in the way of a mount' "$out/tour.log"
     # By mount(8), as fstab would.
     mkdir -p "$root/mnt"
     inside mount -t fuse.xbucket local:/root/buckets /mnt
     inside test -f /mnt/note.txt
-    inside xbucket unmount /mnt
+    # umount(8) waits for the daemon by way of its helper: what is recorded late is there at once.
+    inside touch -d '2001-02-03 04:05:06 UTC' /mnt/note.txt
+    inside umount /mnt
+    inside xbucket stat --json 'local:/root/buckets#bucket/note.txt' >"$out/stat.log"
+    grep -q 981173106 "$out/stat.log"
     rm -rf "$root/root/buckets" "$root/var/lib/xbucket"
 fi
 inside apt-get purge -y -qq xbucket >"$out/purge.log" 2>&1

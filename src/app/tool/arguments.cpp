@@ -11,17 +11,20 @@
 
 namespace xbucket::app {
 
-Arguments::Arguments(std::string_view command, bool urls) : command_(command) {
+Arguments::Arguments(std::string_view command, Takes settings_taken) : command_(command) {
     app_.set_help_flag();
     app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     app_.add_flag("-h,--help", help_);
     app_.add_option("WORDS", words_)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    if (!urls) return;
+    if (settings_taken == Takes::none) return;
     for (const Setting& setting : settings()) {
-        if (!is_for_service(setting)) continue;
+        if (settings_taken == Takes::service && !is_for_service(setting)) continue;
         const std::string name = fmt::format("--{}", setting.name);
-        settings_.emplace_back(name,
-                               setting.value.empty() ? app_.add_flag(name) : app_.add_option(name));
+        std::string names = name;
+        if (setting.name == "foreground") names += ",-f";
+        if (setting.name == "debug") names += ",-d";
+        settings_.emplace_back(
+            name, setting.value.empty() ? app_.add_flag(names) : app_.add_option(names));
     }
     app_.add_option("-o", mount_options_)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
@@ -43,7 +46,7 @@ std::optional<ExitCode> Arguments::parse(std::vector<std::string> words) {
     return ExitCode::ok;
 }
 
-std::vector<std::string> Arguments::service() const {
+std::vector<std::string> Arguments::given_settings() const {
     std::vector<std::string> out;
     for (const auto& [name, option] : settings_) {
         if (option->count() > 0)

@@ -18,9 +18,14 @@ namespace xbucket::app {
 
 class Arguments {
   public:
-    // `command` is in the table. With `urls` the settings of the service and its credentials are
-    // options too, for words that are URLs.
-    Arguments(std::string_view command, bool urls);
+    // Which settings of a mount are options too.
+    enum class Takes {
+        none,
+        service,  // how to reach it and with which key: for words that are URLs
+        all,
+    };
+    // `command` is in the table.
+    Arguments(std::string_view command, Takes settings_taken);
 
     void flag(const std::string& names, bool& target) { app_.add_flag(names, target); }
     template <class T>
@@ -33,8 +38,8 @@ class Arguments {
     std::optional<ExitCode> parse(std::vector<std::string> words);
 
     const std::vector<std::string>& words() const { return words_; }
-    // Settings as words, for config_of_source().
-    std::vector<std::string> service() const;
+    // The settings as words, for config_of_source().
+    std::vector<std::string> given_settings() const;
 
     // Says "xbucket COMMAND: sentence" on standard error, and gives back `code`.
     ExitCode complain(ExitCode code, std::string_view sentence) const;

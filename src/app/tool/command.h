@@ -40,4 +40,8 @@ ExitCode sync_command(const std::vector<std::string>& words, const Environment& 
 ExitCode unmount_command(const std::vector<std::string>& words, const Environment& environment);
 ExitCode doctor_command(const std::vector<std::string>& words, const Environment& environment);
 
+// What umount(8) runs as umount.fuse.xbucket: unmounts as `unmount` does; -f is its --force, and -l
+// waits for nothing.
+ExitCode umount_helper(const std::vector<std::string>& words);
+
 }  // namespace xbucket::app

@@ -196,17 +196,16 @@ Usage: xbucket unmount MOUNTPOINT... [options]
 constexpr std::string_view kDoctorHelp =
     R"(xbucket doctor SOURCE: finds out what would go wrong with a mount, and says what to do.
 
-Usage: xbucket doctor SOURCE [options]
+Usage: xbucket doctor SOURCE [MOUNTPOINT] [options of a mount]
 
-It looks at this machine (FUSE, spool directory), endpoint, region, clock, credentials, and tries
-each permission: list, head, get, put, copy, ACL, tags. For that it writes one small object,
-.xbucket-doctor-ID, and deletes it.
+It looks at this machine (FUSE, spool directory, mount point), endpoint, region, clock, credentials,
+and tries each permission: list, head, get, put, copy, parts, ACL, tags, delete. For that it writes
+one small object, .xbucket-doctor-ID, and deletes it.
 
   --read-only              write nothing: check only what reading needs
   --json                   one JSON object a line
   -h, --help               this text
-It takes the options of a mount that say how to reach its service and with which key
-(--endpoint, --region, --profile, ...: xbucket --help).
+It takes all options of a mount (xbucket --help): put "doctor" in front of the mount's command line.
 )";
 
 }  // namespace

@@ -22,16 +22,18 @@ using FindingSink = std::function<void(const Finding&)>;
 
 // FUSE and the spool directory.
 void check_machine(const Config& config, const Environment& environment, const FindingSink& found);
+// Where it is to be mounted.
+void check_mountpoint(const std::string& path, const FindingSink& found);
 // Settings, and where the key comes from. Nothing is asked of the service.
 std::optional<std::unique_ptr<Bucket>> check_setup(const Config& config,
                                                    const Environment& environment,
                                                    const FindingSink& found);
-// Endpoint, region, key, clock: a first LIST. False: nothing else can be tried.
-bool check_reach(Bucket& bucket, const FindingSink& found);
-// HEAD and GET of an object that is there, tags and ACL of it, versioning.
-void check_reading(Bucket& bucket, const FindingSink& found);
-// PUT, copy (and whether its conditions are honoured), ACL, tags and DELETE of an object that is
-// made for it.
-void check_writing(Bucket& bucket, const FindingSink& found);
+enum class Reach { listed, not_listed, not_at_all };
+// Endpoint, region, key, clock: a first LIST. After `not_at_all` nothing else can be tried.
+Reach check_reach(Bucket& bucket, const FindingSink& found);
+// HEAD, GET, tags and ACL of an object that is there, and versioning. Unless `read_only`, also PUT,
+// copy (and whether its conditions are honoured), creation, multipart, ACL, tags and DELETE of an
+// object that is made for it.
+void check_objects(Bucket& bucket, Reach reach, bool read_only, const FindingSink& found);
 
 }  // namespace xbucket::app

@@ -4,6 +4,7 @@
 #include "arguments.h"
 #include "doctor_checks.h"
 #include "forest.h"
+#include "interrupt.h"
 #include "json_text.h"
 
 #include "xbucket/base/encoding.h"
@@ -55,24 +56,32 @@ class Report {
 }  // namespace
 
 ExitCode doctor_command(const std::vector<std::string>& words, const Environment& environment) {
-    Arguments arguments("doctor", true);
+    Arguments arguments("doctor", Arguments::Takes::all);
     bool json = false;
     bool read_only = false;
     arguments.flag("--json", json);
     arguments.flag("--read-only", read_only);
     if (const auto code = arguments.parse(words)) return *code;
-    if (arguments.words().size() != 1) return arguments.usage("write: xbucket doctor SOURCE");
-    auto config = config_of_source(arguments.words().front(), arguments.service(), environment);
+    const auto& given = arguments.words();
+    if (given.empty() || given.size() > 2) {
+        return arguments.usage("write: xbucket doctor SOURCE [MOUNTPOINT]");
+    }
+    auto config = config_of_source(given.front(), arguments.given_settings(), environment);
     if (!config) return arguments.complain(ExitCode::usage, config.error().message);
     prepare_process(*config);
+    // What it makes in the bucket goes also after Ctrl-C.
+    watch_interrupts();
     Report report(json);
     const FindingSink sink = [&report](const Finding& finding) { report(finding); };
     check_machine(*config, environment, sink);
+    if (given.size() > 1) check_mountpoint(given[1], sink);
     auto bucket = check_setup(*config, environment, sink);
-    if (bucket && check_reach(**bucket, sink)) {
-        check_reading(**bucket, sink);
-        if (!read_only) check_writing(**bucket, sink);
+    if (bucket) {
+        const Reach reach = check_reach(**bucket, sink);
+        read_only = read_only || config->read_only;
+        if (reach != Reach::not_at_all) check_objects(**bucket, reach, read_only, sink);
     }
+    if (interrupted()) return ExitCode::interrupted;
     if (!json) {
         print_out(report.bad() == 0 ? std::string("nothing stands in the way of a mount\n")
                                     : fmt::format("{} problem{} found\n", report.bad(),

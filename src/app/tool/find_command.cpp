@@ -136,7 +136,7 @@ std::string joined(const std::vector<std::string>& words, size_t from) {
 }  // namespace
 
 ExitCode find_command(const std::vector<std::string>& words, const Environment& environment) {
-    Arguments arguments("find", true);
+    Arguments arguments("find", Arguments::Takes::service);
     FindOptions options;
     arguments.flag("-0,--print0", options.print0);
     arguments.flag("--count", options.count);
@@ -152,7 +152,7 @@ ExitCode find_command(const std::vector<std::string>& words, const Environment& 
     }
     watch_interrupts();
 
-    Forest forest(environment, arguments.service());
+    Forest forest(environment, arguments.given_settings());
     std::optional<ExitCode> begin_failed;
     Search search(arguments, options, expression ? &*expression : nullptr);
     Selection selection;

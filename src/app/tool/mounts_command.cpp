@@ -47,7 +47,7 @@ Json json_of(const Row& row) {
 }  // namespace
 
 ExitCode mounts_command(const std::vector<std::string>& words, const Environment&) {
-    Arguments arguments("mounts", false);
+    Arguments arguments("mounts", Arguments::Takes::none);
     bool json = false;
     arguments.flag("--json", json);
     if (const auto code = arguments.parse(words)) return *code;

@@ -35,7 +35,7 @@ std::string identity_of(std::string_view command, const ChangeWords& words,
 
 ExitCode run_changes(std::string_view command, SplitWords split,
                      const std::vector<std::string>& words, const Environment& environment) {
-    Arguments arguments(command, true);
+    Arguments arguments(command, Arguments::Takes::service);
     ChangeOptions options;
     Selection selection;
     options.add_to(arguments);
@@ -54,7 +54,7 @@ ExitCode run_changes(std::string_view command, SplitWords split,
     auto run = ChangeRun::start(arguments, options, environment,
                                 large ? identity_of(command, *parts, selection) : "");
     if (!run) return arguments.complain(exit_code_of(run.error()), run.error().message);
-    Forest forest(environment, arguments.service());
+    Forest forest(environment, arguments.given_settings());
     select(
         forest, selection,
         [&](Tree& tree, const Node& node) { return (*run)->add(tree, node, parts->changes); },

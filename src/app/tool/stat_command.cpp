@@ -165,7 +165,7 @@ Json json_of(const Report& report) {
 }  // namespace
 
 ExitCode stat_command(const std::vector<std::string>& words, const Environment& environment) {
-    Arguments arguments("stat", true);
+    Arguments arguments("stat", Arguments::Takes::service);
     bool json = false;
     unsigned jobs = 64;
     arguments.flag("--json", json);
@@ -175,7 +175,7 @@ ExitCode stat_command(const std::vector<std::string>& words, const Environment& 
     watch_interrupts();
 
     std::atomic<bool> failed{false};
-    Forest forest(environment, arguments.service());
+    Forest forest(environment, arguments.given_settings());
     {
         Crew crew(jobs, 1000);
         for (const std::string& word : arguments.words()) {

@@ -95,7 +95,7 @@ class StatsView {
 }  // namespace
 
 ExitCode stats_command(const std::vector<std::string>& words, const Environment&) {
-    Arguments arguments("stats", false);
+    Arguments arguments("stats", Arguments::Takes::none);
     StatsOptions options;
     arguments.flag("--watch", options.watch);
     arguments.flag("--json", options.json);

@@ -174,7 +174,7 @@ class StatusReport {
 }  // namespace
 
 ExitCode status_command(const std::vector<std::string>& words, const Environment& environment) {
-    Arguments arguments("status", false);
+    Arguments arguments("status", Arguments::Takes::none);
     bool json = false;
     std::string spool;
     arguments.flag("--json", json);

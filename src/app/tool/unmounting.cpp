@@ -1,0 +1,95 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "unmounting.h"
+
+#include "mount_view.h"
+
+#include "xbucket/base/encoding.h"
+
+#include <climits>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace xbucket::app {
+namespace {
+
+// A process that is no child of ours, held by descriptor, so that its number cannot become
+// another's.
+class Daemon {
+  public:
+    // By number: glibc 2.36 declares the function without C linkage.
+    explicit Daemon(pid_t pid)
+        : fd_(pid > 0 ? static_cast<int>(syscall(SYS_pidfd_open, pid, 0)) : -1) {}
+    ~Daemon() {
+        if (fd_ >= 0) close(fd_);
+    }
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+
+    // False: it is still there after `patience`.
+    bool wait_for_end(Duration patience) const {
+        if (fd_ < 0) return true;
+        pollfd poll_fd{.fd = fd_, .events = POLLIN, .revents = 0};
+        const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
+        return poll(&poll_fd, 1, static_cast<int>(std::min<int64_t>(ms, INT_MAX))) != 0;
+    }
+
+  private:
+    const int fd_;
+};
+
+Result<void> unmount_dead(const MountEntry& mount, bool force) {
+    if (force) return unmount(mount.mountpoint, true);
+    return fail(ErrorKind::io, fmt::format("{}: its daemon is gone; --force takes the mount away",
+                                           printable(mount.mountpoint)));
+}
+
+}  // namespace
+
+Result<void> sync_path(const std::string& path) {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return fail(ErrorKind::io, fmt::format("{}: {}", printable(path), std::strerror(errno)));
+    }
+    const int error = fsync(fd) == 0 ? 0 : errno;
+    close(fd);
+    if (error == 0) return {};
+    return fail(ErrorKind::io, fmt::format("{}: not everything could be sent: {}; the mount's log "
+                                           "and xbucket status say what",
+                                           printable(path), std::strerror(error)));
+}
+
+Result<void> unmount_in_order(const MountEntry& mount, const UnmountOptions& options) {
+    const std::string& path = mount.mountpoint;
+    if (!is_alive(mount)) return unmount_dead(mount, options.force);
+    const auto stats = stats_of(mount);
+    if (!stats && stats.error().kind == ErrorKind::timed_out) {
+        // Asking it to send would take this process along.
+        if (options.force) return unmount(path, true);
+        return fail(ErrorKind::busy,
+                    fmt::format("{}; --force unmounts all the same", stats.error().message));
+    }
+    const auto pid = stats ? static_cast<pid_t>(number_at(*stats, "pid")) : 0;
+    const Daemon daemon(pid);
+    auto sent = sync_path(path);
+    if (!sent && !options.force) {
+        return std::move(sent).error().with_context("still mounted, --force unmounts all the same");
+    }
+    auto unmounted = unmount(path, false);
+    if (!unmounted) {
+        return fail(ErrorKind::busy, fmt::format("{}; who uses it: fuser -vm {}",
+                                                 unmounted.error().message, printable(path)));
+    }
+    if (daemon.wait_for_end(options.patience)) return {};
+    return fail(ErrorKind::timed_out,
+                fmt::format("{} is unmounted, but its daemon (pid {}) still sends; wait for it",
+                            printable(path), pid));
+}
+
+}  // namespace xbucket::app
