@@ -111,6 +111,9 @@ Result<void> Bucket::make_store() {
     transport.ca_bundle = config_.ca_bundle;
     transport.insecure_tls = config_.insecure_tls;
     transport.unix_socket = config_.unix_socket;
+    // As many requests as there is somebody to wait for them.
+    transport.interactive_max = std::max<size_t>(transport.interactive_max, config_.workers);
+    transport.update_max = std::max<size_t>(transport.update_max, config_.workers);
     transport_ = TRY(make_curl_transport(transport));
 
     HttpStoreConfig store;

@@ -15,7 +15,7 @@ SETTLED = 3  # objects younger than this make the first edit of each wait
 class SetRecursive(Case):
     name = "set-recursive"
     title = "one attribute on 10,000 objects (s3fs: find -exec setfattr on a sample, scaled up)"
-    candidates = ("xbucket url", "xbucket mount", "s3fs")
+    candidates = ("xbucket url", "xbucket url s3", "xbucket mount", "s3fs")
     rounds = 3
     figures = ("seconds", "objects_per_second")
 
@@ -32,8 +32,8 @@ class SetRecursive(Case):
 
     def measure(self, site, candidate):
         self.turn += 1
-        if candidate == "xbucket url":
-            sample = self.by_url(site)
+        if candidate.startswith("xbucket url"):
+            sample = self.by_url(site, "s3" if candidate.endswith("s3") else "oss")
         else:
             sample = self.by_mount(site, candidate)
         bucket = "sample" if candidate == "s3fs" else "plain"
@@ -52,10 +52,10 @@ class SetRecursive(Case):
         if done.returncode != 0:
             raise Failed(f"status {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
 
-    def by_url(self, site):
+    def by_url(self, site, dialect):
         site.counter.take()
         begun = time.monotonic()
-        self.command(site, "s3://plain/dir", f"--endpoint={site.server.endpoint}", "--region=us-east-1")
+        self.command(site, f"{dialect}://plain/dir", f"--endpoint={site.server.endpoint}", "--region=us-east-1")
         return self.scaled(Sample(requests=site.counter.take()), time.monotonic() - begun, self.count)
 
     def by_mount(self, site, candidate):
@@ -79,7 +79,9 @@ class SetRecursive(Case):
 
     def goals(self, results):
         return [
-            results.faster("40 x faster than find -exec setfattr over s3fs (by URL)", "s3fs", "xbucket url", 40),
+            results.faster("40 x faster than find -exec setfattr over s3fs (OSS, by URL)", "s3fs", "xbucket url", 40),
+            results.faster("40 x faster than find -exec setfattr over s3fs (a service that speaks S3, by URL)", "s3fs",
+                           "xbucket url s3", 40),
             results.faster("40 x faster than find -exec setfattr over s3fs (in a mount)", "s3fs", "xbucket mount", 40),
         ]
 

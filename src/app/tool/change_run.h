@@ -20,7 +20,7 @@ struct ChangeOptions {
     bool resume = false;
     bool quiet = false;
     std::string log_file;
-    unsigned jobs = 64;
+    unsigned jobs = 0;  // 0 until it is given or default_jobs() says it
 
     void add_to(Arguments& arguments);
 };

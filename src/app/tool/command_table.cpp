@@ -18,7 +18,7 @@ PATH is a file or directory in a mount, or a URL: oss://BUCKET/KEY, s3://BUCKET/
 local:DIR#BUCKET/KEY.
 
   --json                   one JSON object a line
-  --jobs=N                 objects at a time (default: 64)
+  --jobs=N                 objects at a time (default: 64 in a mount, 256 by URL)
   -h, --help               this text
 A URL takes the options of a mount that say how to reach its service and with which key
 (--endpoint, --region, --profile, ...: xbucket --help).
@@ -39,7 +39,7 @@ object has stays as it is.
   --resume                 go on where an interrupted run of the same command ended, and try again
                            what failed
   --log-file=FILE          where that is remembered (default: in the state directory)
-  --jobs=N                 objects at a time (default: 64)
+  --jobs=N                 objects at a time (default: 64 in a mount, 256 by URL)
   -q, --quiet              no progress bar and no summary
   -h, --help               this text
 A URL takes the options of a mount that say how to reach its service and with which key
@@ -65,7 +65,7 @@ The first word is a NAME, and so is each that follows it and begins with "user."
   --resume                 go on where an interrupted run of the same command ended, and try again
                            what failed
   --log-file=FILE          where that is remembered (default: in the state directory)
-  --jobs=N                 objects at a time (default: 64)
+  --jobs=N                 objects at a time (default: 64 in a mount, 256 by URL)
   -q, --quiet              no progress bar and no summary
   -h, --help               this text
 A URL takes the options of a mount that say how to reach its service and with which key
@@ -89,7 +89,7 @@ An attribute that is not there makes every test of it false.
 
   -0, --print0             a NUL behind each name instead of a line end
   --count                  only how many there are
-  --jobs=N                 objects at a time (default: 64)
+  --jobs=N                 objects at a time (default: 64 in a mount, 256 by URL)
   -h, --help               this text
 A URL takes the options of a mount that say how to reach its service and with which key
 (--endpoint, --region, --profile, ...: xbucket --help).
@@ -111,7 +111,7 @@ restored into any bucket or mount.
   -r, --recursive          everything below directories
   --all                    user.object.* too; those cannot be restored
   --absolute-names         keep the '/' in front of paths
-  --jobs=N                 objects at a time (default: 64)
+  --jobs=N                 objects at a time (default: 64 in a mount, 256 by URL)
   -h, --help               this text
 A URL takes the options of a mount that say how to reach its service and with which key
 (--endpoint, --region, --profile, ...: xbucket --help).
@@ -129,7 +129,7 @@ Attributes that the dump does not name stay.
   --resume                 go on where an interrupted run of the same command ended, and try again
                            what failed
   --log-file=FILE          where that is remembered (default: in the state directory)
-  --jobs=N                 objects at a time (default: 64)
+  --jobs=N                 objects at a time (default: 64 in a mount, 256 by URL)
   -q, --quiet              no progress bar and no summary
   -h, --help               this text
 A URL takes the options of a mount that say how to reach its service and with which key

@@ -48,7 +48,7 @@ struct DumpOptions {
     Selection selection;
     bool all = false;
     bool absolute = false;
-    unsigned jobs = 64;
+    unsigned jobs = 0;
 };
 
 ExitCode dump_all(const Arguments& arguments, const DumpOptions& options, Forest& forest) {
@@ -126,9 +126,10 @@ ExitCode dump_command(const std::vector<std::string>& words, const Environment& 
     if (const auto code = arguments.parse(words)) return *code;
     if (arguments.words().empty()) return arguments.usage("no path or URL given");
     options.selection.words = arguments.words();
+    if (options.jobs == 0) options.jobs = default_jobs(arguments.words());
     options.selection.directories = true;
     watch_interrupts();
-    Forest forest(environment, arguments.given_settings());
+    Forest forest(environment, arguments.given_settings(), options.jobs);
     return dump_all(arguments, options, forest);
 }
 
@@ -140,6 +141,7 @@ ExitCode restore_command(const std::vector<std::string>& words, const Environmen
     const auto& given = arguments.words();
     if (given.empty() || given.size() > 2) return arguments.usage("write: restore FILE [ROOT]");
     const std::string root = given.size() > 1 ? given[1] : "";
+    if (options.jobs == 0) options.jobs = default_jobs({root});
     watch_interrupts();
 
     // The whole text is what a resumed run must agree on.
@@ -162,7 +164,7 @@ ExitCode restore_command(const std::vector<std::string>& words, const Environmen
     auto run = ChangeRun::start(arguments, options, environment,
                                 fmt::format("restore {} {}", place, text));
     if (!run) return arguments.complain(exit_code_of(run.error()), run.error().message);
-    Forest forest(environment, arguments.given_settings());
+    Forest forest(environment, arguments.given_settings(), options.jobs);
     return restore_all(text, root, **run, forest);
 }
 

@@ -66,7 +66,7 @@ class NodeObject final : public FoundObject {
 struct FindOptions {
     bool print0 = false;
     bool count = false;
-    unsigned jobs = 64;
+    unsigned jobs = 0;
 };
 
 class Search {
@@ -143,6 +143,7 @@ ExitCode find_command(const std::vector<std::string>& words, const Environment& 
     arguments.option("--jobs", options.jobs)->check(CLI::Range(1U, 1024U));
     if (const auto code = arguments.parse(words)) return *code;
     if (arguments.words().empty()) return arguments.usage("no path or URL given");
+    if (options.jobs == 0) options.jobs = default_jobs({arguments.words().front()});
     const std::string text = joined(arguments.words(), 1);
     std::optional<Expression> expression;
     if (!text.empty()) {
@@ -152,7 +153,7 @@ ExitCode find_command(const std::vector<std::string>& words, const Environment& 
     }
     watch_interrupts();
 
-    Forest forest(environment, arguments.given_settings());
+    Forest forest(environment, arguments.given_settings(), options.jobs);
     std::optional<ExitCode> begin_failed;
     Search search(arguments, options, expression ? &*expression : nullptr);
     Selection selection;

@@ -5,6 +5,8 @@
 #include "../options.h"
 #include "bucket_tree.h"
 
+#include <algorithm>
+
 namespace xbucket::app {
 
 Result<Config> config_of_source(const std::string& source, const std::vector<std::string>& service,
@@ -23,6 +25,12 @@ void prepare_process(const Config& config) {
                          : LogLevels{.base = LogLevel::warning, .components = {}});
 }
 
+unsigned default_jobs(const std::vector<std::string>& words) {
+    const bool urls = std::any_of(words.begin(), words.end(),
+                                  [](const std::string& word) { return is_object_url(word); });
+    return urls ? 256 : 64;
+}
+
 Result<Tree*> Forest::tree_of(const std::string& word) {
     if (!is_object_url(word)) {
         auto& mounts = trees_[""];
@@ -32,8 +40,9 @@ Result<Tree*> Forest::tree_of(const std::string& word) {
     const std::string source = TRY(parse_object_url(word)).source;
     auto& tree = trees_[source];
     if (!tree) {
-        auto bucket =
-            TRY(Bucket::open(TRY(config_of_source(source, service_, environment_)), environment_));
+        Config config = TRY(config_of_source(source, service_, environment_));
+        config.workers = std::max(config.workers, jobs_);
+        auto bucket = TRY(Bucket::open(std::move(config), environment_));
         TRY(bucket->reach());
         tree = make_bucket_tree(std::move(bucket), source);
     }

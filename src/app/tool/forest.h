@@ -19,9 +19,9 @@ struct Place {
 
 class Forest {
   public:
-    // `service` holds words such as "--region=cn-hangzhou" for URLs.
-    Forest(const Environment& environment, std::vector<std::string> service)
-        : environment_(environment), service_(std::move(service)) {}
+    // `service` holds words such as "--region=cn-hangzhou" for URLs; `jobs` work at a time.
+    Forest(const Environment& environment, std::vector<std::string> service, unsigned jobs)
+        : environment_(environment), service_(std::move(service)), jobs_(jobs) {}
 
     // Opens what `word`, a path or a URL, needs, and looks at it.
     // Errors: invalid_argument, not_found, and those of opening a bucket.
@@ -34,8 +34,13 @@ class Forest {
   private:
     const Environment& environment_;
     const std::vector<std::string> service_;
+    const unsigned jobs_;
     std::map<std::string, std::unique_ptr<Tree>> trees_;  // by source; "" is the mounts'
 };
+
+// How many objects to work on at a time where the user does not say: as many as one mount serves,
+// so that its other users are served, too; more where nobody else waits.
+unsigned default_jobs(const std::vector<std::string>& words);
 
 // The configuration of a URL's bucket: as a mount of it would have. Errors: invalid_argument.
 Result<Config> config_of_source(const std::string& source, const std::vector<std::string>& service,

@@ -48,13 +48,14 @@ ExitCode run_changes(std::string_view command, SplitWords split,
     const auto parts = split(arguments.words());
     if (!parts) return arguments.usage(parts.error().message);
     selection.words = parts->paths;
+    if (options.jobs == 0) options.jobs = default_jobs(selection.words);
     watch_interrupts();
 
     const bool large = selection.recursive || parts->paths.size() > 1 || options.resume;
     auto run = ChangeRun::start(arguments, options, environment,
                                 large ? identity_of(command, *parts, selection) : "");
     if (!run) return arguments.complain(exit_code_of(run.error()), run.error().message);
-    Forest forest(environment, arguments.given_settings());
+    Forest forest(environment, arguments.given_settings(), options.jobs);
     select(
         forest, selection,
         [&](Tree& tree, const Node& node) { return (*run)->add(tree, node, parts->changes); },

@@ -167,15 +167,16 @@ Json json_of(const Report& report) {
 ExitCode stat_command(const std::vector<std::string>& words, const Environment& environment) {
     Arguments arguments("stat", Arguments::Takes::service);
     bool json = false;
-    unsigned jobs = 64;
+    unsigned jobs = 0;
     arguments.flag("--json", json);
     arguments.option("--jobs", jobs)->check(CLI::Range(1U, 1024U));
     if (const auto code = arguments.parse(words)) return *code;
     if (arguments.words().empty()) return arguments.usage("no path or URL given");
+    if (jobs == 0) jobs = default_jobs(arguments.words());
     watch_interrupts();
 
     std::atomic<bool> failed{false};
-    Forest forest(environment, arguments.given_settings());
+    Forest forest(environment, arguments.given_settings(), jobs);
     {
         Crew crew(jobs, 1000);
         for (const std::string& word : arguments.words()) {
