@@ -33,7 +33,7 @@ ChunkedBody::ChunkedBody(Mode mode, StreamSeed seed, const Secret& secret, uint6
       sink_(std::move(sink)),
       trailer_(std::move(trailer)) {
     if (mode_ == Mode::unsigned_trailer) return;
-    const std::string date = hmac_sha256("AWS4" + secret.reveal(), seed_.scope.date);
+    const std::string date = hmac_sha256(fmt::format("AWS4{}", secret.reveal()), seed_.scope.date);
     const std::string region = hmac_sha256(date, seed_.scope.region);
     signing_key_ = hmac_sha256(hmac_sha256(region, seed_.scope.product), "aws4_request");
 }

@@ -32,11 +32,21 @@ struct DerivedKey {
     Secret key;
 };
 
+// In one piece of memory that is wiped.
+Secret seed_of(std::string_view prefix, const Secret& secret) {
+    std::string text;
+    text.reserve(prefix.size() + secret.reveal().size());
+    text.append(prefix).append(secret.reveal());
+    Secret seed(text);
+    wipe(text);
+    return seed;
+}
+
 const Secret& derived_key(const V4Shape& shape, const Secret& secret, const SigningScope& scope) {
     thread_local DerivedKey cached;
     const std::string line = scope_line(scope, shape.terminator);
     if (cached.scope != line || !(cached.secret == secret)) {
-        const Secret seed(std::string(shape.key_prefix) + secret.reveal());
+        const Secret seed = seed_of(shape.key_prefix, secret);
         const Secret date(hmac_sha256(seed.reveal(), scope.date));
         const Secret region(hmac_sha256(date.reveal(), scope.region));
         const Secret product(hmac_sha256(region.reveal(), scope.product));

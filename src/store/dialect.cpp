@@ -2,10 +2,9 @@
 // The builders that both dialects share.
 #include "dialect.h"
 
-#include "xml.h"
-
 #include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
+#include "xbucket/store/xml.h"
 
 #include <fmt/format.h>
 

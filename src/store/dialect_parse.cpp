@@ -4,9 +4,9 @@
 // never an empty success (reliability.md 15, 47, 49).
 #include "dialect.h"
 #include "errors.h"
-#include "xml.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/store/xml.h"
 
 #include <fmt/format.h>
 

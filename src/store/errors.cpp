@@ -2,9 +2,9 @@
 #include "errors.h"
 
 #include "error_codes.h"
-#include "xml.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/store/xml.h"
 
 #include <fmt/format.h>
 

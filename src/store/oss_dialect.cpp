@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // Alibaba Cloud OSS: what differs from S3 (protocol.md 2.1, 3, 4.1, 5, 6, 7).
 #include "dialect.h"
-#include "xml.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/store/xml.h"
 
 #include <fmt/format.h>
 

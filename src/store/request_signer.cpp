@@ -61,7 +61,8 @@ void sign_oss_v1(SignedRequest& request, const SigningContext& context) {
     const std::string date = format_http_date(context.now);
     request.headers.set("x-oss-date", date);
     if (!credentials.session_token.empty()) {
-        request.headers.set("x-oss-security-token", credentials.session_token.reveal());
+        request.headers.set("x-oss-security-token",
+                            std::string(credentials.session_token.reveal()));
     }
     const std::string signature =
         oss_v1_signature(credentials.access_key_secret, oss_v1_string_to_sign(request, date));
@@ -75,7 +76,8 @@ void sign_oss_v4(SignedRequest& request, const SigningContext& context) {
     request.headers.set("x-oss-date", timestamp);
     request.headers.set("x-oss-content-sha256", std::string(kUnsignedPayload));
     if (!credentials.session_token.empty()) {
-        request.headers.set("x-oss-security-token", credentials.session_token.reveal());
+        request.headers.set("x-oss-security-token",
+                            std::string(credentials.session_token.reveal()));
     }
     const SigningScope scope = scope_for(context, timestamp);
     const std::string signature =
@@ -91,7 +93,8 @@ void sign_sigv4(SignedRequest& request, const SigningContext& context, const std
     request.headers.set("x-amz-date", timestamp);
     request.headers.set("x-amz-content-sha256", hash);
     if (!credentials.session_token.empty()) {
-        request.headers.set("x-amz-security-token", credentials.session_token.reveal());
+        request.headers.set("x-amz-security-token",
+                            std::string(credentials.session_token.reveal()));
     }
     std::vector<std::string> names;
     for (const Header& header : request.headers) {
@@ -114,7 +117,8 @@ void presign_oss_v1(SignedRequest& request, std::chrono::seconds life,
     const Credentials& credentials = context.credentials;
     const std::string expires = fmt::format("{}", context.now.seconds() + life.count());
     if (!credentials.session_token.empty()) {
-        request.query.emplace_back("security-token", credentials.session_token.reveal());
+        request.query.emplace_back("security-token",
+                                   std::string(credentials.session_token.reveal()));
     }
     const std::string signature =
         oss_v1_signature(credentials.access_key_secret, oss_v1_string_to_sign(request, expires));
@@ -133,7 +137,8 @@ void presign_oss_v4(SignedRequest& request, std::chrono::seconds life,
     request.query.emplace_back("x-oss-date", timestamp);
     request.query.emplace_back("x-oss-expires", fmt::format("{}", life.count()));
     if (!credentials.session_token.empty()) {
-        request.query.emplace_back("x-oss-security-token", credentials.session_token.reveal());
+        request.query.emplace_back("x-oss-security-token",
+                                   std::string(credentials.session_token.reveal()));
     }
     request.query.emplace_back(
         "x-oss-signature",
@@ -152,7 +157,8 @@ void presign_sigv4(SignedRequest& request, std::chrono::seconds life,
     request.query.emplace_back("X-Amz-Expires", fmt::format("{}", life.count()));
     request.query.emplace_back("X-Amz-SignedHeaders", "host");
     if (!credentials.session_token.empty()) {
-        request.query.emplace_back("X-Amz-Security-Token", credentials.session_token.reveal());
+        request.query.emplace_back("X-Amz-Security-Token",
+                                   std::string(credentials.session_token.reveal()));
     }
     request.query.emplace_back(
         "X-Amz-Signature",

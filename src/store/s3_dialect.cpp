@@ -2,9 +2,9 @@
 // Amazon S3 and the servers that speak its protocol: what differs from OSS (protocol.md 2.2, 3.7,
 // 4.2, servers.md).
 #include "dialect.h"
-#include "xml.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/store/xml.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // SPDX-FileCopyrightText: the xbucket authors
-#include "xml.h"
+#include "xbucket/store/xml.h"
 
 #include "xbucket/base/encoding.h"
 

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // Replies to values, hostile and broken ones included.
 #include "dialect.h"
-#include "xml.h"
+
+#include "xbucket/store/xml.h"
 
 #include <gtest/gtest.h>
 
