@@ -1,7 +1,6 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "bucket.h"
 
-#include "credentials_sources.h"
 #include "explain.h"
 
 #include "xbucket/base/digest.h"
@@ -75,33 +74,48 @@ Result<void> Bucket::start_local_server() {
     config_.region = server.region;
     config_.addressing = AddressingStyle::path;
     config_.proxy.clear();
-    credentials_ = std::make_unique<StaticCredentials>(
+    local_credentials_ = std::make_unique<StaticCredentials>(
         Credentials{.access_key_id = server.access_key_id,
                     .access_key_secret = server.access_key_secret,
                     .session_token = Secret(),
                     .expiration = std::nullopt,
                     .source = "the local server"});
+    credentials_ = local_credentials_.get();
     return {};
 }
 
 Result<void> Bucket::find_service(const Environment& environment) {
-    FoundCredentials found = TRY(find_credentials({.dialect = config_.source.dialect,
-                                                   .bucket = config_.source.bucket,
-                                                   .profile = config_.profile,
-                                                   .file = config_.credentials_file,
-                                                   .anonymous = config_.anonymous},
-                                                  environment, clock_));
-    credentials_ = std::move(found.provider);
+    key_finder_ = TRY(KeyFinder::find(config_, environment, clock_));
+    credentials_ = &key_finder_->provider();
+    const ServiceHints& hints = key_finder_->hints();
     // A region of one's own means another place than the one that files know.
-    if (config_.endpoint.empty() && config_.region.empty() && !found.hints.endpoint.empty()) {
-        config_.endpoint = found.hints.endpoint;
-        if (found.hints.cname) config_.addressing = AddressingStyle::cname;
+    if (config_.endpoint.empty() && config_.region.empty() && !hints.endpoint.empty()) {
+        config_.endpoint = hints.endpoint;
+        if (hints.cname) config_.addressing = AddressingStyle::cname;
     }
-    if (config_.region.empty()) config_.region = found.hints.region;
-    if (config_.ca_bundle.empty()) config_.ca_bundle = found.hints.ca_bundle;
+    if (config_.region.empty()) config_.region = hints.region;
+    if (config_.ca_bundle.empty()) config_.ca_bundle = hints.ca_bundle;
     config_.endpoint = endpoint_with_scheme(config_.endpoint);
     TRY(validate(config_));
-    return validate_location(config_);
+    TRY(validate_location(config_));
+    warn_of_open_transport();
+    return {};
+}
+
+// In every log, so that nobody forgets it.
+void Bucket::warn_of_open_transport() const {
+    if (config_.insecure_tls) {
+        log_warning("app",
+                    "event=insecure_tls endpoint=\"{}\" note=\"--insecure-tls: whoever is on the "
+                    "way can read and change everything\"",
+                    config_.endpoint);
+    }
+    if (is_plain_http_elsewhere(config_.endpoint)) {
+        log_warning("app",
+                    "event=plain_http endpoint=\"{}\" note=\"content and metadata cross the "
+                    "network unprotected; use https://\"",
+                    config_.endpoint);
+    }
 }
 
 Result<void> Bucket::make_store() {
@@ -109,6 +123,8 @@ Result<void> Bucket::make_store() {
     transport.proxy = config_.proxy;
     transport.no_proxy = config_.no_proxy;
     transport.ca_bundle = config_.ca_bundle;
+    transport.client_certificate = config_.client_certificate;
+    transport.client_key = config_.client_key;
     transport.insecure_tls = config_.insecure_tls;
     transport.unix_socket = config_.unix_socket;
     // As many requests as there is somebody to wait for them.

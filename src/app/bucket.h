@@ -4,7 +4,7 @@
 #pragma once
 
 #include "config.h"
-#include "environment.h"
+#include "key_finder.h"
 
 #include "xbucket/http/transport.h"
 #include "xbucket/local/server.h"
@@ -38,13 +38,16 @@ class Bucket {
 
     Result<void> start_local_server();
     Result<void> find_service(const Environment& environment);
+    void warn_of_open_transport() const;
     Result<void> make_store();
     Result<void> make_meta();
 
     Config config_;
     SystemClock clock_;
     std::unique_ptr<local::Server> server_;  // local: sources only
-    std::unique_ptr<CredentialsProvider> credentials_;
+    std::unique_ptr<KeyFinder> key_finder_;  // other sources only
+    CredentialsProvider* credentials_ = nullptr;
+    std::unique_ptr<CredentialsProvider> local_credentials_;
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<ObjectStore> store_;
     std::unique_ptr<MetaEngine> meta_;

@@ -4,7 +4,8 @@
 
 #include "config.h"
 #include "daemonize.h"
-#include "environment.h"
+
+#include "xbucket/base/environment.h"
 
 #include <functional>
 #include <string>

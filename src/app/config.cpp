@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/credentials/find.h"
 
 #include <fmt/format.h>
 
@@ -62,6 +63,9 @@ Result<void> validate_service(const Config& config) {
                             config.endpoint));
         }
     }
+    if (!config.client_key.empty() && config.client_certificate.empty()) {
+        return bad("--client-key has no meaning without --client-certificate");
+    }
     if (config.signature == SignatureVersion::v1 && config.source.dialect == DialectKind::s3) {
         return bad("--signature=v1 is for OSS; s3:// is always signed with SigV4");
     }
@@ -69,11 +73,24 @@ Result<void> validate_service(const Config& config) {
 }
 
 Result<void> validate_credentials(const Config& config) {
-    if (config.anonymous && (!config.profile.empty() || !config.credentials_file.empty())) {
-        return bad("--anonymous sends no key: leave out --profile and --credentials-file");
+    const bool named = !config.credentials.empty() || !config.credentials_file.empty();
+    if (config.anonymous && (!config.profile.empty() || named)) {
+        return bad(
+            "--anonymous sends no key: leave out --credentials, --profile and "
+            "--credentials-file");
     }
-    if (config.source.local && (config.anonymous || !config.credentials_file.empty())) {
-        return bad("a local: source needs no key: leave out --anonymous and --credentials-file");
+    if (!config.credentials.empty() && !config.credentials_file.empty()) {
+        return bad("--credentials and --credentials-file exclude each other; choose one");
+    }
+    if (config.source.local && (config.anonymous || named)) {
+        return bad(
+            "a local: source needs no key: leave out --credentials, --anonymous and "
+            "--credentials-file");
+    }
+    if (!config.credentials.empty()) TRY(parse_spec(config.credentials));
+    for (const auto& [name, url] : {std::pair("--sts-endpoint", &config.sts_endpoint),
+                                    std::pair("--metadata-endpoint", &config.metadata_endpoint)}) {
+        if (!url->empty()) TRY(check_key_address(*url, name));
     }
     return {};
 }

@@ -62,6 +62,8 @@ struct Config {
     AddressingStyle addressing = AddressingStyle::automatic;
     bool requester_pays = false;
     std::string ca_bundle;
+    std::string client_certificate;
+    std::string client_key;
     std::string proxy;
     std::string no_proxy;
     bool insecure_tls = false;
@@ -70,8 +72,11 @@ struct Config {
     Duration timeout = std::chrono::seconds(60);
 
     // ---- credentials ----
+    std::string credentials;  // SPEC; see xbucket/credentials/find.h
     std::string profile;
     std::string credentials_file;
+    std::string sts_endpoint;       // instead of the cloud's own
+    std::string metadata_endpoint;  // the same
     bool anonymous = false;
 
     // ---- this machine ----
@@ -81,6 +86,7 @@ struct Config {
     LogLevels log_levels;
     std::optional<MetricsPlace> metrics;
     bool foreground = false;
+    bool core_dumps = false;
     bool debug = false;
 
     // ---- where all this came from ----

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "daemonize.h"
 
+#include "xbucket/base/secret.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -125,10 +127,13 @@ Result<Forked> fork_to_background() {
     return Forked{.parent_exit = std::nullopt, .report = StartReport(ends[1])};
 }
 
-void harden_process() {
-    const rlimit none{0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_DUMPABLE, 0);
+void harden_process(bool core_dumps) {
+    if (!core_dumps) {
+        const rlimit none{0, 0};
+        setrlimit(RLIMIT_CORE, &none);
+        prctl(PR_SET_DUMPABLE, 0);
+    }
+    lock_secrets_after_fork();
     umask(077);
     std::signal(SIGPIPE, SIG_IGN);
 }

@@ -53,8 +53,9 @@ struct Forked {
 // The child has "/" as its directory. Errors: io (no process to be had).
 Result<Forked> fork_to_background();
 
-// No core dumps, not readable through /proc by others, files private, SIGPIPE ignored
-// (reliability.md 2, row 41).
-void harden_process();
+// No core dumps unless asked for, not readable through /proc by others, secrets in locked memory,
+// files private, SIGPIPE ignored (reliability.md 2, row 41). Secrets are in no core dump either
+// way.
+void harden_process(bool core_dumps = false);
 
 }  // namespace xbucket::app

@@ -37,8 +37,8 @@ XBUCKET_NAME, or as "name = VALUE" in the file that --config names (else
 TIME: 60, 90s, 5m, 2h.  SIZE: 512K, 64M, 2G.  MODE: octal.
 
 Keys come from the environment (OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET, with OSS_SESSION_TOKEN
-for a temporary key; ALIBABA_CLOUD_*; AWS_*), from ~/.ossutilconfig (oss://), or from
-~/.aws/credentials (s3://).
+for a temporary key; ALIBABA_CLOUD_*; AWS_*), from the files of the service's own tools, from roles
+and identity tokens, or from the machine's metadata service: man xbucket-credentials.
 
 Examples:
   xbucket local:$HOME/buckets /mnt/b                    try it without an account

@@ -15,6 +15,8 @@
 namespace {
 
 using namespace xbucket::app;
+using xbucket::Environment;
+using xbucket::scrub_environment;
 
 bool is_called(std::string_view program, std::string_view name) {
     return program.substr(program.rfind('/') + 1).starts_with(name);

@@ -37,7 +37,14 @@ void make_paths_absolute(Config& config) {
         if (!error) path = absolute.lexically_normal().string();
     };
     fix(config.ca_bundle);
+    fix(config.client_certificate);
+    fix(config.client_key);
     fix(config.credentials_file);
+    if (config.credentials.starts_with("file:")) {
+        std::string path = config.credentials.substr(5);
+        fix(path);
+        config.credentials = "file:" + path;
+    }
     fix(config.spool);
     fix(config.unix_socket);
     if (config.source.local) fix(config.source.directory);
@@ -117,7 +124,7 @@ ExitCode serve_mount(const Config& config, const Environment& environment, const
         report.failed(code, sentence);
         return code;
     };
-    harden_process();
+    harden_process(config.core_dumps);
     // In this order, so that signals are no longer acted on when the mount goes.
     std::unique_ptr<MountedBucket> mount;
     std::atomic<MountedBucket*> serving{nullptr};

@@ -4,8 +4,9 @@
 // reported in the same words wherever it came from.
 #include "options.h"
 
-#include "ini.h"
-#include "private_file.h"
+#include "xbucket/base/encoding.h"
+#include "xbucket/base/ini.h"
+#include "xbucket/base/private_file.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -188,16 +189,16 @@ Result<std::vector<Given>> given_by_file(const std::string& path, const std::str
             return bad(
                 fmt::format("{}: [{}] is neither [default] nor a source such as "
                             "[oss://bucket]",
-                            origin, entry.section));
+                            origin, printable(entry.section)));
         }
         const Setting* setting = find_setting(entry.name);
         if (setting == nullptr) {
-            return bad(
-                fmt::format("{}: unknown setting '{}'; see xbucket --help", origin, entry.name));
+            return bad(fmt::format("{}: unknown setting '{}'; see xbucket --help", origin,
+                                   printable(entry.name)));
         }
         if (!every && !section_holds(entry.section, source)) continue;
         (every ? general : particular[entry.section.size()])
-            .push_back({setting, std::move(entry.value), origin});
+            .push_back({setting, std::string(entry.value.reveal()), origin});
     }
     for (auto& [length, given] : particular) {
         std::move(given.begin(), given.end(), std::back_inserter(general));

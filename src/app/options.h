@@ -6,7 +6,8 @@
 #pragma once
 
 #include "config.h"
-#include "environment.h"
+
+#include "xbucket/base/environment.h"
 
 #include <optional>
 #include <string>

@@ -2,10 +2,10 @@
 // `xbucket serve`: the local bucket server on a port, for tests, benchmarks and other people's
 // clients.
 #include "commands.h"
-#include "credentials_sources.h"
 #include "signals.h"
 
 #include "xbucket/base/log.h"
+#include "xbucket/credentials/find.h"
 #include "xbucket/local/server.h"
 
 #include <CLI/CLI.hpp>

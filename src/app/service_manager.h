@@ -3,8 +3,7 @@
 // datagram on the socket that NOTIFY_SOCKET names; without it every call does nothing.
 #pragma once
 
-#include "environment.h"
-
+#include "xbucket/base/environment.h"
 #include "xbucket/base/sync.h"
 
 #include <functional>

@@ -186,6 +186,10 @@ std::vector<Setting> make_settings() {
          "for local: sources, what their server speaks (default: oss)", set_dialect},
         {"ca-bundle", "FILE", kService, "certificates to trust instead of the system's",
          set_text<&Config::ca_bundle>},
+        {"client-certificate", "FILE", kService, "certificate (PEM) to show to the server",
+         set_text<&Config::client_certificate>},
+        {"client-key", "FILE", kService, "its private key, where that is not in the same file",
+         set_text<&Config::client_key>},
         {"proxy", "URL", kService, "HTTP proxy (http_proxy is not read)", set_text<&Config::proxy>},
         {"no-proxy", "HOSTS", kService, "hosts to reach without the proxy",
          set_text<&Config::no_proxy>},
@@ -199,10 +203,18 @@ std::vector<Setting> make_settings() {
         {"insecure-tls", "", kService, "do not verify the server's certificate",
          set_flag<&Config::insecure_tls>},
 
-        {"profile", "NAME", kKeys, "section of ~/.ossutilconfig or ~/.aws/credentials",
+        {"credentials", "SPEC", kKeys,
+         "where the key comes from, such as env, aws:PROFILE, ecs, file:PATH or process:COMMAND; "
+         "all of them: xbucket-credentials(5)",
+         set_text<&Config::credentials>},
+        {"profile", "NAME", kKeys, "section of ~/.ossutilconfig, ~/.aws/credentials and the like",
          set_text<&Config::profile>},
         {"credentials-file", "FILE", kKeys, "read this file instead of those",
          set_text<&Config::credentials_file>},
+        {"sts-endpoint", "URL", kKeys, "token service to ask instead of the cloud's own",
+         set_text<&Config::sts_endpoint>},
+        {"metadata-endpoint", "URL", kKeys, "metadata service to ask instead of the machine's own",
+         set_text<&Config::metadata_endpoint>},
         {"anonymous", "", kKeys, "send no key (public buckets)", set_flag<&Config::anonymous>},
 
         {"spool", "DIR", kMachine,
@@ -229,6 +241,9 @@ std::vector<Setting> make_settings() {
          "memory for what is fetched ahead of all readers together (default: 256M)",
          set_size<&Config::read_memory_bytes>},
         {"foreground", "", kMachine, "stay in the foreground", set_flag<&Config::foreground>},
+        {"core-dumps", "", kMachine,
+         "let a crash leave a core dump, which may hold content of files",
+         set_flag<&Config::core_dumps>},
         {"debug", "", kMachine, "log every operation; implies --foreground", set_debug},
     };
 }

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "config.h"
-#include "environment.h"
 
+#include "xbucket/base/environment.h"
 #include "xbucket/base/result.h"
 
 #include <cstddef>

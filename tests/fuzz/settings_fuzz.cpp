@@ -5,10 +5,10 @@
 // another domain.
 #include "config.h"
 #include "endpoint.h"
-#include "ini.h"
 #include "options.h"
 #include "source.h"
 
+#include "xbucket/base/ini.h"
 #include "xbucket/base/sync.h"
 
 #include <algorithm>
@@ -33,9 +33,9 @@ void check_settings(std::string_view text) {
     config.mountpoint = "/mnt";
     for (const IniEntry& entry : *entries) {
         CHECK(!entry.name.empty() && entry.line > 0);
-        CHECK(entry.value.find('\n') == std::string::npos);
+        CHECK(entry.value.reveal().find('\n') == std::string::npos);
         if (const Setting* setting = find_setting(entry.name)) {
-            (void)setting->set(config, entry.value);
+            (void)setting->set(config, entry.value.reveal());
         }
     }
     (void)validate(config);

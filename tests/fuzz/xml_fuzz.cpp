@@ -3,7 +3,8 @@
 // must keep the promises of its header.
 #include "dialect.h"
 #include "errors.h"
-#include "xml.h"
+
+#include "xbucket/store/xml.h"
 
 #include <cstdint>
 

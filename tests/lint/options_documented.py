@@ -17,7 +17,7 @@ ITEM = re.compile(r"^\.It (?:Fl \w , -|Fl -)([a-z][-a-z0-9]*)")
 # subsection of its name.
 SECTIONS = {"OPTIONS": ["--help"], "SERVING BUCKETS": ["serve", "--help"]}
 COMMANDS = ("stat", "set", "unset", "find", "dump", "restore", "mounts", "stats", "status", "sync", "unmount",
-            "doctor")
+            "credentials", "doctor")
 
 
 def options_of_program(program, arguments):

@@ -18,6 +18,7 @@ struct Credentials {
     Secret session_token;                // "" = none
     std::optional<WallTime> expiration;  // nullopt = never
     std::string source;                  // for messages: "environment (OSS_*)", a file's name
+    std::string identity;                // whose key, where the source says: a role's ARN or name
     bool anonymous() const { return access_key_id.empty(); }
 };
 

@@ -4,7 +4,8 @@
 #pragma once
 
 #include "../commands.h"
-#include "../environment.h"
+
+#include "xbucket/base/environment.h"
 
 #include <string>
 #include <string_view>
@@ -38,6 +39,7 @@ ExitCode stats_command(const std::vector<std::string>& words, const Environment&
 ExitCode status_command(const std::vector<std::string>& words, const Environment& environment);
 ExitCode sync_command(const std::vector<std::string>& words, const Environment& environment);
 ExitCode unmount_command(const std::vector<std::string>& words, const Environment& environment);
+ExitCode credentials_command(const std::vector<std::string>& words, const Environment& environment);
 ExitCode doctor_command(const std::vector<std::string>& words, const Environment& environment);
 
 // What umount(8) runs as umount.fuse.xbucket: unmounts as `unmount` does; -f is its --force, and -l

@@ -208,6 +208,20 @@ one small object, .xbucket-doctor-ID, and deletes it.
 It takes all options of a mount (xbucket --help): put "doctor" in front of the mount's command line.
 )";
 
+constexpr std::string_view kCredentialsHelp =
+    R"(xbucket credentials SOURCE: which access key a mount of it would use, whose, and until when.
+
+Usage: xbucket credentials SOURCE [options]
+
+SOURCE is what would be mounted, or oss:// or s3:// alone. The places that are looked at stand in the
+order of xbucket-credentials(5). Secrets and tokens are never shown.
+
+  --json                   one JSON object
+  -h, --help               this text
+It takes the options of a mount that say how to reach its service and with which key
+(--credentials, --profile, ...: xbucket --help).
+)";
+
 }  // namespace
 
 const std::vector<Command>& tool_commands() {
@@ -224,6 +238,8 @@ const std::vector<Command>& tool_commands() {
         {"sync", "wait until what was written is in the bucket", kSyncHelp, sync_command},
         {"unmount", "send what is pending, unmount, wait for the daemon", kUnmountHelp,
          unmount_command},
+        {"credentials", "which access key is used, whose, and until when", kCredentialsHelp,
+         credentials_command},
         {"doctor", "find out what would go wrong with a mount", kDoctorHelp, doctor_command},
     };
     return table;
@@ -240,7 +256,7 @@ const Command* find_tool_command(std::string_view name) {
 std::string tool_overview() {
     std::string out;
     for (const Command& command : tool_commands()) {
-        out += fmt::format("  xbucket {:<8} {}\n", command.name, command.summary);
+        out += fmt::format("  xbucket {:<11} {}\n", command.name, command.summary);
     }
     return out;
 }

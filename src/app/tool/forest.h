@@ -3,8 +3,9 @@
 #pragma once
 
 #include "../config.h"
-#include "../environment.h"
 #include "tree.h"
+
+#include "xbucket/base/environment.h"
 
 #include <map>
 #include <string>

@@ -1,0 +1,39 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Credentials of a Config, with all that asking for them and renewing them needs.
+#pragma once
+
+#include "config.h"
+#include "lazy_transport.h"
+
+#include "xbucket/base/environment.h"
+#include "xbucket/credentials/find.h"
+
+#include <memory>
+
+namespace xbucket::app {
+
+class KeyFinder {
+  public:
+    // Blocks, and may start threads: after fork only. `clock` must outlive it. Errors: as
+    // find_credentials().
+    static Result<std::unique_ptr<KeyFinder>> find(const Config& config,
+                                                   const Environment& environment, Clock& clock);
+
+    ~KeyFinder() { kitchen_.stop(); }
+
+    CredentialsProvider& provider() { return *found_.provider; }
+    const ServiceHints& hints() const { return found_.hints; }
+    // Who was asked, and what came of it.
+    const std::vector<std::string>& asked() const { return found_.asked; }
+
+  private:
+    KeyFinder(const Config& config, const Environment& environment, Clock& clock);
+
+    // Members are in the order of dependence.
+    LazyTransport direct_;
+    LazyTransport transport_;
+    Kitchen kitchen_;
+    FoundCredentials found_;
+};
+
+}  // namespace xbucket::app

@@ -1,0 +1,62 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "xbucket/credentials/kitchen.h"
+
+#include "key_document.h"
+#include "services.h"
+
+#include <fmt/format.h>
+
+namespace xbucket {
+namespace {
+
+std::string_view metadata_address(Cloud cloud) {
+    return cloud == Cloud::aws ? "http://169.254.169.254" : "http://100.100.100.200";
+}
+
+}  // namespace
+
+Kitchen::Kitchen(KitchenConfig config, Transport& direct, Transport& transport, Clock& clock)
+    : config_(std::move(config)), direct_(direct), transport_(transport), clock_(clock) {
+    config_.process.stop = &stopping_;
+    while (config_.metadata_endpoint.ends_with('/')) config_.metadata_endpoint.pop_back();
+}
+
+Result<Credentials> Kitchen::follow(const Recipe& recipe) { return follow(recipe, 0); }
+
+Result<Credentials> Kitchen::follow(const Recipe& recipe, unsigned depth) {
+    const auto ask = [&]() -> Result<Credentials> {
+        switch (recipe.method) {
+            case Recipe::Method::key:
+                return recipe.key;
+            case Recipe::Method::metadata:
+                return ask_metadata(recipe,
+                                    config_.metadata_endpoint.empty()
+                                        ? std::string(metadata_address(recipe.cloud))
+                                        : config_.metadata_endpoint,
+                                    direct_);
+            case Recipe::Method::process: {
+                const Secret output = TRY(
+                    run_credential_process(recipe.command, recipe.shell, config_.process, clock_));
+                return parse_key_document(output.reveal(), "the output of the credential process");
+            }
+            case Recipe::Method::uri:
+                return ask_uri(recipe, direct_, transport_);
+            case Recipe::Method::role: {
+                if (!recipe.base || depth >= kRoleChainMax) {
+                    return fail(ErrorKind::bad_credentials, "a role that builds on no key");
+                }
+                const Credentials base = TRY(follow(*recipe.base, depth + 1));
+                return ask_sts(recipe, base, config_.sts_endpoint, transport_, clock_);
+            }
+            case Recipe::Method::web_identity:
+                return ask_sts(recipe, Credentials(), config_.sts_endpoint, transport_, clock_);
+        }
+        return fail(ErrorKind::internal, "no such method");
+    };
+    auto key = ask();
+    if (!key) return std::move(key).error().with_context(recipe.source);
+    key->source = recipe.source;
+    return key;
+}
+
+}  // namespace xbucket

@@ -1,0 +1,243 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// When keys are renewed, what callers see meanwhile, and what failures do. Fetches are answered by
+// the test, time moves by hand.
+#include "xbucket/credentials/renewing.h"
+
+#include "renewal_plan.h"
+#include "support/fake_clock.h"
+
+#include "xbucket/base/sync.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <deque>
+#include <set>
+#include <thread>
+
+namespace xbucket {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT
+using ::testing::HasSubstr;
+using xbucket::testing::FakeClock;
+
+// Gives what the test has put into it; a fetch without an answer waits for one.
+class Answers {
+  public:
+    void put(Result<Credentials> answer) {
+        LockGuard lock(mutex_);
+        answers_.push_back(std::move(answer));
+        changed_.notify_all();
+    }
+    Result<Credentials> fetch() {
+        LockGuard lock(mutex_);
+        ++fetches_;
+        ++running_;
+        most_ = std::max(most_, running_);
+        changed_.notify_all();
+        while (answers_.empty()) changed_.wait(mutex_);
+        auto answer = std::move(answers_.front());
+        answers_.pop_front();
+        --running_;
+        return answer;
+    }
+    int fetches() {
+        LockGuard lock(mutex_);
+        return fetches_;
+    }
+    int most_at_once() {
+        LockGuard lock(mutex_);
+        return most_;
+    }
+    void wait_for_fetch(int number) {
+        LockGuard lock(mutex_);
+        while (fetches_ < number) changed_.wait(mutex_);
+    }
+
+  private:
+    Mutex mutex_;
+    CondVar changed_;
+    std::deque<Result<Credentials>> answers_ GUARDED_BY(mutex_);
+    int fetches_ GUARDED_BY(mutex_) = 0;
+    int running_ GUARDED_BY(mutex_) = 0;
+    int most_ GUARDED_BY(mutex_) = 0;
+};
+
+class Renewing : public ::testing::Test {
+  protected:
+    Credentials key(const std::string& id, std::optional<Duration> life) {
+        Credentials credentials;
+        credentials.access_key_id = id;
+        credentials.access_key_secret = Secret("s");
+        credentials.source = "test";
+        if (life) credentials.expiration = clock_.wall_now() + *life;
+        return credentials;
+    }
+    std::unique_ptr<RenewingCredentials> start(std::optional<Duration> life, bool quick = false) {
+        return std::make_unique<RenewingCredentials>(
+            key("first", life),
+            RenewalSource{
+                .fetch = [this] { return answers_.fetch(); }, .files = {}, .quick = quick},
+            clock_, 7);
+    }
+    std::string id(RenewingCredentials& provider) {
+        auto credentials = provider.get();
+        return credentials ? credentials->access_key_id : credentials.error().message;
+    }
+    // The renewal runs on a thread of its own: this is seen soon.
+    bool becomes(RenewingCredentials& provider, const std::string& wanted) {
+        const auto deadline = std::chrono::steady_clock::now() + 10s;
+        while (std::chrono::steady_clock::now() < deadline) {
+            if (id(provider) == wanted) return true;
+            std::this_thread::yield();
+        }
+        return false;
+    }
+
+    FakeClock clock_;
+    Answers answers_;
+};
+
+TEST_F(Renewing, a_fifth_of_its_life_ahead_a_key_is_renewed_while_nobody_waits) {
+    const auto provider = start(60min);
+    clock_.advance(40min);
+    EXPECT_EQ(id(*provider), "first");
+    EXPECT_EQ(answers_.fetches(), 0) << "renewed far too early";
+    clock_.advance(8min + 1s);
+    EXPECT_EQ(id(*provider), "first");
+    answers_.wait_for_fetch(1);
+    EXPECT_EQ(id(*provider), "first") << "the caller waited for the new key";
+    answers_.put(key("second", 60min));
+    EXPECT_TRUE(becomes(*provider, "second"));
+}
+
+TEST_F(Renewing, long_keys_are_renewed_a_quarter_of_an_hour_ahead_not_hours) {
+    const auto provider = start(12h);
+    clock_.advance(11h);
+    EXPECT_EQ(id(*provider), "first");
+    EXPECT_EQ(answers_.fetches(), 0);
+    clock_.advance(45min + 1s);
+    EXPECT_EQ(id(*provider), "first");
+    answers_.wait_for_fetch(1);
+    answers_.put(key("second", 12h));
+    EXPECT_TRUE(becomes(*provider, "second"));
+}
+
+TEST_F(Renewing, machines_of_a_fleet_do_not_ask_in_the_same_second) {
+    std::set<int64_t> seconds;
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+        std::mt19937_64 random(seed);
+        const Duration lead = renewal_lead(1h, random);
+        EXPECT_GE(lead, 12min);
+        EXPECT_LE(lead, 15min);
+        seconds.insert(std::chrono::duration_cast<std::chrono::seconds>(lead).count());
+    }
+    EXPECT_GT(seconds.size(), 15U);
+}
+
+TEST_F(Renewing, many_callers_cause_one_fetch_at_a_time) {
+    const auto provider = start(60s);
+    clock_.advance(61s);
+    std::vector<std::thread> callers;
+    std::atomic<int> served{0};
+    for (int i = 0; i < 8; ++i) {
+        callers.emplace_back([&] {
+            if (id(*provider) == "second") ++served;
+        });
+    }
+    answers_.wait_for_fetch(1);
+    answers_.put(key("second", 60s));
+    for (auto& caller : callers) caller.join();
+    EXPECT_EQ(served, 8) << "callers of an ended key wait for the next one";
+    EXPECT_EQ(answers_.fetches(), 1);
+    EXPECT_EQ(answers_.most_at_once(), 1);
+}
+
+TEST_F(Renewing, failure_keeps_the_key_while_it_is_valid_and_backs_off) {
+    const auto provider = start(60min);
+    clock_.advance(50min);
+    EXPECT_EQ(id(*provider), "first");
+    answers_.put(fail(ErrorKind::network, "unplugged"));
+    answers_.wait_for_fetch(1);
+    // Until the failure is taken in, and then during the back-off, nobody asks again.
+    for (int i = 0; i < 1000; ++i) ASSERT_EQ(id(*provider), "first");
+    EXPECT_EQ(answers_.fetches(), 1);
+    clock_.advance(2s);
+    answers_.put(key("second", 60min));
+    EXPECT_TRUE(becomes(*provider, "second"));
+    EXPECT_EQ(answers_.fetches(), 2);
+}
+
+TEST_F(Renewing, without_a_valid_key_a_definite_refusal_is_said_at_once) {
+    const auto provider = start(60s);
+    clock_.advance(61s);
+    answers_.put(fail(ErrorKind::bad_credentials, "the role is gone"));
+    EXPECT_THAT(id(*provider), HasSubstr("the role is gone"));
+    EXPECT_EQ(answers_.fetches(), 1);
+    EXPECT_THAT(id(*provider), HasSubstr("the role is gone")) << "and not asked for every request";
+    EXPECT_EQ(answers_.fetches(), 1);
+    clock_.advance(61s);
+    answers_.put(key("second", 60min));
+    EXPECT_EQ(id(*provider), "second") << "it heals by itself";
+}
+
+TEST_F(Renewing, refused_key_is_asked_for_again_but_not_in_a_storm) {
+    const auto provider = start(60min);
+    const Credentials first = *provider->get();
+    answers_.put(key("second", 60min));
+    EXPECT_TRUE(provider->refused(first));
+    EXPECT_EQ(id(*provider), "second");
+    EXPECT_TRUE(provider->refused(first)) << "a late report of the old key needs no fetch";
+    EXPECT_EQ(answers_.fetches(), 1);
+    const Credentials second = *provider->get();
+    EXPECT_FALSE(provider->refused(second)) << "within ten seconds nobody is asked again";
+    EXPECT_EQ(answers_.fetches(), 1);
+    clock_.advance(11s);
+    answers_.put(second);
+    EXPECT_FALSE(provider->refused(second)) << "the same key is no reason to try again";
+    EXPECT_EQ(answers_.fetches(), 2);
+}
+
+TEST_F(Renewing, keys_that_are_refused_at_their_end_are_renewed_each_time) {
+    const auto provider = start(3s);
+    for (const char* next : {"a", "b", "c", "d"}) {
+        const Credentials current = *provider->get();
+        clock_.advance(3s);
+        answers_.put(key(next, 3s));
+        EXPECT_TRUE(provider->refused(current)) << next;
+        EXPECT_EQ(id(*provider), next);
+    }
+    EXPECT_EQ(answers_.fetches(), 4);
+}
+
+TEST_F(Renewing, key_that_had_ended_when_it_came_is_left_to_the_service_to_judge) {
+    const auto provider = start(-1h);
+    EXPECT_EQ(id(*provider), "first");
+    EXPECT_EQ(answers_.fetches(), 0);
+}
+
+TEST_F(Renewing, lasting_key_is_never_asked_for_again) {
+    const auto provider = start(std::nullopt);
+    clock_.advance(24h * 365);
+    EXPECT_EQ(id(*provider), "first");
+    EXPECT_EQ(answers_.fetches(), 0);
+}
+
+TEST_F(Renewing, same_key_again_is_asked_for_in_a_while_not_at_once) {
+    const auto provider = start(60min);
+    const Credentials first = *provider->get();
+    clock_.advance(50min);
+    answers_.put(first);
+    (void)provider->get();
+    answers_.wait_for_fetch(1);
+    for (int i = 0; i < 1000; ++i) ASSERT_EQ(id(*provider), "first");
+    EXPECT_EQ(answers_.fetches(), 1);
+    clock_.advance(61s);
+    answers_.put(key("second", 60min));
+    EXPECT_TRUE(becomes(*provider, "second"));
+}
+
+}  // namespace
+}  // namespace xbucket
