@@ -122,13 +122,21 @@ class Verifier {
             .detail(request_.oss() ? "OSSAccessKeyId" : "AWSAccessKeyId", std::string(id));
     }
     Outcome<void> check_token(std::string_view token) const {
-        if (same_text(token, key_.token.reveal())) return {};
+        if (same_text(token, key_.token.reveal())) return check_expiry();
         if (!request_.oss()) {
             return Refusal(400, "InvalidToken",
                            "The provided token is malformed or otherwise invalid.");
         }
         return Refusal(403, "InvalidSecurityToken", "The security token you provided is invalid.",
                        "0002-00000006");
+    }
+    Outcome<void> check_expiry() const {
+        if (!key_.expires || now_ < *key_.expires) return {};
+        if (!request_.oss()) {
+            return Refusal(400, "ExpiredToken", "The provided token has expired.");
+        }
+        return Refusal(403, "SecurityTokenExpired", "The security token you provided has expired.",
+                       "0002-00000007");
     }
     Outcome<void> check_skew(WallTime t) const {
         if (t - now_ <= kSkewMax && now_ - t <= kSkewMax) return {};

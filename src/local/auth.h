@@ -11,6 +11,7 @@
 #include "xbucket/base/clock.h"
 #include "xbucket/base/secret.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct AcceptedKey {
     std::string id;
     Secret secret;
     Secret token;  // "" = none is used
+    std::optional<WallTime> expires;
 };
 
 // What aws-chunked bodies need to check their chunks' signatures (chunked_body.h).

@@ -106,33 +106,34 @@ Outcome<void> Exchange::prepare() {
     // For error replies and the log, until the signature has decided.
     request_.bucket = readings.front().bucket;
     request_.key = readings.front().key;
-    const Authenticated who =
-        ASK(authenticate(request_, readings, site.key, site.clock.wall_now()));
+    const auto key = site.keys.for_request(request_);
+    const Authenticated who = ASK(authenticate(request_, readings, *key, site.clock.wall_now()));
     request_.bucket = who.address.bucket;
     request_.key = who.address.key;
     request_.path_style = who.address.path_style;
     request_.anonymous = who.anonymous;
     request_.presigned = who.presigned;
-    if (request_.bucket.empty() && request_.has_param("x-faults")) return prepare_admin(who);
+    if (request_.bucket.empty() && request_.has_param("x-faults")) return prepare_admin(who, *key);
+    if (request_.bucket.empty() && request_.has_param("x-keys")) return prepare_admin(who, *key);
     operation_ = ASK(find_operation(request_));
     ASK(check_access(site, request_, operation_->access));
     const bool has_body =
         request_.headers.has("content-length") || request_.headers.has("transfer-encoding");
     if (operation_->body != BodyUse::none || has_body) {
-        receiver_ =
-            ASK(BodyReceiver::create(site.blobs, request_, who, site.key, operation_->body));
+        receiver_ = ASK(BodyReceiver::create(site.blobs, request_, who, *key, operation_->body));
     }
     return {};
 }
 
-// Whoever holds the key may do anything to the buckets already; nobody else may make the server
-// lie.
-Outcome<void> Exchange::prepare_admin(const Authenticated& who) {
-    if (who.anonymous || who.presigned) return access_denied("Faults need a signed request.");
+// Whoever holds the lasting key may do anything to the buckets already; nobody else may make the
+// server lie or let others in.
+Outcome<void> Exchange::prepare_admin(const Authenticated& who, const AcceptedKey& key) {
+    if (who.anonymous || who.presigned || key.expires) {
+        return access_denied("This needs a request that is signed with the lasting key.");
+    }
     if (request_.method != "PUT") return method_not_allowed(request_);
     admin_ = true;
-    receiver_ = ASK(
-        BodyReceiver::create(engine_.site.blobs, request_, who, engine_.site.key, BodyUse::text));
+    receiver_ = ASK(BodyReceiver::create(engine_.site.blobs, request_, who, key, BodyUse::text));
     return {};
 }
 
@@ -184,7 +185,10 @@ void Exchange::work() {
             Body body;
             if (receiver_) body = ASK(receiver_->finish());
             if (admin_) {
-                const Result<void> taken = engine_.faults.set(body.text);
+                const Result<void> taken =
+                    request_.has_param("x-keys")
+                        ? engine_.site.keys.change(body.text, engine_.site.clock.wall_now())
+                        : engine_.faults.set(body.text);
                 if (!taken) return Refusal(400, "InvalidArgument", taken.error().message);
                 return Reply(200);
             }

@@ -167,6 +167,7 @@ class ServerImpl final : public Server {
     std::unique_ptr<Importer> importer_;
     std::unique_ptr<RequestLog> log_;
     std::unique_ptr<Site> site_;
+    std::unique_ptr<KeyRing> keys_;
     Faults faults_;
     Delayer delayer_;
     WorkerPool workers_;
@@ -193,13 +194,9 @@ Result<void> ServerImpl::open() {
         log_info("local", "imported {} plain files of {}", imported, config_.directory);
     }
     if (!config_.log_file.empty()) log_ = TRY(RequestLog::open(config_.log_file));
-    site_ = std::make_unique<Site>(
-        Site{config_,
-             clock_,
-             *blobs_,
-             *db_,
-             *importer_,
-             {config_.access_key_id, config_.access_key_secret, config_.session_token}});
+    keys_ = std::make_unique<KeyRing>(AcceptedKey{config_.access_key_id, config_.access_key_secret,
+                                                  config_.session_token, std::nullopt});
+    site_ = std::make_unique<Site>(Site{config_, clock_, *blobs_, *db_, *importer_, *keys_});
     engine_ = std::make_unique<Engine>(*site_, faults_, log_.get(), workers_, delayer_);
     engine_->request_id_prefix = to_lower(hex_encode(random_bytes(7)));
     for (char& c : engine_->request_id_prefix) {

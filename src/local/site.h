@@ -5,6 +5,7 @@
 
 #include "auth.h"
 #include "blobs.h"
+#include "key_ring.h"
 #include "object_db.h"
 #include "reply.h"
 #include "request.h"
@@ -26,7 +27,7 @@ struct Site {
     BlobStore& blobs;
     ObjectDb& db;
     Importer& importer;
-    AcceptedKey key;
+    KeyRing& keys;
 
     int64_t now() const { return clock.wall_now().seconds(); }
 };
