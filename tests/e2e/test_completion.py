@@ -61,7 +61,7 @@ class Bash(ShellCase):
             pass
         self.assertEqual(self.offered("xbucket", "stat", "pho"), ["photo.jpg"])
         for command in ("stat", "set", "unset", "find", "dump", "restore", "mounts", "stats", "status", "sync",
-                        "unmount", "doctor", "serve"):
+                        "unmount", "credentials", "doctor", "serve"):
             self.assertTrue({"--help", "--listen="} & set(self.offered("xbucket", command, "--")), command)
 
 
