@@ -97,5 +97,26 @@ TEST(StampOf, changes_with_the_content) {
     EXPECT_FALSE(before == stamp_of(dir / "none"));
 }
 
+TEST(TokenFile, of_an_orchestrator_is_a_link_and_readable_by_others) {
+    const TempDir home;
+    home.write("data/token", " a.b.c\n", 0644);
+    const std::string link = home / "token";
+    ASSERT_EQ(symlink((home / "data/token").c_str(), link.c_str()), 0);
+    const auto token = read_token_file(link);
+    ASSERT_TRUE(token) << token.error().message;
+    EXPECT_EQ(token->reveal(), "a.b.c");
+}
+
+TEST(TokenFile, empty_missing_and_writable_by_anybody_are_refused) {
+    const TempDir home;
+    EXPECT_EQ(read_token_file(home.write("t", "\n ", 0644)).error().kind,
+              ErrorKind::bad_credentials);
+    EXPECT_EQ(read_token_file(home / "none").error().kind, ErrorKind::not_found);
+    EXPECT_EQ(read_token_file(home.write("w", "token", 0646)).error().kind,
+              ErrorKind::access_denied);
+    EXPECT_EQ(read_token_file(home.path()).error().kind, ErrorKind::access_denied);
+    EXPECT_FALSE(read_token_file(home.write("l", std::string(65 << 10, 't'), 0644)));
+}
+
 }  // namespace
 }  // namespace xbucket
