@@ -285,7 +285,7 @@ class Trouble(KeysCase):
                               ("echo '{\"Version\":2}'", "Version"), ("true", "no JSON object"),
                               ("echo '" + "[" * 5000 + "'", "deeper than")):
             with self.subTest(command[:30]):
-                out = self.show("oss://x", f"--credentials=process:{command}", code=32)
+                out = self.show("oss://photos", f"--credentials=process:{command}", code=32)
                 self.assertIn(said, out)
                 self.assertNotIn("planted-secret", out)
 
