@@ -267,7 +267,7 @@ TEST(LocalServer, a_key_pair_is_made_where_none_is_given) {
     ASSERT_TRUE(server);
     ASSERT_TRUE((*server)->make_bucket("bkt"));
     Client c((*server)->port(), clock, Scheme::oss_v4, (*server)->access_key_id(),
-             (*server)->access_key_secret().reveal());
+             std::string((*server)->access_key_secret().reveal()));
     EXPECT_EQ(c.put("k", "x").status, 200);
 }
 
