@@ -162,7 +162,7 @@ std::string version_id_on_wire(const BucketState& bucket, const ObjectRecord& re
 
 Result<std::unique_ptr<ObjectDb>> ObjectDb::open(const BlobStore& blobs, bool versioning_default) {
     std::unique_ptr<ObjectDb> db(new ObjectDb(blobs, versioning_default));
-    db->writer_ = TRY(Connection::open(blobs.database_path()));
+    db->writer_ = TRY(Connection::open(blobs.database_path(), sqlite::Survives::kill));
     TRY(db->make_schema());
     return db;
 }
@@ -197,7 +197,7 @@ Result<ObjectDb::Lease> ObjectDb::reader() {
             return Lease(*this, std::move(connection));
         }
     }
-    return Lease(*this, TRY(Connection::open(blobs_.database_path())));
+    return Lease(*this, TRY(Connection::open(blobs_.database_path(), sqlite::Survives::kill)));
 }
 
 ObjectDb::Transaction::Transaction(ObjectDb& db) : db_(db) { db_.writer_mutex_.lock(); }

@@ -6,8 +6,8 @@
 
 #include "blobs.h"
 #include "object_record.h"
-#include "sqlite.h"
 
+#include "xbucket/base/sqlite.h"
 #include "xbucket/base/sync.h"
 
 #include <memory>
@@ -16,6 +16,9 @@
 #include <vector>
 
 namespace xbucket::local {
+
+using sqlite::Connection;
+using sqlite::Query;
 
 struct BucketState {
     std::string name;

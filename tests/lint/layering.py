@@ -35,7 +35,7 @@ OWNERS = {
     r"fuse3?/|fuse_lowlevel": {"fuse"},
     r"curl/": {"http"},
     r"pugixml": {"store", "local"},
-    r"sqlite3": {"local"},
+    r"sqlite3": {"base"},
     r"microhttpd": {"local", "app"},
     r"nlohmann/": {"app", "credentials"},
     r"spdlog/": {"base"},

@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: the xbucket authors
-#include "sqlite.h"
+#include "xbucket/base/sqlite.h"
 
 #include <fmt/format.h>
 
-namespace xbucket::local {
+namespace xbucket::sqlite {
 
-Result<std::unique_ptr<Connection>> Connection::open(const std::string& path) {
+Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Survives survives) {
     sqlite3* handle = nullptr;
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
@@ -18,14 +18,14 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path) {
     sqlite3_busy_timeout(handle, 30'000);
     // The log is as good as the file it would be copied to; the next start goes on with it.
     sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-    // WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
+    // While an empty file becomes a database there is nothing to lose yet.
+    if (survives == Survives::kill) TRY(connection->execute("PRAGMA synchronous=OFF"));
     TRY(
-        connection->execute("PRAGMA synchronous=OFF;"  // while an empty file becomes a database
-                            "PRAGMA journal_mode=WAL;"
-                            "PRAGMA synchronous=NORMAL;"
+        connection->execute("PRAGMA journal_mode=WAL;"
                             "PRAGMA wal_autocheckpoint=4000;"
                             "PRAGMA cache_size=-16000;"
                             "PRAGMA mmap_size=1073741824;"));
+    TRY(connection->sync_commits(survives));
     return connection;
 }
 
@@ -43,6 +43,12 @@ Error Connection::error(std::string_view doing) const {
 Result<void> Connection::execute(const char* sql) {
     if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return error(sql);
     return {};
+}
+
+// In WAL mode a killed process loses nothing that was committed, even without a sync.
+Result<void> Connection::sync_commits(Survives survives) {
+    return execute(survives == Survives::power_loss ? "PRAGMA synchronous=FULL"
+                                                    : "PRAGMA synchronous=NORMAL");
 }
 
 Result<sqlite3_stmt*> Connection::prepared(const char* sql) {
@@ -126,4 +132,4 @@ std::string_view Query::bytes_at(int column) const {
                : std::string_view(static_cast<const char*>(data), static_cast<size_t>(size));
 }
 
-}  // namespace xbucket::local
+}  // namespace xbucket::sqlite

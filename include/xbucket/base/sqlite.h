@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // A thin owner of SQLite handles: connections with their prepared statements, and queries that
-// reset themselves. The only header that knows sqlite3 types.
+// reset themselves. The only header that knows sqlite3 types. Used by the local server's database
+// and by the journal of a mount.
 #pragma once
 
 #include "xbucket/base/result.h"
@@ -13,20 +14,28 @@
 #include <string_view>
 #include <unordered_map>
 
-namespace xbucket::local {
+namespace xbucket::sqlite {
+
+// What a committed transaction outlives. Either way no crash damages the database.
+enum class Survives {
+    kill,        // the end of this process; the last ones may be lost when the machine stops
+    power_loss,  // each commit waits for the disk
+};
 
 // Confined to one thread at a time.
 class Connection {
   public:
     // Opens or makes the database in WAL mode. Waits up to 30 s for other processes' locks.
     // Errors: io.
-    static Result<std::unique_ptr<Connection>> open(const std::string& path);
+    static Result<std::unique_ptr<Connection>> open(const std::string& path, Survives survives);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
     // One or more statements without results.
     Result<void> execute(const char* sql);
+    // From the next transaction on.
+    Result<void> sync_commits(Survives survives);
     int64_t changes() const { return sqlite3_changes64(handle_); }
 
   private:
@@ -78,4 +87,4 @@ class Query {
     bool failed_ = false;
 };
 
-}  // namespace xbucket::local
+}  // namespace xbucket::sqlite
