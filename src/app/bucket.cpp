@@ -2,6 +2,7 @@
 #include "bucket.h"
 
 #include "explain.h"
+#include "spool_place.h"
 
 #include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
@@ -39,7 +40,8 @@ Result<std::vector<std::string>> local_buckets(const std::string& directory) {
 
 }  // namespace
 
-Result<std::unique_ptr<Bucket>> Bucket::open(Config config, const Environment& environment) {
+Result<std::unique_ptr<Bucket>> Bucket::open(Config config, const Environment& environment,
+                                             Journal journal) {
     std::unique_ptr<Bucket> bucket(new Bucket(std::move(config)));
     if (bucket->config_.source.local) {
         TRY(bucket->start_local_server());
@@ -47,7 +49,10 @@ Result<std::unique_ptr<Bucket>> Bucket::open(Config config, const Environment& e
         TRY(bucket->find_service(environment));
     }
     TRY(bucket->make_store());
-    TRY(bucket->make_meta());
+    std::string directory;
+    if (journal == Journal::beside_spool && !bucket->config_.read_only)
+        directory = TRY(prepare_spool(bucket->config_, environment)) + "/journal";
+    TRY(bucket->make_meta(directory));
     return bucket;
 }
 
@@ -147,7 +152,7 @@ Result<void> Bucket::make_store() {
     return {};
 }
 
-Result<void> Bucket::make_meta() {
+Result<void> Bucket::make_meta(const std::string& journal_directory) {
     MetaConfig meta;
     meta.positive_life = config_.ttl;
     meta.negative_life = config_.negative_ttl;
@@ -157,6 +162,12 @@ Result<void> Bucket::make_meta() {
     meta.verify = config_.verify;
     meta.big_copies = config_.big_copies;
     meta.update_deadline = config_.timeout;
+    meta.journal_directory = journal_directory;
+    if (config_.commit && !journal_directory.empty()) {
+        meta.durability = Durability::timed;
+        meta.commit_delay = *config_.commit;
+        meta.journal_changes_max = config_.journal_changes;
+    }
     meta_ = TRY(make_meta_engine(meta, *store_, clock_));
     return {};
 }

@@ -18,9 +18,12 @@ namespace xbucket::app {
 // Members are in the order of dependence: each may use those above it.
 class Bucket {
   public:
+    // Changes may wait in a journal beside the spool (a mount), or never (a command, which ends).
+    enum class Journal { none, beside_spool };
     // Starts threads: after fork only. Looks for credentials; makes no request of the service.
     // Errors: as the parts' makers; the message is for a person.
-    static Result<std::unique_ptr<Bucket>> open(Config config, const Environment& environment);
+    static Result<std::unique_ptr<Bucket>> open(Config config, const Environment& environment,
+                                                Journal journal = Journal::none);
 
     // Proves that the bucket can be listed, and warns of a versioned one. Blocks for up to ten
     // seconds. Errors: the store's, explained for a person.
@@ -40,7 +43,7 @@ class Bucket {
     Result<void> find_service(const Environment& environment);
     void warn_of_open_transport() const;
     Result<void> make_store();
-    Result<void> make_meta();
+    Result<void> make_meta(const std::string& journal_directory);
 
     Config config_;
     SystemClock clock_;

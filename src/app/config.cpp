@@ -95,17 +95,27 @@ Result<void> validate_credentials(const Config& config) {
     return {};
 }
 
+Result<void> validate_write_behind(const Config& config) {
+    if (!config.commit) return {};
+    if (config.read_only)
+        return bad("commit= has nothing to do on a read-only mount; leave one out");
+    if (*config.commit > std::chrono::hours(1)) {
+        return bad(
+            "commit= is above one hour: changes would lie on this machine alone for as long");
+    }
+    if (config.journal_changes < 1 || config.journal_changes > 10'000'000) {
+        return bad("journal_changes must be 1 to 10000000");
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<void> validate(const Config& config) {
     if (config.mountpoint.empty()) {
         return bad("no mount point given; write: xbucket SOURCE MOUNTPOINT");
     }
-    if (config.commit) {
-        return bad(
-            "commit= (write-behind) does not exist yet in this version: every setxattr "
-            "waits for the service; leave the option out");
-    }
+    TRY(validate_write_behind(config));
     TRY(validate_service(config));
     TRY(validate_credentials(config));
     if (config.allow_other && config.allow_root) {

@@ -50,7 +50,8 @@ struct Config {
     VerifyPolicy verify = VerifyPolicy::first;
     PreservePolicy preserve = PreservePolicy::best_effort;
     bool big_copies = false;
-    std::optional<Duration> commit;  // write-behind; refused until its journal exists
+    std::optional<Duration> commit;  // write-behind: how long a change may wait in the journal
+    uint64_t journal_changes = 100'000;
     Duration ttl = std::chrono::seconds(60);
     Duration negative_ttl = std::chrono::seconds(5);
     uint64_t cache_bytes = 64U << 20;

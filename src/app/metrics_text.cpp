@@ -18,6 +18,7 @@ using Json = nlohmann::ordered_json;
 const std::set<std::string_view> kGauges = {
     "uptime_seconds", "spool_bytes",   "in_flight",   "cache_entries", "cache_bytes",
     "updates_queued", "posix_pending", "files_dirty", "inodes",        "memory_bytes",
+    "objects",        "changes",       "failures",
 };
 const std::set<std::string_view> kNoMetrics = {"pid"};
 

@@ -171,7 +171,13 @@ std::vector<Setting> make_settings() {
          set_preserve},
         {"bigcopy", "", kAttributes, "change metadata of objects above 5 GB on S3 without a guard",
          set_flag<&Config::big_copies>},
-        {"commit", "TIME", kAttributes, "write-behind; not in this version", set_commit},
+        {"commit", "TIME", kAttributes,
+         "write-behind: setxattr answers when a journal on this machine has the change, and what "
+         "an object gathers in this time is one update (default: answer when the service has)",
+         set_commit},
+        {"journal-changes", "N", kAttributes,
+         "how many changes may wait; above that setxattr waits for the service (default: 100000)",
+         set_number<&Config::journal_changes>},
 
         {"region", "ID", kService, "such as cn-hangzhou or us-east-1", set_text<&Config::region>},
         {"endpoint", "URL", kService, "the service's address, without the bucket",

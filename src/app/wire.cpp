@@ -24,7 +24,7 @@ std::string identity_json(const Config& config, const std::string& spool) {
 
 Result<std::unique_ptr<MountedBucket>> MountedBucket::create(Config config,
                                                              const Environment& environment) {
-    auto bucket = TRY(Bucket::open(std::move(config), environment));
+    auto bucket = TRY(Bucket::open(std::move(config), environment, Bucket::Journal::beside_spool));
     TRY(bucket->reach());
     std::unique_ptr<MountedBucket> mount(new MountedBucket(std::move(bucket)));
     TRY(mount->make_mount(environment));
@@ -56,6 +56,7 @@ Result<void> MountedBucket::make_mount(const Environment& environment) {
     fs.mount_time = bucket_->clock().wall_now();
     fs.stats_head = identity_json(config, fs.spool_directory);
     fs_ = TRY(make_filesystem(fs, bucket_->meta(), bucket_->store(), bucket_->clock()));
+    TRY(bucket_->meta().start());
 
     SessionConfig session;
     session.mountpoint = config.mountpoint;

@@ -138,8 +138,9 @@ Result<size_t> Files::write(HandleId id, uint64_t offset, std::string_view bytes
 Result<void> Files::flush(HandleId id) {
     const HandlePtr handle = TRY(find(id));
     // A reader's close does not send what a writer has not finished.
-    if (!handle->flags.write) return {};
-    return content_.upload(handle->inode);
+    if (handle->flags.write) TRY(content_.upload(handle->inode));
+    // What of earlier changes can never be sent is told here, once.
+    return core_.meta.take_failure(handle->inode->current_key());
 }
 
 Result<void> Files::fsync(HandleId id) {

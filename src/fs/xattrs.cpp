@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::string_view kRefresh = "refresh";
 constexpr std::string_view kStats = "stats";
+constexpr std::string_view kFailures = "failures";
 
 Error no_attribute(std::string_view name) {
     return fail(ErrorKind::no_such_attribute, "no attribute " + std::string(name));
@@ -15,6 +16,10 @@ Error no_attribute(std::string_view name) {
 
 bool is_mount_wide(const AttrName& name) {
     return name.kind == AttrKind::control && name.bare == kStats;
+}
+
+bool lists_failures(const AttrName& name) {
+    return name.kind == AttrKind::control && name.bare == kFailures;
 }
 
 // Attributes that only an object that exists can take: they have requests of their own.
@@ -51,10 +56,13 @@ std::optional<Result<std::string>> Xattrs::get_here(const InodePtr& inode, const
     if (inode->type == NodeType::symlink) return no_attribute(name.full);
     LockGuard lock(inode->mutex);
     // A presigned URL gives away what the mode protects: only who could change the mode gets it.
-    if (name.kind == AttrKind::url && caller.uid != 0 && caller.uid != inode->shown.uid) {
+    // Failures name what others set.
+    const bool is_private = name.kind == AttrKind::url || lists_failures(name);
+    if (is_private && caller.uid != 0 && caller.uid != inode->shown.uid) {
         return fail(ErrorKind::access_denied,
                     "only the file's owner and root may read " + name.full);
     }
+    if (lists_failures(name)) return core_.meta.failures_json(inode->key);
     if (inode->is_new() && inode->file->staged) return inode->file->staged->get(name);
     if (inode->removed) return fail(ErrorKind::stale, "the file was deleted");
     return std::nullopt;
@@ -100,6 +108,8 @@ Result<void> Xattrs::change(InodeNumber ino, std::string_view name,
         return refresh(inode);
     }
     TRY(core_.check_writable());
+    if (lists_failures(parsed))
+        return core_.meta.change_attribute(inode->current_key(), name, std::move(value), flag);
     if (inode->type == NodeType::symlink) {
         return fail(ErrorKind::not_permitted, "symbolic links have no attributes");
     }

@@ -68,7 +68,8 @@ std::optional<AttrNameView> parse_attr_name(std::string_view xattr_name) {
     if (take(rest, "tag.")) return non_empty(AttrKind::tag, rest);
     if (take(rest, "object.")) return parse_object(rest);
     if (take(rest, "xbucket.")) {
-        if (rest != "headers" && rest != "refresh" && rest != "stats") return std::nullopt;
+        if (rest != "headers" && rest != "refresh" && rest != "stats" && rest != "failures")
+            return std::nullopt;
         return AttrNameView{AttrKind::control, rest};
     }
     take(rest, "meta.");

@@ -74,6 +74,7 @@ GuardedUpdate::GuardedUpdate(const AttributeModel& model, const StoreTraits& tra
       work_(std::move(work)),
       random_(seed) {
     outcome_.errors.resize(work_.patches.size());
+    outcome_.pending.resize(work_.pending.size());
 }
 
 UpdateStep GuardedUpdate::start(TimePoint now) {
@@ -126,14 +127,31 @@ void GuardedUpdate::take_base(ObjectInfo info, TimePoint begun, TimePoint now) {
         facts_.learn_compares_finer();
     refused_ = false;
     base_ = UpdateBase{.info = std::move(info), .read_at = begun};
+    absent_ = false;
     base_just_read_ = true;
     from_own_ = false;
 }
 
+// What is to become of the base: the journal's changes, then the patches, then POSIX state that
+// would not be worth a copy of its own.
+void GuardedUpdate::judge() {
+    const ObjectAttributes& base = base_.info.attributes;
+    wanted_ = base;
+    if (absent_)
+        outcome_.pending.assign(work_.pending.size(), conflicting(std::string(kGone)));
+    else
+        outcome_.pending = apply_pending(model_, work_.key, base_.info, work_.pending, wanted_);
+    judge_patches();
+    posix_applied_ = false;
+    if (!work_.posix.empty() && (work_.posix_alone || wanted_ != base)) {
+        model_.apply_posix(work_.posix, wanted_);
+        posix_applied_ = true;
+    }
+}
+
 // Applies the patches in order; one that does not fit fails alone. Flags are judged until the
 // first copy has been sent: after that our own change may be what we find.
-void GuardedUpdate::judge(const ObjectAttributes& base) {
-    wanted_ = base;
+void GuardedUpdate::judge_patches() {
     for (size_t i = 0; i < work_.patches.size(); ++i) {
         std::optional<Error>& error = outcome_.errors[i];
         if (error && sent_once_) continue;
@@ -152,16 +170,14 @@ void GuardedUpdate::judge(const ObjectAttributes& base) {
         if (!work_.patches[i].posix.empty()) model_.apply_posix(work_.patches[i].posix, trial);
         wanted_ = std::move(trial);
     }
-    posix_applied_ = false;
-    if (!work_.posix.empty() && (work_.posix_alone || wanted_ != base)) {
-        model_.apply_posix(work_.posix, wanted_);
-        posix_applied_ = true;
-    }
 }
 
 bool GuardedUpdate::anyone_left() const {
-    return work_.posix_alone || std::any_of(outcome_.errors.begin(), outcome_.errors.end(),
-                                            [](const auto& error) { return !error; });
+    return work_.posix_alone ||
+           std::any_of(outcome_.errors.begin(), outcome_.errors.end(),
+                       [](const auto& error) { return !error; }) ||
+           std::any_of(outcome_.pending.begin(), outcome_.pending.end(),
+                       [](const auto& result) { return !result.error; });
 }
 
 UpdateStep GuardedUpdate::proceed(TimePoint now) {
@@ -171,7 +187,7 @@ UpdateStep GuardedUpdate::proceed(TimePoint now) {
             fmt::format("the service hides {} metadata entries of this object; changing the others "
                         "would destroy them. Change it with the tool that wrote them",
                         base_.info.missing_metadata)));
-    judge(base_.info.attributes);
+    judge();
     if (!anyone_left() || wanted_ == base_.info.attributes) {
         facts_.counters.unchanged.fetch_add(1);
         return finish(now);
@@ -375,7 +391,8 @@ UpdateStep GuardedUpdate::retry_later(TimePoint now, Error reason) {
 
 // A directory without a marker gets one, if it is still absent then (DESIGN 3.10).
 UpdateStep GuardedUpdate::base_missing(TimePoint now, Error error) {
-    if (is_directory(work_.key)) return create_marker(now);
+    const bool asked = !work_.patches.empty() || work_.posix_alone;
+    if (is_directory(work_.key) && asked) return create_marker(now);
     outcome_.missing = true;
     return fail_all(std::move(error));
 }
@@ -383,7 +400,8 @@ UpdateStep GuardedUpdate::base_missing(TimePoint now, Error error) {
 UpdateStep GuardedUpdate::create_marker(TimePoint now) {
     base_ = UpdateBase{};
     base_.info.attributes[HttpField::content_type] = std::string(kDirectoryType);
-    judge(base_.info.attributes);
+    absent_ = true;
+    judge();
     if (!anyone_left() || wanted_ == base_.info.attributes) {
         outcome_.missing = true;
         return finish(now);

@@ -16,6 +16,7 @@
 //   - a run pauses for a settled read every 10 s, so that others get in.
 #pragma once
 
+#include "pending_change.h"
 #include "service_facts.h"
 
 #include "xbucket/meta/attributes.h"
@@ -47,13 +48,17 @@ struct UpdatePolicy {
 struct UpdateWork {
     ObjectKey key;
     std::vector<Patch> patches;  // one for each waiter, in the order they came
-    PosixRecord posix;           // pending; goes along with any copy
-    bool posix_alone = false;    // worth a copy of its own
+    // From the journal, older than the patches: judged three-way against each base, never the
+    // reason to create anything.
+    std::vector<PendingChange> pending;
+    PosixRecord posix;         // pending; goes along with any copy
+    bool posix_alone = false;  // worth a copy of its own
     std::optional<UpdateBase> own;
 };
 
 struct UpdateOutcome {
     std::vector<std::optional<Error>> errors;  // for each patch; nullopt: it is in the object
+    std::vector<PendingResult> pending;        // for each pending change
     std::optional<Error> posix_error;          // posix_alone: why it is not recorded
     bool posix_recorded = false;
     std::optional<ObjectInfo> info;  // the object as it is now, where known
@@ -123,7 +128,8 @@ class GuardedUpdate {
     UpdateStep create_marker(TimePoint now);
     UpdateStep base_missing(TimePoint now, Error error);
     void take_base(ObjectInfo info, TimePoint begun, TimePoint now);
-    void judge(const ObjectAttributes& base);
+    void judge();
+    void judge_patches();
     bool anyone_left() const;
     bool is_settled(TimePoint now);
     bool is_own_result() const;
@@ -171,6 +177,7 @@ class GuardedUpdate {
     bool tags_checked_ = false;  // after the copy: seen to be there, or written again
     bool read_again_ = false;    // the one extra HEAD of this attempt was spent
 
+    bool absent_ = false;  // base_ is of an object that is yet to be made
     ObjectAttributes wanted_;
     bool posix_applied_ = false;
     bool sent_once_ = false;        // flags have been judged

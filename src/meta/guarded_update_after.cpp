@@ -205,7 +205,7 @@ UpdateStep GuardedUpdate::on_version(Result<ObjectInfo> info, TimePoint now) {
     base_.info.size = info->size;
     from_own_ = true;
     settled_ = false;
-    judge(base_.info.attributes);
+    judge();
     if (wanted_ == current) {
         base_.info.attributes = current;
         result_ = base_;
@@ -415,6 +415,12 @@ UpdateStep GuardedUpdate::fail_all(Error error) {
     }
     for (auto& slot : outcome_.errors)
         if (!slot) slot = error;
+    for (PendingResult& result : outcome_.pending) {
+        if (result.error) continue;
+        result = error.kind == ErrorKind::not_found
+                     ? conflicting(std::string(kGone))
+                     : PendingResult{PendingResult::State::failed, error};
+    }
     if (!work_.posix.empty()) outcome_.posix_error = error;
     return Done{};
 }

@@ -1,17 +1,18 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// The facade that fs speaks to: reads through the cache, changes through the updater, and the
-// thread that records POSIX state late.
+// The facade that fs speaks to: reads through the cache, changes through the journal or the
+// updater, and the thread that sends late what may be late.
 #include "xbucket/meta/meta_engine.h"
 
 #include "attr_grammar.h"
+#include "late_sender.h"
 #include "meta_parts.h"
 #include "model_lookup.h"
 #include "object_moves.h"
-#include "posix_sender.h"
 #include "reader.h"
 #include "updater.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/log.h"
 
 #include <fmt/format.h>
 
@@ -44,6 +45,8 @@ class Engine final : public MetaEngine {
           sender_(parts_, updater_) {}
     ~Engine() override { sender_.stop(); }
 
+    Result<void> start() override;
+
     const AttributeModel& model() const override { return parts_.model; }
     KeyOrder& order() override { return parts_.order; }
 
@@ -70,6 +73,12 @@ class Engine final : public MetaEngine {
     Result<void> flush(const ObjectKey& key) override { return sender_.flush(key); }
     Result<void> flush_below(const std::string& prefix) override {
         return sender_.flush_below(prefix);
+    }
+    Result<void> take_failure(const ObjectKey& key) override {
+        return parts_.behind.take_failures(key, WriteBehind::Scope::key);
+    }
+    std::string failures_json(const ObjectKey& key) const override {
+        return parts_.behind.failures_json(key, failures_of(key));
     }
 
     Result<UploadPlan> plan_upload(const ObjectKey& key, const Patch& staged) override {
@@ -107,10 +116,18 @@ class Engine final : public MetaEngine {
     void set_listener(Listener listener) override { parts_.listener = std::move(listener); }
     Result<void> shutdown() override {
         stopped_ = true;
-        return sender_.shutdown();
+        auto sent = sender_.shutdown();
+        parts_.behind.stop();
+        return sent;
     }
 
   private:
+    // A directory's are those of everything below it.
+    static WriteBehind::Scope failures_of(const ObjectKey& key) {
+        return may_lack_object(key) ? WriteBehind::Scope::prefix : WriteBehind::Scope::key;
+    }
+    Result<bool> journal(const ObjectKey& key, const AttrChange& change);
+    Result<void> change_control(const ObjectKey& key, const AttrName& name, bool set);
     Result<std::string> get_known(const ObjectKey& key, const AttrNameView& name);
     Result<std::string> get_control(const ObjectKey& key, std::string_view word);
     Result<std::string> get_tag(const ObjectKey& key, std::string_view tag);
@@ -123,9 +140,15 @@ class Engine final : public MetaEngine {
     Reader reader_;
     Updater updater_;
     ObjectMoves moves_;
-    PosixSender sender_;
+    LateSender sender_;
     std::atomic<bool> stopped_{false};
 };
+
+Result<void> Engine::start() {
+    TRY(parts_.behind.start());
+    if (parts_.behind.size() != 0) sender_.wake();
+    return {};
+}
 
 // ---- reading -----------------------------------------------------------------------------------
 
@@ -138,6 +161,11 @@ Result<ObjectStat> Engine::stat(const ObjectKey& key, Freshness freshness) {
 }
 
 std::optional<Result<ObjectStat>> Engine::stat_cached(const ObjectKey& key) {
+    if (parts_.behind.has(key)) {
+        const auto known = parts_.cache.find(key);
+        if (known && known->info)
+            return Result<ObjectStat>(parts_.stat_of(key, *known->info, known->expires));
+    }
     bool absent = false;
     auto stat = parts_.cache.find_stat(key, &absent);
     if (!stat) return std::nullopt;
@@ -174,7 +202,7 @@ std::optional<Result<std::string>> Engine::get_attribute_cached(const ObjectKey&
     }
     if (!known->info) return std::nullopt;
     parts_.facts.counters.cache_hits.fetch_add(1, std::memory_order_relaxed);
-    return get_by_view(parts_.traits, parts_.raw, *known->info, *view);
+    return get_by_view(parts_.traits, parts_.raw, *parts_.shown(key, known->info), *view);
 }
 
 Result<std::string> Engine::get_attribute(const ObjectKey& key, std::string_view name) {
@@ -199,7 +227,7 @@ Result<std::string> Engine::get_known(const ObjectKey& key, const AttrNameView& 
     if (name.kind == AttrKind::url)
         return parts_.store.presign_get(key, std::chrono::seconds(name.url_seconds));
     const Reader::Reading reading = TRY(reader_.complete(key));
-    return get_by_view(parts_.traits, parts_.raw, *reading.info, name);
+    return get_by_view(parts_.traits, parts_.raw, *parts_.shown(key, reading.info), name);
 }
 
 Result<std::string> Engine::get_tag(const ObjectKey& key, std::string_view tag) {
@@ -216,6 +244,7 @@ Result<std::string> Engine::get_tag(const ObjectKey& key, std::string_view tag) 
 
 Result<std::string> Engine::get_control(const ObjectKey& key, std::string_view word) {
     if (word == "stats") return stats_json();
+    if (word == "failures") return failures_json(key);
     if (word == "refresh" || key.empty()) return no_attribute();
     auto text = reader_.headers(key);
     if (!text && text.error().kind == ErrorKind::not_found && may_lack_object(key))
@@ -239,8 +268,8 @@ Result<std::vector<std::string>> Engine::list_attributes(const ObjectKey& key) {
             return std::vector<std::string>{};
         return reading.error();
     }
-    return parts_.model.list(key, *reading->info, tags_to_list(key, *reading->info),
-                             {.all = parts_.config.list_all});
+    return parts_.model.list(key, *parts_.shown(key, reading->info),
+                             tags_to_list(key, *reading->info), {.all = parts_.config.list_all});
 }
 
 std::optional<Result<std::vector<std::string>>> Engine::list_attributes_cached(
@@ -257,7 +286,8 @@ std::optional<Result<std::vector<std::string>>> Engine::list_attributes_cached(
     auto tags = parts_.cache.tags(key);
     if (!tags && parts_.traits.tagging && known->info->tag_count.value_or(0) != 0)
         return std::nullopt;
-    return Names(parts_.model.list(key, *known->info, tags, {.all = parts_.config.list_all}));
+    return Names(parts_.model.list(key, *parts_.shown(key, known->info), tags,
+                                   {.all = parts_.config.list_all}));
 }
 
 // ---- changing ----------------------------------------------------------------------------------
@@ -270,14 +300,8 @@ Result<void> Engine::change_attribute(const ObjectKey& key, std::string_view nam
                     fmt::format("{} is outside user.: a bucket stores no such attributes",
                                 printable(name)));
     if (stopped_) return fail(ErrorKind::cancelled, "the mount is going down");
-    if (parsed.kind == AttrKind::control && parsed.bare == "refresh") {
-        if (!value)
-            return fail(ErrorKind::not_permitted, "user.xbucket.refresh can only be written");
-        forget_below(key.str());
-        return {};
-    }
-    if (parsed.kind == AttrKind::control || parsed.kind == AttrKind::object_fact ||
-        parsed.kind == AttrKind::url)
+    if (parsed.kind == AttrKind::control) return change_control(key, parsed, value.has_value());
+    if (parsed.kind == AttrKind::object_fact || parsed.kind == AttrKind::url)
         return change_fact(key, parsed, value);
     if (key.empty()) return root_has_none();
     reader_.forget_headers(key);
@@ -289,7 +313,58 @@ Result<void> Engine::change_attribute(const ObjectKey& key, std::string_view nam
     change.name = std::move(parsed);
     change.value = std::move(value);
     change.flag = flag;
+    if (TRY(journal(key, change))) return {};
     return updater_.change(key, std::move(change));
+}
+
+// True: the journal has it, or it is there already. False: it is to be sent at once, because it is
+// not of the kind that may wait, there is nothing yet that it would be a change of, or the journal
+// is full, in which case whoever sets attributes is as fast as the service.
+Result<bool> Engine::journal(const ObjectKey& key, const AttrChange& change) {
+    WriteBehind& behind = parts_.behind;
+    if (!behind.accepts() || !can_wait(change.name.kind)) return false;
+    if (behind.is_full()) {
+        sender_.hurry();
+        return false;
+    }
+    const KeyOrder::Turn turn = parts_.order.acquire(key);
+    for (bool fresh = false;; fresh = true) {
+        const auto reading = fresh ? reader_.current(key) : reader_.complete(key);
+        if (!reading) {
+            if (reading.error().kind == ErrorKind::not_found && may_lack_object(key)) return false;
+            return reading.error();
+        }
+        if (reading->info->missing_metadata > 0) return false;  // the update says why not
+        const SharedInfo shown = parts_.shown(key, reading->info);
+        ObjectAttributes after = shown->attributes;
+        const auto applied = parts_.model.apply(key, change, after);
+        const bool changes = applied && after != shown->attributes;
+        // "There already", EEXIST and ENODATA are not said from memory.
+        if (!changes && !fresh) continue;
+        if (!applied) return applied.error();
+        if (!changes) return true;
+        const auto first = behind.keep(key, change, *reading->info);
+        if (!first) {
+            log_warning("meta", "event=journal_not_written reason=\"{}\" note=\"sent at once\"",
+                        first.error().describe());
+            return false;
+        }
+        if (*first) sender_.wake();
+        return true;
+    }
+}
+
+Result<void> Engine::change_control(const ObjectKey& key, const AttrName& name, bool set) {
+    if (name.bare == "refresh") {
+        if (!set) return fail(ErrorKind::not_permitted, "user.xbucket.refresh can only be written");
+        forget_below(key.str());
+        return {};
+    }
+    if (name.bare == "failures" && !set) {
+        parts_.behind.forget_failures(key, failures_of(key));
+        return {};
+    }
+    return change_fact(key, name, set ? std::optional<std::string>("") : std::nullopt);
 }
 
 Result<void> Engine::change_attributes(const ObjectKey& key, std::vector<AttrChange> changes) {
@@ -376,20 +451,20 @@ std::string Engine::stats_json() const {
         requests += fmt::format("{}\"{}\":{}", requests.empty() ? "" : ",", kind, count);
     return fmt::format(
         R"({{"requests":{{{}}},"retries":{},"bytes_in":{},"bytes_out":{},"in_flight":{},)"
-        R"({},"cache_entries":{},"cache_bytes":{},"updates_queued":{},"posix_pending":{}}})",
+        R"({},"cache_entries":{},"cache_bytes":{},"updates_queued":{},"posix_pending":{},)"
+        R"("journal":{}}})",
         requests, stats.retries, stats.bytes_in, stats.bytes_out, stats.in_flight,
         parts_.facts.json(), parts_.cache.entries(), parts_.cache.bytes(), updater_.queued(),
-        parts_.pending.size());
+        parts_.pending.size(), parts_.behind.json());
 }
 
 }  // namespace
 
 Result<std::unique_ptr<MetaEngine>> make_meta_engine(const MetaConfig& config, ObjectStore& store,
                                                      Clock& clock) {
-    if (config.durability == Durability::timed)
-        return fail(ErrorKind::unsupported,
-                    "write-behind (-o commit=SECONDS) needs the journal, which is not there yet; "
-                    "mount without it");
+    if (config.durability == Durability::timed && config.journal_directory.empty())
+        return fail(ErrorKind::invalid_argument,
+                    "write-behind (-o commit=TIME) needs a directory for its journal");
     MetaConfig seeded = config;
     if (seeded.seed == 0) {
         std::random_device device;

@@ -3,6 +3,14 @@
 
 namespace xbucket {
 
+SharedInfo MetaParts::shown(const ObjectKey& key, const SharedInfo& info) const {
+    const std::vector<PendingChange> changes = behind.pending(key);
+    if (changes.empty()) return info;
+    auto with = std::make_shared<ObjectInfo>(*info);
+    apply_pending(model, key, *info, changes, with->attributes);
+    return with;
+}
+
 ObjectStat MetaParts::stat_of(const ObjectKey& key, const ObjectInfo& info,
                               TimePoint expires) const {
     ObjectStat stat;
@@ -11,7 +19,10 @@ ObjectStat MetaParts::stat_of(const ObjectKey& key, const ObjectInfo& info,
     stat.last_modified = info.last_modified;
     stat.type = info.type;
     stat.storage_class = info.attributes.storage_class;
-    stat.posix = read_posix_record(info.attributes);
+    ObjectAttributes attributes = info.attributes;
+    if (const auto changes = behind.pending(key); !changes.empty())
+        apply_pending(model, key, info, changes, attributes);
+    stat.posix = read_posix_record(attributes);
     stat.posix.merge(pending.get(key));
     stat.posix_known = true;
     stat.complete = true;

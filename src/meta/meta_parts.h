@@ -7,6 +7,7 @@
 #include "own_results.h"
 #include "pending_posix.h"
 #include "service_facts.h"
+#include "write_behind.h"
 
 #include "xbucket/base/clock.h"
 #include "xbucket/meta/attributes.h"
@@ -28,6 +29,7 @@ struct MetaParts {
           raw(make_raw_alphabet(traits.raw_name_characters)),
           facts(traits),
           cache(c.positive_life, c.negative_life, c.cache_bytes_max, k),
+          behind(config, model, k),
           random(c.seed) {}
 
     const MetaConfig config;
@@ -39,6 +41,7 @@ struct MetaParts {
     ServiceFacts facts;
     MetaCache cache;
     PendingPosix pending;
+    WriteBehind behind;
     OwnResults own;
     KeyOrder order;
     std::atomic<uint64_t> random;
@@ -46,7 +49,9 @@ struct MetaParts {
 
     uint64_t next_seed() { return random.fetch_add(0x9e3779b97f4a7c15U) + 0x2545f4914f6cdd1dU; }
 
-    // What fs sees of a complete reading, pending POSIX state merged in.
+    // The object with what waits in the journal: what readers are shown.
+    SharedInfo shown(const ObjectKey& key, const SharedInfo& info) const;
+    // What fs sees of a complete reading, with what is pending merged in.
     ObjectStat stat_of(const ObjectKey& key, const ObjectInfo& info, TimePoint expires) const;
     void announce(const ObjectKey& key, const ObjectStat& stat, ChangedBy whose) const {
         if (listener) listener(key, stat, whose);

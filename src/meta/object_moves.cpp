@@ -108,6 +108,20 @@ Result<void> ObjectMoves::complete_set(const ObjectKey& key, const ObjectInfo& i
     return {};
 }
 
+// What waits in the journal goes along: no copy afterwards.
+void ObjectMoves::carry_journaled(const ObjectKey& key, const ObjectInfo* base, UploadPlan& plan) {
+    auto journaled = std::make_shared<JournaledSend>();
+    journaled->changes = parts_.behind.pending(key);
+    if (journaled->changes.empty()) return;
+    if (base != nullptr)
+        journaled->results =
+            apply_pending(parts_.model, key, *base, journaled->changes, plan.attributes);
+    else
+        journaled->results.assign(journaled->changes.size(), conflicting(std::string(kGone)));
+    parts_.behind.mark_tried(key);
+    plan.journaled = std::move(journaled);
+}
+
 Result<UploadPlan> ObjectMoves::plan_upload(const ObjectKey& key, const Patch& staged) {
     UploadPlan plan;
     auto head = parts_.store.head(key, kUpdateCall);
@@ -125,6 +139,7 @@ Result<UploadPlan> ObjectMoves::plan_upload(const ObjectKey& key, const Patch& s
     }
     if (!plan.attributes[HttpField::content_type])
         plan.attributes[HttpField::content_type] = std::string(content_type_of(key.str()));
+    carry_journaled(key, head ? &head->info : nullptr, plan);
     for (AttrChange change : staged.changes) {
         change.flag = SetFlag::any;  // judged when it was staged
         if (change.name.kind == AttrKind::tag && !plan.attributes.tags)
@@ -184,6 +199,7 @@ Result<void> ObjectMoves::check_stored(const ObjectKey& key, const UploadPlan& p
 Result<ObjectStat> ObjectMoves::finish_upload(const ObjectKey& key, const UploadPlan& plan,
                                               const PutReply& reply, uint64_t size) {
     parts_.pending.recorded(key, plan.pending);
+    if (plan.journaled) parts_.behind.settle(key, *plan.journaled);
     parts_.own.drop(key);
     parts_.cache.forget(key);
     const TimePoint begun = parts_.clock.now();
@@ -240,6 +256,7 @@ Result<void> ObjectMoves::remove(const ObjectKey& key) {
         return removed;
     }
     parts_.pending.drop(key);
+    parts_.behind.drop(key);
     parts_.cache.adopt_absent(key);
     return {};
 }

@@ -23,6 +23,7 @@ class ObjectMoves {
   private:
     Result<void> complete_set(const ObjectKey& key, const ObjectInfo& info,
                               ObjectAttributes& attributes);
+    void carry_journaled(const ObjectKey& key, const ObjectInfo* base, UploadPlan& plan);
     Result<void> check_stored(const ObjectKey& key, const UploadPlan& plan, const ObjectInfo& info);
 
     MetaParts& parts_;

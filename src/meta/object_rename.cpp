@@ -37,10 +37,13 @@ class Rename {
     // copies it or, where it still is what was copied, deletes it.
     template <class CompleteSet>
     Result<ObjectInfo> run(CompleteSet complete_set);
+    // After run(): the journal's entries are done with, or stay where they were.
+    void settle_journal(bool renamed);
 
   private:
     Result<void> check_free();
-    ObjectAttributes target_attributes(const ObjectInfo& base) const;
+    ObjectAttributes target_attributes(const ObjectInfo& base);
+    Result<void> move_journal();
     CopyRequest make_request(const ObjectInfo& base, ObjectAttributes attributes) const;
     Result<void> copy(const ObjectInfo& base, ObjectAttributes attributes);
     Result<void> copy_failed(Error error, const ObjectInfo& base);
@@ -52,6 +55,8 @@ class Rename {
     const ObjectKey& from_;
     const ObjectKey& to_;
     const bool no_replace_;
+    JournaledSend journaled_{parts_.behind.pending(from_), {}};
+    std::optional<PendingByName> moved_;  // the journal's entries, as they were at the source
     const TimePoint deadline_ = parts_.clock.now() + parts_.config.update_deadline;
     unsigned attempts_ = 0;
     bool maybe_placed_ = false;         // the target may be ours
@@ -69,8 +74,9 @@ Result<void> Rename::check_free() {
     return head.error();
 }
 
-ObjectAttributes Rename::target_attributes(const ObjectInfo& base) const {
+ObjectAttributes Rename::target_attributes(const ObjectInfo& base) {
     ObjectAttributes attributes = base.attributes;
+    journaled_.results = apply_pending(parts_.model, from_, base, journaled_.changes, attributes);
     parts_.model.apply_posix(parts_.pending.get(from_), attributes);
     // Editors and browsers write under a temporary name (DESIGN 4).
     auto& type = attributes[HttpField::content_type];
@@ -146,7 +152,26 @@ Result<void> Rename::resolve_unknown(const ObjectInfo& base, Error error) {
     return pause();
 }
 
+// The entries belong to the new name before the old one goes: a crash between leaves none behind
+// whose object is no more.
+Result<void> Rename::move_journal() {
+    if (moved_) return {};
+    moved_ = TRY(parts_.behind.move(from_, to_, target_));
+    return {};
+}
+
+void Rename::settle_journal(bool renamed) {
+    if (!renamed) {
+        if (moved_) parts_.behind.undo_move(from_, to_, *moved_);
+        return;
+    }
+    // Gone without our delete: by another client's.
+    if (!moved_) static_cast<void>(move_journal().has_value());
+    parts_.behind.settle(to_, journaled_);
+}
+
 Result<bool> Rename::remove_source(const ObjectInfo& base) {
+    TRY(move_journal());
     const ETag if_match = parts_.traits.destination_conditions ? base.etag : ETag{};
     auto removed = parts_.store.remove(from_, if_match, kUpdateCall);
     if (removed) return true;
@@ -208,6 +233,7 @@ Result<ObjectStat> ObjectMoves::rename(const ObjectKey& from, const ObjectKey& t
     auto target = rename.run([&](const ObjectInfo& base, ObjectAttributes& attributes) {
         return complete_set(from, base, attributes);
     });
+    rename.settle_journal(target.has_value());
     parts_.own.drop(from);
     parts_.own.drop(to);
     if (!target) {

@@ -48,6 +48,14 @@ Result<ObjectInfo> read_version(ObjectStore& store, const ObjectKey& key,
     return info;
 }
 
+// Why changes stay in the journal for another attempt.
+std::optional<Error> passing_error(const std::vector<PendingResult>& results) {
+    for (const PendingResult& result : results)
+        if (result.state == PendingResult::State::failed && is_passing(*result.error))
+            return result.error;
+    return std::nullopt;
+}
+
 }  // namespace
 
 Result<void> Updater::change(const ObjectKey& key, AttrChange change) {
@@ -64,9 +72,9 @@ Result<void> Updater::change_all(const ObjectKey& key, Patch patch) {
     return commit(key, waiter);
 }
 
-Result<void> Updater::record_pending(const ObjectKey& key) {
+Result<void> Updater::send_pending(const ObjectKey& key) {
     Waiter waiter;
-    waiter.posix_only = true;
+    waiter.pending_only = true;
     return commit(key, waiter);
 }
 
@@ -138,22 +146,42 @@ std::vector<Result<void>> Updater::run_copies(const ObjectKey& key,
     UpdateWork work;
     work.key = key;
     work.posix = parts_.pending.get(key);
+    work.pending = parts_.behind.pending(key);
     for (const Waiter* waiter : group) {
-        if (waiter->posix_only)
+        if (waiter->pending_only)
             work.posix_alone = !work.posix.empty();
         else
             work.patches.push_back(waiter->patch);
     }
     std::vector<Result<void>> results(group.size());
-    if (work.patches.empty() && !work.posix_alone) return results;
-    parts_.facts.counters.merged.fetch_add(group.size() - 1);
-    const UpdateOutcome outcome = run_update(std::move(work));
+    if (work.patches.empty() && work.pending.empty() && !work.posix_alone) return results;
+    const size_t changes = work.patches.size() + work.pending.size();
+    parts_.facts.counters.merged.fetch_add(std::max(changes, group.size()) - 1);
+    note_followers(work);
+    JournaledSend journaled{work.pending, {}};
+    UpdateOutcome outcome = run_update(std::move(work));
+    journaled.results = std::move(outcome.pending);
+    parts_.behind.settle(key, journaled);
+    const std::optional<Error> pending_error =
+        outcome.posix_error ? outcome.posix_error : passing_error(journaled.results);
     size_t patch = 0;
     for (size_t i = 0; i < group.size(); ++i) {
-        const auto& error = group[i]->posix_only ? outcome.posix_error : outcome.errors[patch++];
+        const auto& error = group[i]->pending_only ? pending_error : outcome.errors[patch++];
         if (error) results[i] = *error;
     }
     return results;
+}
+
+// A patch that changes what a journaled change changes goes on top of it: where its value is found,
+// after a reply was lost, the journaled one has done its duty.
+void Updater::note_followers(UpdateWork& work) {
+    for (PendingChange& pending : work.pending) {
+        for (const Patch& patch : work.patches) {
+            for (const AttrChange& change : patch.changes)
+                if (canonical_name(change.name).full == pending.name.full)
+                    pending.followed_by.push_back(value_left_by(work.key, change));
+        }
+    }
 }
 
 Result<void> Updater::change_held(const ObjectKey& key, Patch patch) {

@@ -27,8 +27,9 @@ class Updater {
     Result<void> change(const ObjectKey& key, AttrChange change) EXCLUDES(mutex_);
     // Metadata, HTTP fields and storage class, all or none. Takes the key's turn.
     Result<void> change_all(const ObjectKey& key, Patch patch) EXCLUDES(mutex_);
-    // Records pending POSIX state, if any is left by the time the turn comes.
-    Result<void> record_pending(const ObjectKey& key) EXCLUDES(mutex_);
+    // Sends what is pending in memory and in the journal, if any is left by the time the turn
+    // comes. What can never be sent is on the list of failures then, and no error here.
+    Result<void> send_pending(const ObjectKey& key) EXCLUDES(mutex_);
     // A patch by someone who holds the key's turn.
     Result<void> change_held(const ObjectKey& key, Patch patch);
 
@@ -40,7 +41,7 @@ class Updater {
     struct Waiter {
         Kind kind = Kind::copy;
         Patch patch;
-        bool posix_only = false;
+        bool pending_only = false;
         bool leads = false;
         std::optional<Result<void>> result;
         CondVar called;
@@ -56,6 +57,7 @@ class Updater {
                    std::vector<Result<void>> results) EXCLUDES(mutex_);
     std::vector<Result<void>> run(const ObjectKey& key, const std::vector<Waiter*>& group);
     std::vector<Result<void>> run_copies(const ObjectKey& key, const std::vector<Waiter*>& group);
+    static void note_followers(UpdateWork& work);
     UpdateOutcome run_update(UpdateWork work);
     void drive(GuardedUpdate& update, const ObjectKey& key);
     void keep(const ObjectKey& key, const UpdateOutcome& outcome, const PosixRecord& posix);

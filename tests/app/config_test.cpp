@@ -75,10 +75,20 @@ TEST(Validate, mountpoint_is_required) {
     EXPECT_THAT(refusal(config), HasSubstr("no mount point"));
 }
 
-TEST(Validate, write_behind_is_refused_until_it_exists) {
+TEST(Validate, write_behind_needs_a_mount_that_writes_and_sends_within_an_hour) {
     Config config = good();
     config.commit = seconds(5);
-    EXPECT_THAT(refusal(config), HasSubstr("commit= (write-behind) does not exist yet"));
+    EXPECT_EQ(refusal(config), "");
+    config.commit = std::chrono::hours(1);
+    EXPECT_EQ(refusal(config), "");
+    config.commit = std::chrono::hours(2);
+    EXPECT_THAT(refusal(config), HasSubstr("above one hour"));
+    config.commit = seconds(5);
+    config.read_only = true;
+    EXPECT_THAT(refusal(config), HasSubstr("read-only"));
+    config.read_only = false;
+    config.journal_changes = 0;
+    EXPECT_THAT(refusal(config), HasSubstr("journal_changes"));
 }
 
 TEST(Validate, endpoint_must_be_scheme_host_and_port) {

@@ -207,8 +207,14 @@ TEST(ParseMountCommand, nothing_or_no_mountpoint_is_explained) {
                 HasSubstr("mount point"));
 }
 
-TEST(ParseMountCommand, commit_is_refused_in_a_clear_sentence) {
-    EXPECT_THAT(refusal({"-o", "commit=5"}), HasSubstr("does not exist yet"));
+TEST(ParseMountCommand, commit_takes_a_time_and_is_refused_on_a_read_only_mount) {
+    const auto parsed = parse({"-o", "commit=500ms,journal_changes=7"});
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(parsed->config.commit, std::chrono::milliseconds(500));
+    EXPECT_EQ(parsed->config.journal_changes, 7U);
+    EXPECT_THAT(refusal({"-o", "commit=5,ro"}), HasSubstr("read-only"));
+    EXPECT_THAT(refusal({"-o", "commit=1d"}), HasSubstr("above one hour"));
+    EXPECT_NE(refusal({"-o", "commit=soon"}), "");
 }
 
 TEST(ParseMountCommand, dialect_belongs_to_local_sources) {

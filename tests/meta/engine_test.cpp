@@ -514,9 +514,9 @@ TEST_F(EngineTest, remove_resolves_a_lost_reply) {
     EXPECT_FALSE(raw.bucket()->peek(ObjectKey("a")));
 }
 
-TEST_F(EngineTest, write_behind_is_refused_until_there_is_a_journal) {
+TEST_F(EngineTest, write_behind_needs_a_place_for_its_journal) {
     config.durability = Durability::timed;
-    EXPECT_EQ(make_meta_engine(config, store, clock).error().kind, ErrorKind::unsupported);
+    EXPECT_EQ(make_meta_engine(config, store, clock).error().kind, ErrorKind::invalid_argument);
 }
 
 TEST_F(EngineTest, everything_that_list_shows_with_all_can_be_read) {

@@ -25,7 +25,7 @@ enum class AttrKind {
     acl,            // user.object.acl
     restore,        // user.object.restore
     url,            // user.object.url[.SECONDS]
-    control,        // user.xbucket.headers, .refresh, .stats
+    control,        // user.xbucket.headers, .refresh, .stats, .failures
     foreign,        // any name outside user.: answered locally, never a request
 };
 

@@ -19,8 +19,8 @@
 
 namespace xbucket {
 
-// When a metadata change is acknowledged. `timed` (write-behind, -o commit=SECONDS) is refused by
-// make_meta_engine() until the journal exists.
+// When a metadata change is acknowledged: by the service, or with `timed` (write-behind, -o commit=
+// TIME) by a journal on this machine's disk.
 enum class Durability { on_return, timed };
 enum class PreservePolicy { best_effort, strict };  // what to do when an ACL cannot be read
 enum class VerifyPolicy { first, always, never };   // read back after a copy (DESIGN 3.4)
@@ -36,7 +36,13 @@ struct MetaConfig {
     bool big_copies = false;                              // -o bigcopy (DESIGN 3.12)
     Duration update_deadline = std::chrono::seconds(60);  // 412 retries are bounded by this
     Duration posix_delay = std::chrono::seconds(2);       // chmod/chown/utimens recorded within
-    uint64_t seed = 0;                                    // jitter; 0 = from the system
+    // Where journals of this source lie; "" only without write-behind. What mounts that died left
+    // there is sent by the next one, write-behind or not.
+    std::string journal_directory;
+    Duration commit_delay = std::chrono::seconds(1);  // from the first change of an object
+    size_t journal_changes_max = 100'000;             // above that nothing waits
+    bool journal_survives_power_loss = true;          // else only the end of the process
+    uint64_t seed = 0;                                // jitter; 0 = from the system
 };
 
 // What is known of a key.
@@ -74,6 +80,8 @@ enum class Knowledge {
 // Whose doing it is that something new is known of a key.
 enum class ChangedBy { this_mount, anybody };
 
+struct JournaledSend;  // meta's own
+
 // Result of preparing an upload: everything the PUT must carry.
 struct UploadPlan {
     ObjectAttributes attributes;  // complete: existing object's, patched with what is staged
@@ -86,12 +94,17 @@ struct UploadPlan {
     std::optional<ObjectAttributes> late_attributes;
     // What was pending then: older than what is staged, and done with when the upload is.
     PosixRecord pending;
+    std::shared_ptr<const JournaledSend> journaled;
 };
 
 // Thread-safe. Calls block on the network unless they say otherwise.
 class MetaEngine {
   public:
     virtual ~MetaEngine() = default;
+
+    // Opens the journal, and begins to send what mounts that died left behind. Once, before use;
+    // not needed where there is no journal directory. Errors: io.
+    virtual Result<void> start() = 0;
 
     virtual const AttributeModel& model() const = 0;
     virtual KeyOrder& order() = 0;
@@ -122,7 +135,8 @@ class MetaEngine {
     virtual Knowledge knowledge(const ObjectKey& key) const = 0;
 
     // ---- changing ----------------------------------------------------------------------------
-    // setxattr / removexattr: returns when the service has acknowledged. A value that is already
+    // setxattr / removexattr: returns when the service has acknowledged; with write-behind when the
+    // journal has, for metadata and HTTP fields of objects that exist. A value that is already
     // there copies nothing. For keys ending in '/' a missing marker is created (only if absent).
     // Flags are judged against fresh state. Takes the key's turn itself.
     // Errors: AttributeModel::apply()'s, not_found, conflict (deadline of retries), archived,
@@ -139,10 +153,20 @@ class MetaEngine {
     // flush(), with the next attribute change, upload or rename of the key. stat() shows it at
     // once.
     virtual void record_posix(const ObjectKey& key, const PosixRecord& change) = 0;
-    // Sends what is pending for `key`. Errors as change_attribute().
+    // Sends what is pending for `key`. Errors as change_attribute(), and io for journaled changes
+    // that can never be sent (as take_failure()).
     virtual Result<void> flush(const ObjectKey& key) = 0;
     // Sends everything pending at keys that start with `prefix`; the first error, after trying all.
     virtual Result<void> flush_below(const std::string& prefix) = 0;
+    // A journaled change of `key` that can never be sent (conflict, object gone, limit) is told
+    // once, to whoever asks first; the list keeps it. Does not block on the network. Errors: io.
+    virtual Result<void> take_failure(const ObjectKey& key) {
+        static_cast<void>(key);
+        return {};
+    }
+    // user.xbucket.failures: a JSON array of such changes, of `key`, or of every key below it where
+    // it ends in '/' or is "". At most 64 KiB, the newest first.
+    virtual std::string failures_json(const ObjectKey& key) const = 0;
 
     // ---- uploads, renames, deletes: the caller holds order().acquire(key) throughout ------------
     // HEAD just before PUT or CreateMultipart (DESIGN 3.8): the existing object's complete metadata
@@ -188,10 +212,12 @@ class MetaEngine {
     using Listener = std::function<void(const ObjectKey&, const ObjectStat&, ChangedBy)>;
     virtual void set_listener(Listener listener) = 0;
     // Sends all that is pending and stops background work. Further changes fail with cancelled.
+    // Journaled changes that could not be sent now wait for the next mount of the source.
     virtual Result<void> shutdown() = 0;
 };
 
-// References must outlive the engine. Errors: unsupported (Durability::timed).
+// References must outlive the engine. Errors: invalid_argument (Durability::timed without a
+// directory for the journal).
 Result<std::unique_ptr<MetaEngine>> make_meta_engine(const MetaConfig& config, ObjectStore& store,
                                                      Clock& clock);
 

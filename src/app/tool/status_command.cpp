@@ -72,7 +72,7 @@ constexpr std::pair<std::string_view, std::string_view> kPending[] = {
     {"updates_queued", "changes of attributes under way"},
     {"posix_pending", "changes of mode, owner or time to be recorded"},
     {"files_dirty", "files written and not uploaded"},
-    {"journal.pending", "changes in the journal"},
+    {"journal.changes", "changes of attributes in the journal"},
 };
 
 class StatusReport {
@@ -95,15 +95,15 @@ class StatusReport {
             return;
         }
         spools_.insert(text_member(*stats, "spool"));
-        const uint64_t conflicts = number_at(*stats, "journal.conflicts");
-        if (conflicts > 0) trouble_ = true;
+        const uint64_t failures = number_at(*stats, "journal.failures");
+        if (failures > 0) trouble_ = true;
         if (json_) {
             Json out{{"source", json_of_bytes(mount.source)},
                      {"mountpoint", json_of_bytes(mount.mountpoint)},
                      {"alive", true}};
             for (const auto& [name, what] : kPending)
                 out[std::string(name)] = number_at(*stats, name);
-            out["conflicts"] = conflicts;
+            out["failures"] = failures;
             print_out(json_line(out));
             return;
         }
@@ -116,7 +116,11 @@ class StatusReport {
         print_out(fmt::format(
             "{} on {}: {}\n{}", printable(mount.source), printable(mount.mountpoint),
             pending.empty() ? "nothing waits to be sent" : "waits to be sent:", pending));
-        if (conflicts > 0) print_out(fmt::format("  {} conflicts\n", with_commas(conflicts)));
+        if (failures > 0)
+            print_out(
+                fmt::format("  {} changes could not be sent: getfattr --only-values -n "
+                            "user.xbucket.failures {}\n",
+                            with_commas(failures), printable(mount.mountpoint)));
     }
 
     // The default place of every source, so that what a mount left is found when it is gone.

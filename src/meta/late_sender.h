@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// Records pending chmod, chown and utimens within MetaConfig::posix_delay: one thread keeps the
-// time, a few workers send, merged per key.
+// Sends what may be late: chmod, chown and utimens within MetaConfig::posix_delay, and with
+// write-behind what the journal holds within MetaConfig::commit_delay. One thread keeps the time,
+// workers send, and all that is pending of an object goes as one update.
 #pragma once
 
 #include "meta_parts.h"
@@ -9,19 +10,26 @@
 #include "xbucket/base/sync.h"
 #include "xbucket/base/worker_pool.h"
 
+#include <string_view>
 #include <thread>
+#include <vector>
 
 namespace xbucket {
 
 // Thread-safe.
-class PosixSender {
+class LateSender {
   public:
-    PosixSender(MetaParts& parts, Updater& updater);
-    ~PosixSender();
+    LateSender(MetaParts& parts, Updater& updater);
+    ~LateSender();
 
     // Never blocks.
     void add(const ObjectKey& key, const PosixRecord& change) EXCLUDES(mutex_);
-    // Errors: the updater's; what cannot be recorded is dropped.
+    // The journal has something that is due before all else.
+    void wake() EXCLUDES(mutex_);
+    // The journal is full: all of it is due now.
+    void hurry() EXCLUDES(mutex_);
+    // Errors: the updater's, and io for what can never be sent (told once). POSIX state that cannot
+    // be recorded is dropped.
     Result<void> flush(const ObjectKey& key);
     // The first error, after trying all.
     Result<void> flush_below(std::string_view prefix);
@@ -31,11 +39,14 @@ class PosixSender {
     void stop() EXCLUDES(mutex_);
 
   private:
-    static constexpr size_t kWorkers = 8;
+    static constexpr size_t kWorkers = 64;  // objects at the same time
     static constexpr Duration kAgain = std::chrono::seconds(30);
+    static constexpr Duration kProgress = std::chrono::seconds(5);
 
     void run() EXCLUDES(mutex_);
+    TimePoint next_due() const;
     Result<void> send(const ObjectKey& key);
+    Result<void> send_all(const std::vector<ObjectKey>& keys);
 
     MetaParts& parts_;
     Updater& updater_;

@@ -1,0 +1,351 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "journal.h"
+
+#include "xbucket/base/digest.h"
+#include "xbucket/base/encoding.h"
+#include "xbucket/base/log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <optional>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace xbucket {
+
+namespace {
+
+using sqlite::Connection;
+using sqlite::Query;
+using sqlite::Survives;
+
+constexpr int64_t kVersion = 1;
+constexpr const char* kSchema =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE changes(key BLOB NOT NULL, name BLOB NOT NULL, value BLOB,"
+    " replaces BLOB NOT NULL, etag BLOB NOT NULL, size INTEGER NOT NULL, time INTEGER NOT NULL,"
+    " PRIMARY KEY(key, name)) WITHOUT ROWID;"
+    "CREATE TABLE failures(id INTEGER PRIMARY KEY, key BLOB NOT NULL, name BLOB NOT NULL,"
+    " value BLOB, reason BLOB NOT NULL, time INTEGER NOT NULL, reported INTEGER NOT NULL);"
+    "PRAGMA user_version=1;"
+    "COMMIT;";
+
+// Values in one column: "-" for none, else the length in decimal, ":" and the bytes.
+std::string pack_values(const std::vector<MaybeValue>& values) {
+    std::string packed;
+    for (const MaybeValue& value : values) {
+        if (!value)
+            packed += '-';
+        else
+            packed += fmt::format("{}:{}", value->size(), *value);
+    }
+    return packed;
+}
+
+std::optional<std::vector<MaybeValue>> unpack_values(std::string_view packed) {
+    std::vector<MaybeValue> values;
+    while (!packed.empty()) {
+        if (packed.front() == '-') {
+            values.emplace_back();
+            packed.remove_prefix(1);
+            continue;
+        }
+        const size_t colon = packed.find(':');
+        if (colon == std::string_view::npos) return std::nullopt;
+        const auto size = parse_u64(packed.substr(0, colon));
+        packed.remove_prefix(colon + 1);
+        if (!size || *size > packed.size()) return std::nullopt;
+        values.emplace_back(std::string(packed.substr(0, *size)));
+        packed.remove_prefix(*size);
+    }
+    return values;
+}
+
+void bind_value(Query& query, const MaybeValue& value) {
+    if (value)
+        query.bytes(*value);
+    else
+        query.null();
+}
+
+MaybeValue value_at(const Query& row, int column) {
+    if (row.null_at(column)) return std::nullopt;
+    return row.string_at(column);
+}
+
+Error damaged(const std::string& path, std::string_view what) {
+    return fail(ErrorKind::io, fmt::format("the journal {} {}", path, what));
+}
+
+Result<void> read_changes(Connection& connection, const std::string& path, PendingByKey& changes) {
+    Query rows(connection, "SELECT key, name, value, replaces, etag, size, time FROM changes");
+    while (TRY(rows.step())) {
+        PendingChange change;
+        change.name = TRY(AttrName::parse(rows.bytes_at(1)));
+        change.value = value_at(rows, 2);
+        auto replaces = unpack_values(rows.bytes_at(3));
+        if (!replaces || replaces->empty()) return damaged(path, "has a row that makes no sense");
+        change.replaces = *std::move(replaces);
+        change.etag = ETag(rows.string_at(4));
+        change.size = static_cast<uint64_t>(rows.int_at(5));
+        change.time = WallTime{std::chrono::nanoseconds(rows.int_at(6))};
+        change.tried = true;  // for all that is known
+        std::string name = change.name.full;
+        changes[rows.string_at(0)].insert_or_assign(std::move(name), std::move(change));
+    }
+    return {};
+}
+
+Result<void> read_failures(Connection& connection, std::vector<PendingFailure>& failures) {
+    Query rows(connection,
+               "SELECT key, name, value, reason, time, reported FROM failures ORDER BY id");
+    while (TRY(rows.step())) {
+        PendingFailure failure;
+        failure.key = ObjectKey(rows.string_at(0));
+        failure.name = rows.string_at(1);
+        failure.value = value_at(rows, 2);
+        failure.reason = rows.string_at(3);
+        failure.time = WallTime{std::chrono::nanoseconds(rows.int_at(4))};
+        failure.reported = rows.int_at(5) != 0;
+        failures.push_back(std::move(failure));
+    }
+    return {};
+}
+
+Result<JournalContents> read_journal(const std::string& path) {
+    JournalContents contents;
+    auto connection = TRY(Connection::open(path, Survives::kill));
+    Query version(*connection, "PRAGMA user_version");
+    if (!TRY(version.step())) return damaged(path, "says nothing of its version");
+    // Zero: its mount died before there was anything in it.
+    if (version.int_at(0) == 0) return contents;
+    if (version.int_at(0) != kVersion)
+        return damaged(path, "was written by a later version of xbucket; mount with that");
+    TRY(read_changes(*connection, path, contents.changes));
+    TRY(read_failures(*connection, contents.failures));
+    return contents;
+}
+
+PendingFailure overtaken(const std::string& key, const PendingChange& change) {
+    PendingFailure failure;
+    failure.key = ObjectKey(key);
+    failure.name = change.name.full;
+    failure.value = change.value;
+    failure.reason = "another mount of this machine set the same attribute later";
+    failure.time = change.time;
+    return failure;
+}
+
+void merge(JournalContents& all, JournalContents&& one) {
+    for (auto& [key, names] : one.changes) {
+        PendingByName& there = all.changes[key];
+        for (auto& [name, change] : names) {
+            const auto [entry, is_new] = there.try_emplace(name, change);
+            if (is_new || entry->second.value == change.value) continue;
+            PendingChange& other = entry->second;
+            const bool later = other.time < change.time;
+            all.failures.push_back(overtaken(key, later ? other : change));
+            if (later) other = change;
+        }
+    }
+    std::move(one.failures.begin(), one.failures.end(), std::back_inserter(all.failures));
+}
+
+Result<void> write_one(Connection& connection, const JournalEdit& edit) {
+    for (const std::string& name : edit.erase) {
+        Query erase(connection, "DELETE FROM changes WHERE key=? AND name=?");
+        TRY(erase.bytes(edit.key.str()).bytes(name).run());
+    }
+    for (const PendingChange& change : edit.put) {
+        const std::string replaces = pack_values(change.replaces);
+        Query put(connection,
+                  "INSERT OR REPLACE INTO changes(key, name, value, replaces, etag, size, time)"
+                  " VALUES(?,?,?,?,?,?,?)");
+        put.bytes(edit.key.str()).bytes(change.name.full);
+        bind_value(put, change.value);
+        put.bytes(replaces).bytes(change.etag.str());
+        put.number(static_cast<int64_t>(change.size)).number(change.time.since_epoch.count());
+        TRY(put.run());
+    }
+    for (const PendingFailure& failure : edit.failures) {
+        Query put(connection,
+                  "INSERT OR REPLACE INTO failures(id, key, name, value, reason, time, reported)"
+                  " VALUES(?,?,?,?,?,?,?)");
+        put.number(failure.id).bytes(failure.key.str()).bytes(failure.name);
+        bind_value(put, failure.value);
+        put.bytes(failure.reason).number(failure.time.since_epoch.count());
+        TRY(put.number(failure.reported ? 1 : 0).run());
+    }
+    return {};
+}
+
+// So that the names of new files are on the disk as well.
+void sync_directory(const std::string& path) {
+    const int fd = open(path.empty() ? "/" : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    if (fsync(fd) != 0)
+        log_warning("meta", "event=directory_not_synced path={} reason=\"{}\"", path,
+                    std::strerror(errno));
+    close(fd);
+}
+
+Result<JournalLock> make_lock(const std::string& directory) {
+    constexpr size_t kNameBytes = 8;
+    std::string base = fmt::format("{}/{}", directory, hex_encode(random_bytes(kNameBytes)));
+    const std::string path = base + ".lock";
+    const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        const int error = errno;
+        if (fd >= 0) close(fd);
+        return fail(ErrorKind::io,
+                    fmt::format("the journal {} cannot be made: {}; --spool chooses another place",
+                                path, std::strerror(error)));
+    }
+    return JournalLock(std::move(base), fd);
+}
+
+}  // namespace
+
+JournalLock::~JournalLock() {
+    if (fd_ >= 0) close(fd_);
+}
+
+void JournalLock::remove_files() const {
+    for (const char* ending : {".db", ".db-wal", ".db-shm", ".lock"})
+        unlink((base_ + ending).c_str());
+}
+
+std::vector<JournalLock> lock_orphans(const std::string& directory) {
+    namespace stdfs = std::filesystem;
+    std::vector<JournalLock> locks;
+    std::error_code error;
+    for (stdfs::directory_iterator it(directory, error), end; !error && it != end;
+         it.increment(error)) {
+        const stdfs::path& path = it->path();
+        if (path.extension() != ".lock") continue;
+        const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+        if (fd < 0) continue;
+        JournalLock lock((path.parent_path() / path.stem()).string(), fd);
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0) continue;  // its mount lives
+        // Between open and lock its owner may have ended in order and deleted it.
+        struct stat st {};
+        if (fstat(fd, &st) != 0 || st.st_nlink == 0) continue;
+        locks.push_back(std::move(lock));
+    }
+    return locks;
+}
+
+Result<std::unique_ptr<Journal>> Journal::open(const std::string& directory, Survives survives) {
+    if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+        return fail(ErrorKind::io,
+                    fmt::format("the journal's directory {} cannot be made: {}; --spool chooses "
+                                "another place",
+                                directory, std::strerror(errno)));
+    JournalLock lock = TRY(make_lock(directory));
+    auto connection = TRY(Connection::open(lock.database(), survives));
+    TRY(connection->execute(kSchema));
+    if (survives == Survives::power_loss) {
+        sync_directory(directory);
+        sync_directory(directory.substr(0, directory.find_last_of('/')));
+    }
+    return std::unique_ptr<Journal>(new Journal(std::move(lock), std::move(connection), survives));
+}
+
+template <class Body>
+Result<void> Journal::transaction(Survives survives, Body body) {
+    LockGuard lock(mutex_);
+    if (!connection_) return fail(ErrorKind::cancelled, "the journal is closed");
+    TRY(connection_->sync_commits(survives));
+    TRY(connection_->execute("BEGIN IMMEDIATE"));
+    Result<void> done = body(*connection_);
+    if (done) done = connection_->execute("COMMIT");
+    if (!done) static_cast<void>(connection_->execute("ROLLBACK").has_value());
+    return done;
+}
+
+Result<void> Journal::write(const std::vector<JournalEdit>& edits) {
+    const bool only_leaves = std::all_of(edits.begin(), edits.end(), [](const JournalEdit& edit) {
+        return edit.put.empty() && edit.failures.empty();
+    });
+    return transaction(only_leaves ? Survives::kill : survives_,
+                       [&](Connection& connection) -> Result<void> {
+                           for (const JournalEdit& edit : edits) TRY(write_one(connection, edit));
+                           return {};
+                       });
+}
+
+Result<JournalContents> Journal::adopt(const std::vector<JournalLock>& orphans) {
+    JournalContents all;
+    std::vector<const JournalLock*> read;
+    for (const JournalLock& orphan : orphans) {
+        auto contents = read_journal(orphan.database());
+        if (!contents) {
+            log_error("meta", "event=journal_unreadable file={} reason=\"{}\"", orphan.database(),
+                      contents.error().describe());
+            continue;
+        }
+        merge(all, *std::move(contents));
+        read.push_back(&orphan);
+    }
+    std::vector<JournalEdit> edits;
+    for (const auto& [key, names] : all.changes) {
+        edits.emplace_back();
+        edits.back().key = ObjectKey(key);
+        for (const auto& [name, change] : names) edits.back().put.push_back(change);
+    }
+    for (size_t i = 0; i < all.failures.size(); ++i)
+        all.failures[i].id = static_cast<int64_t>(i) + 1;
+    edits.emplace_back();
+    edits.back().failures = all.failures;
+    TRY(write(edits));
+    for (const JournalLock* orphan : read) orphan->remove_files();
+    return all;
+}
+
+Result<void> Journal::mark_reported(const std::vector<int64_t>& failures) {
+    return transaction(Survives::kill, [&](Connection& connection) -> Result<void> {
+        for (const int64_t id : failures) {
+            Query mark(connection, "UPDATE failures SET reported=1 WHERE id=?");
+            TRY(mark.number(id).run());
+        }
+        return {};
+    });
+}
+
+Result<void> Journal::move_failures(const ObjectKey& from, const ObjectKey& to) {
+    return transaction(Survives::kill, [&](Connection& connection) {
+        Query move(connection, "UPDATE failures SET key=? WHERE key=?");
+        return move.bytes(to.str()).bytes(from.str()).run();
+    });
+}
+
+Result<void> Journal::forget_failures(const std::vector<int64_t>& failures) {
+    return transaction(survives_, [&](Connection& connection) -> Result<void> {
+        for (const int64_t id : failures) {
+            Query erase(connection, "DELETE FROM failures WHERE id=?");
+            TRY(erase.number(id).run());
+        }
+        return {};
+    });
+}
+
+void Journal::close_if_empty() {
+    LockGuard lock(mutex_);
+    if (!connection_) return;
+    {
+        Query rows(*connection_,
+                   "SELECT EXISTS(SELECT 1 FROM changes) OR EXISTS(SELECT 1 FROM failures)");
+        const auto row = rows.step();
+        if (!row || !*row || rows.int_at(0) != 0) return;
+    }
+    connection_.reset();
+    lock_.remove_files();
+}
+
+}  // namespace xbucket

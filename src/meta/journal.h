@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// The file behind write-behind (DESIGN 3.11): changes that setxattr has acknowledged and the
+// service has not, and those that could not be sent. SQLite; one file a mount, in a directory that
+// all mounts of the source on this machine share. Each file has a lock beside it that its mount
+// holds for life and the kernel takes away from the dead: whoever can take it may replay what the
+// file says, and nobody replays the journal of a mount that lives.
+#pragma once
+
+#include "pending_change.h"
+
+#include "xbucket/base/sqlite.h"
+#include "xbucket/base/sync.h"
+#include "xbucket/store/object_types.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace xbucket {
+
+// A change that will not be sent. Kept until somebody clears the list.
+struct PendingFailure {
+    int64_t id = 0;
+    ObjectKey key;
+    std::string name;
+    MaybeValue value;
+    std::string reason;
+    WallTime time;
+    bool reported = false;  // by an fsync or close
+};
+
+// Changes by key, and by name below it.
+using PendingByName = std::map<std::string, PendingChange, std::less<>>;
+using PendingByKey = std::map<std::string, PendingByName, std::less<>>;
+
+struct JournalContents {
+    PendingByKey changes;
+    std::vector<PendingFailure> failures;
+};
+
+// What one transaction does to one key: names leave, others come or are replaced.
+struct JournalEdit {
+    ObjectKey key;
+    std::vector<std::string> erase;
+    std::vector<PendingChange> put;
+    std::vector<PendingFailure> failures;
+    bool empty() const { return erase.empty() && put.empty() && failures.empty(); }
+};
+
+// The lock of one journal file. Movable.
+class JournalLock {
+  public:
+    JournalLock(std::string base, int fd) : base_(std::move(base)), fd_(fd) {}
+    JournalLock(JournalLock&& other) noexcept
+        : base_(std::move(other.base_)), fd_(std::exchange(other.fd_, -1)) {}
+    JournalLock(const JournalLock&) = delete;
+    JournalLock& operator=(const JournalLock&) = delete;
+    JournalLock& operator=(JournalLock&&) = delete;
+    ~JournalLock();
+
+    std::string database() const { return base_ + ".db"; }
+    // Deletes the journal, its lock last.
+    void remove_files() const;
+
+  private:
+    const std::string base_;
+    int fd_;
+};
+
+// Journals of mounts that are no more, locked.
+std::vector<JournalLock> lock_orphans(const std::string& directory);
+
+// Thread-safe; blocks on the disk.
+class Journal {
+  public:
+    // A new file in `directory`, which is made (mode 0700) where it is not there. Errors: io.
+    static Result<std::unique_ptr<Journal>> open(const std::string& directory,
+                                                 sqlite::Survives survives);
+    Journal(const Journal&) = delete;
+    Journal& operator=(const Journal&) = delete;
+
+    // Takes over what other journals say, and deletes them. Those that cannot be read stay where
+    // they are, and the log says so. Where two have a change of the same name, the later one is
+    // kept and the other becomes a failure. Errors: io.
+    Result<JournalContents> adopt(const std::vector<JournalLock>& orphans) EXCLUDES(mutex_);
+
+    // All or nothing. When it returns, what is put has reached what `survives` asks for; what only
+    // leaves need not: finding it again does no harm. Errors: io.
+    Result<void> write(const std::vector<JournalEdit>& edits) EXCLUDES(mutex_);
+    Result<void> mark_reported(const std::vector<int64_t>& failures) EXCLUDES(mutex_);
+    Result<void> move_failures(const ObjectKey& from, const ObjectKey& to) EXCLUDES(mutex_);
+    Result<void> forget_failures(const std::vector<int64_t>& failures) EXCLUDES(mutex_);
+
+    // Ends it and deletes the file, where nothing is left in it.
+    void close_if_empty() EXCLUDES(mutex_);
+
+  private:
+    Journal(JournalLock lock, std::unique_ptr<sqlite::Connection> connection,
+            sqlite::Survives survives)
+        : lock_(std::move(lock)), survives_(survives), connection_(std::move(connection)) {}
+    template <class Body>
+    Result<void> transaction(sqlite::Survives survives, Body body) EXCLUDES(mutex_);
+
+    const JournalLock lock_;
+    const sqlite::Survives survives_;
+    Mutex mutex_;
+    std::unique_ptr<sqlite::Connection> connection_ GUARDED_BY(mutex_);
+};
+
+}  // namespace xbucket

@@ -1,0 +1,68 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// A change of one attribute that the journal has acknowledged and the service has not (DESIGN
+// 3.11), and how it is judged against the object when it is sent: three-way. The new value is
+// there: done. A value that it may replace is there: apply. Anything else, or other content, means
+// that somebody else was at work: a conflict, which is reported and never sent. Pure.
+#pragma once
+
+#include "xbucket/meta/attributes.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xbucket {
+
+using MaybeValue = std::optional<std::string>;  // nullopt: not set
+
+struct PendingChange {
+    AttrName name;  // as canonical_name() spells it
+    MaybeValue value;
+    // What it may replace: what was there when it was acknowledged, and what an attempt of ours
+    // may have put there since. Never empty.
+    std::vector<MaybeValue> replaces;
+    // The object's content when it was acknowledged.
+    ETag etag;
+    uint64_t size = 0;
+    WallTime time;  // of the acknowledgement
+    // Values of the same name that go on top in the same update: found there, this one is done.
+    std::vector<MaybeValue> followed_by;
+    // An attempt to send it was made, so that its value may be in the object.
+    bool tried = false;
+};
+
+// Whether changes of this kind may wait in the journal: what a copy carries, and a reader can be
+// shown meanwhile. All else is sent at once.
+bool can_wait(AttrKind kind);
+// One spelling for all names of the same thing (user.meta.x and user.x, user.mime_type).
+AttrName canonical_name(const AttrName& name);
+// The value that `change` leaves. Removing a content type means the default for the key.
+MaybeValue value_left_by(const ObjectKey& key, const AttrChange& change);
+MaybeValue value_found(const AttributeModel& model, const ObjectKey& key, const ObjectInfo& info,
+                       const AttrName& name);
+
+enum class Verdict { done, apply, conflict };
+bool same_content(const PendingChange& change, const ObjectInfo& info);
+Verdict judge_pending(const PendingChange& change, const MaybeValue& found, bool same_content);
+
+// What became of a pending change. `error` says why it is not in the object.
+struct PendingResult {
+    enum class State { done, conflict, failed };
+    State state = State::done;
+    std::optional<Error> error;
+};
+PendingResult conflicting(std::string reason);
+inline constexpr std::string_view kGone = "the object does not exist any more";
+
+// Applies to `attributes` what is to be applied on `base`; one result for each change, `done` where
+// it is there already or is now.
+std::vector<PendingResult> apply_pending(const AttributeModel& model, const ObjectKey& key,
+                                         const ObjectInfo& base,
+                                         const std::vector<PendingChange>& changes,
+                                         ObjectAttributes& attributes);
+
+// May go better later: the change stays in the journal.
+bool is_passing(const Error& error);
+
+}  // namespace xbucket
