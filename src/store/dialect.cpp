@@ -285,6 +285,11 @@ Result<RequestParts> Dialect::restore(const ObjectKey& key, unsigned days,
     return parts;
 }
 
+Result<RequestParts> Dialect::append(const ObjectKey&, uint64_t,
+                                     std::shared_ptr<BodySource>) const {
+    return fail(ErrorKind::unsupported, "this service has no appendable objects");
+}
+
 Result<RequestParts> Dialect::put_symlink(const ObjectKey&, const ObjectKey&,
                                           const ObjectAttributes&) const {
     return fail(ErrorKind::unsupported, "this service has no symbolic links of its own");

@@ -99,6 +99,8 @@ class Dialect {
     Result<RequestParts> put_acl(const ObjectKey& key, const std::string& canned) const;
     Result<RequestParts> restore(const ObjectKey& key, unsigned days,
                                  const std::string& tier) const;
+    virtual Result<RequestParts> append(const ObjectKey& key, uint64_t position,
+                                        std::shared_ptr<BodySource> body) const;
     virtual Result<RequestParts> put_symlink(const ObjectKey& key, const ObjectKey& target,
                                              const ObjectAttributes& attributes) const;
     virtual Result<RequestParts> get_symlink(const ObjectKey& key) const;

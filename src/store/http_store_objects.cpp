@@ -91,6 +91,13 @@ Result<PutReply> HttpStore::put(const PutRequest& request, const CallOptions& op
     return reply;
 }
 
+Result<PutReply> HttpStore::append(const ObjectKey& key, uint64_t position,
+                                   std::shared_ptr<BodySource> body, const CallOptions& options) {
+    const RequestParts parts = TRY(dialect_->append(TRY(whole(key)), position, std::move(body)));
+    const HttpResponse response = TRY(requester_.call(parts, options));
+    return in_context(unknown_if_unread(dialect_->parse_put(response)), "APPEND", key);
+}
+
 Result<CopyReply> HttpStore::copy(const CopyRequest& request, const CallOptions& options) {
     CopyRequest whole_request = request;
     whole_request.source = TRY(whole(request.source));

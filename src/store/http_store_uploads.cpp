@@ -29,6 +29,7 @@ Result<UploadPart> HttpStore::upload_part(const ObjectKey& key, const UploadId& 
         UploadPart part = TRY(dialect_->parse_upload_part(response, number, bytes));
         const auto stored = TRY(dialect_->parse_crc64(response.headers));
         const uint64_t sent = checked ? checked->crc() : 0;
+        part.crc64 = sent;
         if (!stored || *stored == sent) return part;
         if (chance == 1) {
             return fail(ErrorKind::checksum_mismatch,

@@ -105,6 +105,14 @@ class OssDialect final : public Dialect {
   public:
     explicit OssDialect(DialectConfig config) : Dialect(config, oss_traits(config), "x-oss-") {}
 
+    Result<RequestParts> append(const ObjectKey& key, uint64_t position,
+                                std::shared_ptr<BodySource> body) const override {
+        RequestParts parts = start("APPEND", HttpMethod::post, key);
+        parts.query = {{"append", ""}, {"position", fmt::to_string(position)}};
+        parts.body_source = std::move(body);
+        return parts;
+    }
+
     Result<RequestParts> put_symlink(const ObjectKey& key, const ObjectKey& target,
                                      const ObjectAttributes& attributes) const override {
         RequestParts parts = start("PUT_SYMLINK", HttpMethod::put, key);

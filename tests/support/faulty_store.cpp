@@ -358,6 +358,13 @@ Result<void> FaultyStore::restore(const ObjectKey& key, unsigned days, const std
     });
 }
 
+Result<PutReply> FaultyStore::append(const ObjectKey& key, uint64_t position,
+                                     std::shared_ptr<BodySource> body, const CallOptions& options) {
+    return run<PutReply>(StoreCall::append, key, [this, key, position, body, options] {
+        return inner_.append(key, position, body, options);
+    });
+}
+
 Result<void> FaultyStore::put_symlink(const ObjectKey& key, const ObjectKey& target,
                                       const ObjectAttributes& attributes,
                                       const CallOptions& options) {

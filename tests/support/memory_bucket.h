@@ -80,6 +80,7 @@ class MemoryBucket {
     Result<std::string> get_acl(const ObjectKey& key) const;
     Result<void> put_acl(const ObjectKey& key, const std::string& canned);
     Result<void> restore(const ObjectKey& key, unsigned days, const std::string& tier);
+    Result<PutReply> append(const ObjectKey& key, uint64_t position, const std::string& bytes);
     Result<void> put_symlink(const ObjectKey& key, const ObjectKey& target,
                              const ObjectAttributes& attributes);
     Result<ObjectKey> get_symlink(const ObjectKey& key) const;

@@ -203,6 +203,12 @@ Result<UploadId> MemoryStore::create_upload(const ObjectKey& key,
     return bucket_->create_upload(key, attributes);
 }
 
+Result<PutReply> MemoryStore::append(const ObjectKey& key, uint64_t position,
+                                     std::shared_ptr<BodySource> body, const CallOptions& options) {
+    note(StoreCall::append, key, options);
+    return bucket_->append(key, position, *TRY(read_body(body.get())));
+}
+
 Result<UploadPart> MemoryStore::upload_part(const ObjectKey& key, const UploadId& id,
                                             unsigned number, std::shared_ptr<BodySource> body,
                                             const CallOptions& options) {

@@ -52,6 +52,9 @@ class MemoryStore final : public ObjectStore {
     Result<ObjectInfo> get(const GetRequest& request, GetSink& sink,
                            const CallOptions& options = {}) override;
     Result<PutReply> put(const PutRequest& request, const CallOptions& options = {}) override;
+    Result<PutReply> append(const ObjectKey& key, uint64_t position,
+                            std::shared_ptr<BodySource> body,
+                            const CallOptions& options = {}) override;
     Result<CopyReply> copy(const CopyRequest& request, const CallOptions& options = {}) override;
     Result<ListPage> list(const ListRequest& request, const CallOptions& options = {}) override;
     Result<void> remove(const ObjectKey& key, const ETag& if_match = {},

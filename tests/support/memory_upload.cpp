@@ -46,6 +46,32 @@ Result<UploadPart> MemoryBucket::upload_part(const ObjectKey& key, const UploadI
     return part;
 }
 
+// The first append makes the object; its metadata stays as it is then.
+Result<PutReply> MemoryBucket::append(const ObjectKey& key, uint64_t position,
+                                      const std::string& bytes) {
+    if (!service_.traits.appendable) {
+        return service_error(ErrorKind::unsupported, 501, "NotImplemented", "no AppendObject here");
+    }
+    LockGuard lock(mutex_);
+    const MemoryVersion* object = current(key);
+    const bool appendable = object == nullptr || object->type == ObjectType::appendable;
+    if (!appendable || position != (object == nullptr ? 0 : object->body->size())) {
+        return service_error(appendable ? ErrorKind::conflict : ErrorKind::unsupported, 409,
+                             appendable ? "PositionNotEqualToLength" : "ObjectNotAppendable",
+                             "the append does not fit the object");
+    }
+    MemoryVersion version = object == nullptr ? MemoryVersion{} : *object;
+    version.type = ObjectType::appendable;
+    const std::string before = version.body ? *version.body : "";
+    version.body = std::make_shared<const std::string>(before + bytes);
+    version.etag = content_etag(*version.body);
+    version.modified = service_time();
+    const MemoryVersion& stored = store(key, std::move(version));
+    PutReply reply{stored.etag, stored.id, told(service_time()), std::nullopt};
+    if (service_.crc64) reply.crc64 = stored.crc64();
+    return reply;
+}
+
 Result<UploadPart> MemoryBucket::upload_part_copy(const ObjectKey& key, const UploadId& id,
                                                   unsigned number, const ObjectKey& source,
                                                   uint64_t offset, uint64_t length,

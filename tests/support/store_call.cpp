@@ -44,6 +44,8 @@ std::string_view to_string(StoreCall call) {
             return "RESTORE";
         case StoreCall::put_symlink:
             return "PUT_SYMLINK";
+        case StoreCall::append:
+            return "APPEND";
         case StoreCall::get_symlink:
             return "GET_SYMLINK";
         case StoreCall::check_access:
@@ -79,6 +81,7 @@ bool is_mutation(StoreCall call) {
         case StoreCall::put_acl:
         case StoreCall::restore:
         case StoreCall::put_symlink:
+        case StoreCall::append:
             return true;
     }
     return true;

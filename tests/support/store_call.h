@@ -26,6 +26,7 @@ enum class StoreCall {
     put_acl,
     restore,
     put_symlink,
+    append,
     get_symlink,
     check_access,
     versioning,

@@ -104,6 +104,8 @@ struct UploadPart {
     unsigned number = 0;  // 1..10000
     ETag etag;
     uint64_t bytes = 0;
+    // Of what was sent; unset for parts that the service copied.
+    std::optional<uint64_t> crc64 = {};
 };
 
 struct PendingUpload {
@@ -139,6 +141,13 @@ class ObjectStore {
     // PutObject. Errors: already_exists (must_not_exist), precondition_failed, not_permitted
     // (WORM), no_attribute_space, invalid_argument, file_too_large.
     virtual Result<PutReply> put(const PutRequest& request, const CallOptions& options = {}) = 0;
+
+    // AppendObject (OSS): `body` goes behind the `position` bytes that an appendable object has;
+    // its metadata stays. The reply's CRC64 is the whole object's. Errors: conflict (it is not that
+    // long), unsupported (it is not appendable, or nothing is here).
+    virtual Result<PutReply> append(const ObjectKey& key, uint64_t position,
+                                    std::shared_ptr<BodySource> body,
+                                    const CallOptions& options = {}) = 0;
 
     // CopyObject; with `replace` and source == destination the metadata update. One request at
     // any size the service takes, else multipart copy with `replace` resent at its start. Parses
