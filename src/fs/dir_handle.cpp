@@ -160,18 +160,22 @@ void DirHandle::ask_attributes(size_t index) {
         return ObjectKey(listing_->directory().str() + item.listed.name +
                          (item.listed.directory ? "/" : ""));
     };
+    // A native link's attributes are those of what it points to, which may not be there.
+    const auto has_own = [](const Item& item) {
+        return !item.local && item.listed.entry.type != ObjectType::symlink;
+    };
     const size_t wanted = std::min(window_.size(), index + kStatsAhead);
     attributes_asked_ = std::max(attributes_asked_, index);
     if (wanted >= attributes_asked_ + kStatsAtOnce ||
         (wanted == window_.size() && attributes_asked_ < wanted)) {
         std::vector<ObjectKey> keys;
         for (; attributes_asked_ < wanted; ++attributes_asked_)
-            if (!window_[attributes_asked_].local)
+            if (has_own(window_[attributes_asked_]))
                 keys.push_back(key_of(window_[attributes_asked_]));
         core_.meta.prefetch(keys, MetaEngine::Ahead::metadata);
     }
     Item& item = window_[index];
-    if (!item.stat && !item.local)
+    if (!item.stat && has_own(item))
         item.stat.emplace(core_.meta.stat(key_of(item), Freshness::complete));
 }
 

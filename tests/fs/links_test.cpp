@@ -56,6 +56,14 @@ TEST_F(OssLinksTest, links_out_of_the_bucket_to_nothing_or_to_directories_are_ob
     EXPECT_EQ(count(StoreCall::put_symlink), 0u);
 }
 
+TEST_F(OssLinksTest, native_link_to_nothing_is_listed_where_attributes_are_read_back) {
+    FsConfig config = config_;
+    config.stat_mode = StatMode::meta;
+    mount(config);
+    ASSERT_TRUE(other_.put_symlink(ObjectKey("l"), ObjectKey("nowhere"), {}));
+    EXPECT_THAT(*names_in(""), ::testing::ElementsAre("l"));
+}
+
 TEST_F(OssLinksTest, native_link_whose_target_went_is_still_a_link) {
     put("f", "body");
     ASSERT_TRUE(symlink("link", "f"));
