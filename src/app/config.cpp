@@ -134,6 +134,9 @@ Result<void> validate(const Config& config) {
     if (config.spool_bytes != 0 && config.spool_bytes < (16U << 20)) {
         return bad("spool_size is below 16M; it must hold the files that are open for writing");
     }
+    if (config.part_bytes < (64U << 10) || config.part_bytes > (1U << 30)) {
+        return bad("part_size must be 64K to 1G");
+    }
     return {};
 }
 

@@ -83,7 +83,8 @@ struct Config {
     // ---- this machine ----
     std::string spool;         // "": chosen by spool_place.h
     uint64_t spool_bytes = 0;  // 0: what the disk has
-    std::string log_target;    // "": stderr in the foreground, syslog else
+    uint64_t part_bytes = 16U << 20;
+    std::string log_target;  // "": stderr in the foreground, syslog else
     LogLevels log_levels;
     std::optional<MetricsPlace> metrics;
     bool foreground = false;

@@ -25,8 +25,10 @@ std::string scheme_of(const Source& source) {
     return source.dialect == DialectKind::oss ? "oss" : "s3";
 }
 
-// Readable for whoever looks for a lost file; distinct for each source.
-std::string directory_name(const Config& config) {
+}  // namespace
+
+// Readable for whoever looks for a lost file.
+std::string source_name(const Config& config) {
     const Source& source = config.source;
     const std::string scheme = scheme_of(source);
     const std::string place = source.local ? source.directory : config.endpoint;
@@ -35,6 +37,8 @@ std::string directory_name(const Config& config) {
     const std::string hash = hex_encode(sha256(identity)).substr(0, kHashLetters);
     return fmt::format("{}-{}-{}", scheme, source.bucket, hash);
 }
+
+namespace {
 
 Error unusable(const std::string& path, std::string_view why) {
     return fail(ErrorKind::access_denied,
@@ -93,7 +97,7 @@ Result<std::string> spool_path(const Config& config, const Environment& environm
                                                kAdvice));
     }
     const std::string& base = *state;
-    return fmt::format("{}/{}", base, directory_name(config));
+    return fmt::format("{}/{}", base, source_name(config));
 }
 
 Result<std::string> prepare_spool(const Config& config, const Environment& environment) {

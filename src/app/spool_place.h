@@ -19,6 +19,9 @@ namespace xbucket::app {
 // Errors: io (no home to be found).
 Result<std::string> state_directory(const Environment& environment, bool root);
 
+// What `config` mounts, as a file's name: distinct for each source. Pure.
+std::string source_name(const Config& config);
+
 // --spool as it was given; else the directory of this source below $XDG_STATE_HOME/xbucket, which
 // is /var/lib/xbucket for root and ~/.local/state/xbucket for others where that variable is unset.
 // The same source has the same directory in every run. `config` is Bucket::config(): its endpoint

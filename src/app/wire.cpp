@@ -52,6 +52,8 @@ Result<void> MountedBucket::make_mount(const Environment& environment) {
         }
     }
     fs.spool_bytes_max = config.spool_bytes;
+    fs.part_bytes = config.part_bytes;
+    fs.source_name = source_name(config);
     fs.read_bytes_max = config.read_memory_bytes;
     fs.mount_time = bucket_->clock().wall_now();
     fs.stats_head = identity_json(config, fs.spool_directory);

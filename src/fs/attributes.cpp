@@ -108,6 +108,7 @@ PosixRecord Attributes::change_shown(Inode& inode, const SetAttr& change) {
     if (change.mtime || keep_mtime) {
         if (change.mtime) shown.mtime = *change.mtime;
         shown.mtime_recorded = true;
+        if (change.mtime && inode.file) inode.file->times_set = true;
         if (!uploads_later) record.mtime = shown.mtime;
     }
     // Shown while the inode lives and not recorded: every backup would rewrite every object.

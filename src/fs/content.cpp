@@ -5,7 +5,6 @@
 
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
-#include "xbucket/data/get_range.h"
 
 #include <algorithm>
 #include <sys/stat.h>
@@ -13,24 +12,22 @@
 namespace xbucket {
 namespace {
 
-constexpr uint64_t kFetchPieceBytes = 4U << 20;
-constexpr int kFetchAttemptsMax = 3;
-
-bool was_replaced(const Error& error) {
-    return error.kind == ErrorKind::precondition_failed || error.kind == ErrorKind::bad_range;
-}
+// Up to here an object is fetched when its file is first written to: it goes up again as one PUT,
+// which needs all of it.
+constexpr uint64_t kFetchAtOnceBytes = 1U << 20;
+constexpr int kOpenAttemptsMax = 3;
 
 }  // namespace
 
 Result<InodePtr> Content::create(const ObjectKey& key, uint32_t mode, uint32_t uid, uint32_t gid) {
-    std::unique_ptr<Spool> spool = TRY(Spool::create(*core_.spool));
+    std::shared_ptr<FileContent> content = TRY(FileContent::create(*core_.spool, {}));
     InodePtr inode = core_.table.create_local(key);
     {
         LockGuard lock(inode->mutex);
         inode->show_created(mode, uid, gid, core_.clock.wall_now(), core_.entry_expiry());
         FileState& file = inode->file_state();
         file.in_bucket = false;
-        file.spool = std::move(spool);
+        file.content = std::move(content);
         file.dirty = true;
         file.staged = std::make_unique<StagedAttributes>(core_.meta.model(), key);
         mark_dirty(inode);
@@ -43,98 +40,156 @@ Result<void> Content::load(const InodePtr& inode) {
     LockGuard lock(inode->mutex);
     inode->wait_until_idle();
     FileState& file = inode->file_state();
-    if (file.spool) return {};
+    if (file.content) return {};
     file.busy = true;
     lock.unlock();
-    ETag etag;
-    Result<std::unique_ptr<Spool>> spool = fetch(inode, etag);
+    Result<Loaded> loaded = open_base(inode);
     lock.lock();
     file.busy = false;
     inode->changed.notify_all();
-    if (!spool) {
+    if (!loaded) {
         inode->tidy_file_state();
-        return std::move(spool).error();
+        return std::move(loaded).error();
     }
-    file.spool = std::move(*spool);
-    file.base_etag = etag;
+    file.content = std::move(loaded->content);
+    file.append_only = loaded->appendable;
     return {};
 }
 
-// The whole object, pinned to one ETag; anew where it is replaced meanwhile.
-Result<std::unique_ptr<Spool>> Content::fetch(const InodePtr& inode, ETag& etag) {
+// Content that starts from the object as it is now, which may be newer than what the kernel knows.
+Result<Content::Loaded> Content::open_base(const InodePtr& inode) {
     for (int attempt = 1;; ++attempt) {
         ObjectKey key;
-        uint64_t size = 0;
+        FileContent::Base base;
         bool known = false;
         {
             LockGuard lock(inode->mutex);
             if (inode->removed) return fail(ErrorKind::stale, "the file was deleted");
             key = inode->key;
-            etag = inode->shown.etag;
-            size = inode->shown.size;
-            known = inode->shown.valid && !etag.empty();
+            base = {inode->shown.etag, inode->shown.size, {}, inode->shown.size};
+            known = inode->shown.valid && !base.etag.empty();
         }
-        Result<void> fetched;
-        if (known) {
-            std::unique_ptr<Spool> spool = TRY(Spool::create(*core_.spool));
-            for (uint64_t offset = 0; fetched && offset < size; offset += kFetchPieceBytes) {
-                const uint64_t length = std::min(kFetchPieceBytes, size - offset);
-                Result<std::string> piece = get_range(core_.store, key, etag, offset, length);
-                fetched = piece ? spool->write(offset, *piece) : std::move(piece).error();
+        // What is appended to an appendable object needs nothing of it.
+        const auto cached = core_.meta.stat_cached(key);
+        const bool appendable = cached && *cached && (*cached)->type == ObjectType::appendable;
+        const bool at_once = base.size != 0 && base.size <= kFetchAtOnceBytes && !appendable;
+        if (known && at_once) {
+            Loaded loaded{TRY(FileContent::create(*core_.spool, base))};
+            Result<void> fetched = core_.uploads->fetch(key, *loaded.content, {0, base.size});
+            if (fetched) return loaded;
+            if (fetched.error().kind != ErrorKind::stale || attempt == kOpenAttemptsMax) {
+                return std::move(fetched).error();
             }
-            if (fetched) return spool;
-            const bool again = was_replaced(fetched.error()) && attempt < kFetchAttemptsMax;
-            if (!again) return std::move(fetched).error();
         }
-        core_.show(inode, TRY(core_.meta.stat(key, Freshness::current)), Origin::service);
-        if (attempt >= kFetchAttemptsMax) {
+        const ObjectStat now = TRY(core_.meta.stat(key, Freshness::current));
+        core_.show(inode, now, Origin::service);
+        if (known && !at_once && now.etag == base.etag && now.size == base.size) {
+            return Loaded{TRY(FileContent::create(*core_.spool, base)),
+                          now.type == ObjectType::appendable};
+        }
+        if (attempt == kOpenAttemptsMax) {
             return fail(ErrorKind::stale,
-                        "'" + printable(key.str()) + "' keeps being replaced while it is read");
+                        "'" + printable(key.str()) + "' keeps being replaced while it is opened");
         }
     }
 }
 
 Result<void> Content::truncate(const InodePtr& inode, uint64_t size) {
     if (size != 0) TRY(load(inode));
-    std::unique_ptr<Spool> fresh = TRY(Spool::create(*core_.spool));
-    {
-        LockGuard lock(inode->mutex);
-        inode->wait_until_idle();
-        FileState& file = inode->file_state();
-        if (!file.spool && size != 0) {
-            return fail(ErrorKind::stale, "the file was closed while it was truncated");
-        }
-        if (!file.spool) file.spool = std::move(fresh);
-        TRY(file.spool->resize(size));
+    std::shared_ptr<FileContent> fresh;
+    if (size == 0) fresh = TRY(FileContent::create(*core_.spool, {}));
+    LockGuard lock(inode->mutex);
+    inode->wait_until_idle();
+    FileState& file = inode->file_state();
+    if (size == 0) {
         // Nothing of the object is left: replacing it undoes nobody's write.
-        if (size == 0) file.base_etag = ETag();
-        file.dirty = true;
-        file.upload_failed = false;
-        inode->shown.mtime = inode->shown.ctime = core_.clock.wall_now();
-        inode->shown.mtime_recorded = true;
-        mark_dirty(inode);
+        file.content = std::move(fresh);
+        file.ahead.reset();
+        file.ahead_wanted = false;
+    } else if (!file.content) {
+        return fail(ErrorKind::stale, "the file was closed while it was truncated");
+    } else {
+        TRY(file.content->resize(size));
     }
+    file.run = {};
+    file.append_only = false;
+    note_change(inode, {size, UINT64_MAX});
     return {};
 }
 
 Result<size_t> Content::write(const InodePtr& inode, std::optional<uint64_t> offset,
                               std::string_view bytes) {
     TRY(load(inode));
+    LockGuard lock(inode->mutex);
+    inode->wait_until_idle();
+    if (!inode->file || !inode->file->content) {
+        return fail(ErrorKind::stale, "the file was closed during the write");
+    }
+    FileState& file = *inode->file;
+    const uint64_t at = offset.value_or(file.content->size());
+    if (offset) file.append_only = false;
+    const size_t written = TRY(file.content->write(at, bytes));
+    const ByteRange range{at, at + written};
+    file.run = file.run.end == at ? ByteRange{file.run.begin, range.end} : range;
+    note_change(inode, range);
+    send_ahead(inode);
+    return written;
+}
+
+void Content::note_change(const InodePtr& inode, ByteRange range) {
+    FileState& file = *inode->file;
+    if (file.ahead) file.ahead->upload->changed(range);
+    file.dirty = true;
+    file.upload_failed = false;
+    file.times_set = false;
+    inode->shown.mtime = inode->shown.ctime = core_.clock.wall_now();
+    inode->shown.mtime_recorded = true;
+    mark_dirty(inode);
+}
+
+void Content::send_ahead(const InodePtr& inode) {
+    FileState& file = *inode->file;
+    // Deleted or renamed meanwhile: what was begun leads nowhere.
+    if (file.ahead && (inode->removed || file.ahead->upload->key() != inode->key)) {
+        file.ahead.reset();
+    }
+    if (file.ahead) return file.ahead->upload->send_ahead(file.run);
+    if (inode->removed) return;
+    if (file.ahead_wanted || file.ahead_refused) return;
+    if (!core_.uploads->worth_sending_ahead(file.run.size())) return;
+    file.ahead_wanted = true;
+    core_.helpers.post([this, inode] { begin_ahead(inode); });
+}
+
+// Under the key's turn, like every request that plans with an object's metadata. Whoever uploads
+// the file first has made it superfluous.
+void Content::begin_ahead(const InodePtr& inode) {
+    const ObjectKey key = inode->current_key();
+    const KeyOrder::Turn turn = core_.meta.order().acquire(key);
+    UploadJob job;
     {
         LockGuard lock(inode->mutex);
         inode->wait_until_idle();
-        if (!inode->file || !inode->file->spool) {
-            return fail(ErrorKind::stale, "the file was closed during the write");
+        if (!inode->file || !inode->file->ahead_wanted) return;
+        if (inode->removed || inode->key != key || !inode->file->dirty) {
+            inode->file->ahead_wanted = false;
+            return;
         }
-        FileState& file = *inode->file;
-        TRY(file.spool->write(offset.value_or(file.spool->size()), bytes));
-        file.dirty = true;
-        file.upload_failed = false;
-        inode->shown.mtime = inode->shown.ctime = core_.clock.wall_now();
-        inode->shown.mtime_recorded = true;
-        mark_dirty(inode);
+        job = make_job(*inode, key);
     }
-    return bytes.size();
+    Result<AheadUpload> begun = uploader_.begin_ahead(job);
+    LockGuard lock(inode->mutex);
+    if (!inode->file || !inode->file->ahead_wanted || inode->file->content != job.content) return;
+    FileState& file = *inode->file;
+    file.ahead_wanted = false;
+    if (!begun) {
+        log_info("fs", "key='{}' goes up when it is closed: {}", printable(key.str()),
+                 begun.error().describe());
+        file.ahead_refused = true;
+        return;
+    }
+    file.ahead = std::make_shared<AheadUpload>(std::move(*begun));
+    send_ahead(inode);
 }
 
 Result<void> Content::upload(const InodePtr& inode) {
@@ -145,6 +200,7 @@ Result<void> Content::upload(const InodePtr& inode) {
             if (!inode->file || !inode->file->dirty || inode->removed) return {};
             key = inode->key;
         }
+        finish_copies_of(key);
         const KeyOrder::Turn turn = core_.meta.order().acquire(key);
         // A rename may have gone first.
         if (inode->current_key() == key) return upload_in_turn(inode, key);
@@ -157,10 +213,14 @@ Result<void> Content::upload_in_turn(const InodePtr& inode, const ObjectKey& key
         LockGuard lock(inode->mutex);
         inode->wait_until_idle();
         if (!inode->file || !inode->file->dirty || inode->removed) return {};
+        FileState& file = *inode->file;
         job = make_job(*inode, key);
-        inode->file->busy = true;
+        job.ahead = std::move(file.ahead);
+        file.ahead.reset();
+        file.ahead_wanted = file.ahead_refused = false;
+        file.busy = true;
     }
-    Result<ObjectStat> uploaded = uploader_.upload(job);
+    Result<Uploaded> uploaded = uploader_.upload(job);
     if (uploaded) core_.table.settle(inode);
     {
         LockGuard lock(inode->mutex);
@@ -171,24 +231,34 @@ Result<void> Content::upload_in_turn(const InodePtr& inode, const ObjectKey& key
             file.upload_failed = true;
             return std::move(uploaded).error();
         }
-        file.dirty = false;
-        file.in_bucket = true;
-        file.upload_failed = false;
-        file.staged.reset();
-        file.base_etag = uploaded->etag;
-        file.upload_at = TimePoint::never();
-        inode->show(*uploaded, core_.config, Origin::own_upload);
-        mark_clean(inode);
-        inode->tidy_file_state();
+        adopt(inode, *uploaded);
     }
+    if (!uploaded->late.empty()) core_.meta.record_posix(key, uploaded->late);
     return {};
+}
+
+void Content::adopt(const InodePtr& inode, const Uploaded& uploaded) {
+    FileState& file = *inode->file;
+    file.dirty = false;
+    file.in_bucket = true;
+    file.upload_failed = false;
+    file.times_set = false;
+    file.staged.reset();
+    forget_copy(inode, file.content->base().copied_from);
+    file.content->uploaded(uploaded.etag);
+    file.run = {};
+    file.upload_at = TimePoint::never();
+    inode->show(uploaded.stat, core_.config, Origin::own_upload);
+    mark_clean(inode);
+    inode->tidy_file_state();
 }
 
 UploadJob Content::make_job(const Inode& inode, const ObjectKey& key) const {
     UploadJob job;
     job.key = key;
-    job.spool = inode.file->spool.get();
-    job.base_etag = inode.file->base_etag;
+    job.content = inode.file->content;
+    job.times_set = inode.file->times_set;
+    job.append_only = inode.file->append_only;
     // Always recorded: Last-Modified would be the time of the upload, and rsync would send the
     // file again for it.
     job.staged.posix.mtime = inode.shown.mtime;
@@ -249,12 +319,31 @@ void Content::set_due(const InodePtr& inode, TimePoint at) {
 void Content::keep_for_handles(const InodePtr& inode) {
     {
         LockGuard lock(inode->mutex);
-        if (!inode->file || inode->file->open_handles == 0 || inode->file->spool) return;
+        if (!inode->file || inode->file->open_handles == 0) return;
     }
-    const Result<void> loaded = load(inode);
+    Result<void> loaded = load(inode);
+    if (loaded) loaded = fetch_all(inode);
     if (loaded) return;
     log_warning("fs", "key='{}' is deleted while open and could not be kept for its readers: {}",
                 printable(inode->current_key().str()), loaded.error().describe());
+}
+
+Result<void> Content::fetch_all(const InodePtr& inode) {
+    std::shared_ptr<FileContent> content;
+    ObjectKey key;
+    {
+        LockGuard lock(inode->mutex);
+        inode->wait_until_idle();
+        if (!inode->file || !inode->file->content) return {};
+        content = inode->file->content;
+        key = inode->key;
+        inode->file->busy = true;
+    }
+    Result<void> fetched = core_.uploads->fetch(key, *content, {0, content->size()});
+    LockGuard lock(inode->mutex);
+    inode->file->busy = false;
+    inode->changed.notify_all();
+    return fetched;
 }
 
 void Content::discard(const InodePtr& inode) {
@@ -327,11 +416,11 @@ void Content::rescue(const InodePtr& inode, bool open_too) {
 void Content::keep_content(const FileState& file, const ObjectKey& key) const {
     RecoveryNote note;
     note.key = key;
-    note.base_etag = file.base_etag;
+    note.base_etag = file.content->base().etag;
     note.error = "the upload failed; see the log";
     note.time = core_.clock.wall_now();
     if (file.staged) note.attributes = file.staged->named_values();
-    const Result<std::string> kept = file.spool->keep(note);
+    const Result<std::string> kept = file.content->keep(note);
     if (kept) {
         log_error("fs", "key='{}' was not uploaded; its content is kept in {}",
                   printable(key.str()), *kept);
@@ -339,6 +428,13 @@ void Content::keep_content(const FileState& file, const ObjectKey& key) const {
         log_error("fs", "key='{}' was not uploaded and could not be kept: {}", printable(key.str()),
                   kept.error().describe());
     }
+}
+
+void Content::forget_copy(const InodePtr& inode, const ObjectKey& from) {
+    if (from.empty()) return;
+    LockGuard lock(mutex_);
+    const auto [begin, end] = copies_.equal_range(from);
+    for (auto it = begin; it != end;) it = it->second == inode ? copies_.erase(it) : std::next(it);
 }
 
 void Content::mark_dirty(const InodePtr& inode) {

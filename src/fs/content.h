@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// The content of files that are being changed. On the first change the whole object comes into a
-// spool file (unless it is truncated anyway), and goes up again when somebody asks for it: close,
-// fsync, or the mount's end. All handles of an inode share this state (see FileState).
+// The content of files that are being changed. From the first change on a file has content of its
+// own, which starts from the object (see FileContent) and goes up when somebody asks for it: close,
+// fsync, or the mount's end. What is written in order goes up in parts meanwhile. All handles of an
+// inode share this state (see FileState).
 #pragma once
 
 #include "core.h"
@@ -19,9 +20,18 @@ class Content {
 
     // A new, empty file that is not in the bucket; one lookup is counted. Errors: io, no_space.
     Result<InodePtr> create(const ObjectKey& key, uint32_t mode, uint32_t uid, uint32_t gid);
-    // Brings an object's content into the spool. Errors: stale, no_space, the store's.
+    // Gives an object's file content of its own. Errors: stale, no_space, the store's.
     Result<void> load(const InodePtr& inode);
     Result<void> truncate(const InodePtr& inode, uint64_t size);
+    // What a copy of the file as it is now starts from; looks at the object. Errors: unsupported
+    // where only its bytes can be copied (they are not in the bucket yet, or not readable there).
+    Result<FileContent::Base> copy_base(const InodePtr& inode);
+    // Bytes [begin, end) become those of another file, which the service copies when this one goes
+    // up. Errors: unsupported where they are neither all of this file nor behind more of the same.
+    Result<void> become_copy(const InodePtr& inode, const FileContent::Base& from, ByteRange range);
+    // The object is about to be changed, moved or deleted: files that are copies of it go up first.
+    // Not with a turn held.
+    void finish_copies_of(const ObjectKey& key);
     // Writes at `offset`, or at the end.
     Result<size_t> write(const InodePtr& inode, std::optional<uint64_t> offset,
                          std::string_view bytes);
@@ -53,7 +63,17 @@ class Content {
     void rescue_all();
 
   private:
-    Result<std::unique_ptr<Spool>> fetch(const InodePtr& inode, ETag& etag);
+    struct Loaded {
+        std::shared_ptr<FileContent> content;
+        bool appendable = false;
+    };
+    Result<Loaded> open_base(const InodePtr& inode);
+    Result<void> fetch_all(const InodePtr& inode);
+    void note_change(const InodePtr& inode, ByteRange range) REQUIRES(inode->mutex);
+    void send_ahead(const InodePtr& inode) REQUIRES(inode->mutex);
+    void begin_ahead(const InodePtr& inode);
+    void adopt(const InodePtr& inode, const Uploaded& uploaded) REQUIRES(inode->mutex);
+    void forget_copy(const InodePtr& inode, const ObjectKey& from) EXCLUDES(mutex_);
     void mark_dirty(const InodePtr& inode) EXCLUDES(mutex_);
     void mark_clean(const InodePtr& inode) EXCLUDES(mutex_);
     std::vector<InodePtr> dirty_inodes() const EXCLUDES(mutex_);
@@ -65,6 +85,8 @@ class Content {
     Uploader uploader_;
     mutable Mutex mutex_;  // after Inode::mutex; nothing is called with it held
     std::unordered_map<uint64_t, InodePtr> dirty_ GUARDED_BY(mutex_);
+    // Files that are copies of an object and have not gone up.
+    std::unordered_multimap<ObjectKey, InodePtr> copies_ GUARDED_BY(mutex_);
 };
 
 }  // namespace xbucket

@@ -18,6 +18,11 @@ Core::Core(const FsConfig& fs_config, MetaEngine& meta_engine, ObjectStore& obje
       clock(the_clock),
       spool(std::move(spool_space)),
       reading(make_reading({.memory_bytes_max = config.read_bytes_max}, store)),
+      uploads(spool ? make_uploads({.part_bytes = config.part_bytes,
+                                    .parallel_per_file = config.upload_parallel,
+                                    .source = config.source_name},
+                                   store, *spool, clock)
+                    : nullptr),
       listings(clock, {.positive_life = config.entry_life, .negative_life = config.negative_life}),
       walks(meta, store, helpers, WalkAhead::Limits{}),
       lookups(*this),
@@ -58,10 +63,11 @@ void Core::show(const InodePtr& inode, const ObjectStat& stat, Origin origin) {
         if (inode->is_local()) {
             // The content here is what counts; but our own edit may have given the object that it
             // started from a new ETag (multipart and KMS objects).
-            FileState& file = *inode->file;
-            if (inode->own_edits != 0 && !file.base_etag.empty() &&
-                file.base_etag == inode->shown.etag) {
-                file.base_etag = stat.etag;
+            const std::shared_ptr<FileContent>& content = inode->file->content;
+            const bool ours = inode->own_edits != 0 || origin == Origin::own_edit;
+            const FileContent::Base base = content ? content->base() : FileContent::Base{};
+            if (ours && base.is_own() && base.etag == inode->shown.etag) {
+                content->rename_base(stat.etag);
                 inode->shown.etag = stat.etag;
                 inode->shown.last_modified = stat.last_modified;
             }

@@ -6,11 +6,12 @@
 #include "inode_table.h"
 #include "listing_cache.h"
 #include "lookup_ahead.h"
-#include "parallel.h"
-#include "spool.h"
 #include "walk_ahead.h"
 
+#include "xbucket/base/parallel.h"
 #include "xbucket/data/reading.h"
+#include "xbucket/data/spool.h"
+#include "xbucket/data/uploads.h"
 #include "xbucket/fs/filesystem.h"
 
 #include <atomic>
@@ -34,6 +35,7 @@ struct Core {
     Clock& clock;
     const std::unique_ptr<SpoolSpace> spool;  // none on a read-only mount
     const std::unique_ptr<Reading> reading;
+    const std::unique_ptr<Uploads> uploads;  // none on a read-only mount
     InodeTable table;
     ListingCache listings;
     WalkAhead walks;

@@ -6,8 +6,8 @@
 
 #include "listing_cache.h"
 #include "name_stream.h"
-#include "parallel.h"
 
+#include "xbucket/base/parallel.h"
 #include "xbucket/base/result.h"
 #include "xbucket/store/object_store.h"
 

@@ -1,39 +1,55 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// What is local about one regular file: open handles, the spool that holds content not yet
-// uploaded, and attributes of a file that is not in the bucket yet. Shared by all handles of the
-// inode, so that two of them see one dirty file. Guarded by the inode's mutex.
+// What is local about one regular file: open handles, content that is not the object's any more,
+// and attributes of a file that is not in the bucket yet. Shared by all handles of the inode, so
+// that two of them see one dirty file. Guarded by the inode's mutex.
 #pragma once
 
-#include "spool.h"
 #include "staged_attributes.h"
 
 #include "xbucket/base/clock.h"
 #include "xbucket/base/types.h"
+#include "xbucket/data/file_content.h"
 #include "xbucket/data/reading.h"
+#include "xbucket/data/uploads.h"
+#include "xbucket/meta/meta_engine.h"
 
 #include <memory>
 
 namespace xbucket {
 
+// An upload that began while the file was still being written.
+struct AheadUpload {
+    std::shared_ptr<PartUpload> upload;
+    UploadPlan plan;    // as it was begun
+    PosixRecord posix;  // what of the plan was the file's own
+};
+
 struct FileState {
-    // False: created here and never uploaded. Then spool and staged are set.
+    // False: created here and never uploaded. Then content and staged are set.
     bool in_bucket = true;
-    // Set: this content is what the file has, not the object.
-    std::unique_ptr<Spool> spool;
+    // Set: this content is what the file has, not the object. With reads under way.
+    std::shared_ptr<FileContent> content;
     bool dirty = false;
     // Somebody loads or uploads the content: reads may go on, changes wait for Inode::changed.
     bool busy = false;
     // The last upload failed and nothing was written since.
     bool upload_failed = false;
     unsigned open_handles = 0;
-    // What handles read through while the content is the object's.
+    // What handles read objects through: the file's own, or the one that the content started from.
     std::shared_ptr<ObjectReader> reader;
-    // The object whose content the spool started from; "" when none of it is in there (new and
-    // truncated files). An upload that finds another ETag would undo somebody's write.
-    ETag base_etag;
     std::unique_ptr<StagedAttributes> staged;
+    // Somebody set the times since the last write.
+    bool times_set = false;
+    // The content started from an appendable object, and all that was written since was O_APPEND.
+    bool append_only = false;
     // When a file that was made without being opened (mknod) goes up by itself.
     TimePoint upload_at = TimePoint::never();
+
+    // The last bytes that were written in order, and their upload. With whoever finishes it.
+    ByteRange run;
+    std::shared_ptr<AheadUpload> ahead;
+    bool ahead_wanted = false;   // it is being begun
+    bool ahead_refused = false;  // that failed; the next upload tells why
 };
 
 }  // namespace xbucket

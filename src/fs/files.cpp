@@ -3,6 +3,8 @@
 
 #include "path_rules.h"
 
+#include <algorithm>
+
 namespace xbucket {
 namespace {
 
@@ -106,24 +108,14 @@ Result<Files::HandlePtr> Files::find(HandleId handle) const {
 void Files::read(HandleId id, uint64_t offset, size_t bytes, FileSystem::ReadDone done) {
     Result<HandlePtr> handle = find(id);
     if (!handle) return done(std::move(handle).error());
+    const ReadPlacePtr place(*handle, &(*handle)->place);
     bool local = false;
     {
-        LockGuard lock((*handle)->inode->mutex);
-        local = (*handle)->inode->file && (*handle)->inode->file->spool;
+        LockGuard lock(place->inode->mutex);
+        local = place->inode->file && place->inode->file->content;
     }
-    if (!local) return reads_.read(ReadPlacePtr(*handle, &(*handle)->place), offset, bytes, done);
-    // The spool is on a disk, for which nobody's thread is to wait.
-    core_.helpers.post([inode = (*handle)->inode, offset, bytes, done = std::move(done)] {
-        Result<std::string> text = fail(ErrorKind::stale, "the file was closed during the read");
-        {
-            LockGuard lock(inode->mutex);
-            if (inode->file && inode->file->spool) text = inode->file->spool->read(offset, bytes);
-        }
-        if (!text) return done(std::move(text).error());
-        ReadBytes all;
-        all.append(std::move(*text));
-        done(std::move(all));
-    });
+    if (local) return local_reads_.read(place, offset, bytes, std::move(done));
+    reads_.read(place, offset, bytes, std::move(done));
 }
 
 Result<size_t> Files::write(HandleId id, uint64_t offset, std::string_view bytes) {
@@ -133,6 +125,22 @@ Result<size_t> Files::write(HandleId id, uint64_t offset, std::string_view bytes
     std::optional<uint64_t> at;
     if (!handle->flags.append) at = offset;
     return content_.write(handle->inode, at, bytes);
+}
+
+Result<size_t> Files::copy_range(HandleId from_id, uint64_t from_offset, HandleId to_id,
+                                 uint64_t to_offset, size_t bytes) {
+    const HandlePtr from = TRY(find(from_id));
+    const HandlePtr to = TRY(find(to_id));
+    TRY(core_.check_writable());
+    if (from_offset != to_offset || from->inode == to->inode || to->flags.append) {
+        return fail(ErrorKind::unsupported, "only files from their start on are copied at once");
+    }
+    const FileContent::Base base = TRY(content_.copy_base(from->inode));
+    if (from_offset >= base.object_size) return size_t{0};
+    const ByteRange range{from_offset,
+                          from_offset + std::min<uint64_t>(bytes, base.object_size - from_offset)};
+    TRY(content_.become_copy(to->inode, base, range));
+    return static_cast<size_t>(range.size());
 }
 
 Result<void> Files::flush(HandleId id) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "content.h"
+#include "local_reads.h"
 #include "object_reads.h"
 
 #include <unordered_map>
@@ -12,7 +13,8 @@ namespace xbucket {
 // Thread-safe.
 class Files {
   public:
-    Files(Core& core, Content& content) : core_(core), content_(content), reads_(core) {}
+    Files(Core& core, Content& content)
+        : core_(core), content_(content), reads_(core), local_reads_(core) {}
 
     Result<Opened> open(InodeNumber ino, const FileSystem::OpenFlags& flags);
     Result<FileSystem::Created> create(InodeNumber parent, std::string_view name, uint32_t mode,
@@ -23,6 +25,8 @@ class Files {
                        const Caller& caller);
     void read(HandleId handle, uint64_t offset, size_t bytes, FileSystem::ReadDone done);
     Result<size_t> write(HandleId handle, uint64_t offset, std::string_view bytes);
+    Result<size_t> copy_range(HandleId from, uint64_t from_offset, HandleId to, uint64_t to_offset,
+                              size_t bytes);
     Result<void> flush(HandleId handle);
     Result<void> fsync(HandleId handle);
     void release(HandleId handle);
@@ -49,6 +53,7 @@ class Files {
     Core& core_;
     Content& content_;
     ObjectReads reads_;
+    LocalReads local_reads_;
     mutable Mutex mutex_;
     std::unordered_map<uint64_t, HandlePtr> handles_ GUARDED_BY(mutex_);
     uint64_t next_handle_ GUARDED_BY(mutex_) = 1;

@@ -35,6 +35,7 @@ class FileSystemImpl final : public FileSystem {
             core_.hear(key, stat, whose);
         });
         background_ = std::make_unique<Background>(core_, content_);
+        if (core_.uploads) core_.uploads->abort_leftovers();
     }
 
     ~FileSystemImpl() override {
@@ -119,6 +120,10 @@ class FileSystemImpl final : public FileSystem {
     Result<size_t> write(InodeNumber, HandleId handle, uint64_t offset,
                          std::string_view bytes) override {
         return files_.write(handle, offset, bytes);
+    }
+    Result<size_t> copy_range(HandleId from, uint64_t from_offset, HandleId to, uint64_t to_offset,
+                              size_t bytes) override {
+        return files_.copy_range(from, from_offset, to, to_offset, bytes);
     }
     Result<void> flush(InodeNumber, HandleId handle) override { return files_.flush(handle); }
     Result<void> fsync(InodeNumber, HandleId handle) override { return files_.fsync(handle); }

@@ -136,7 +136,7 @@ Attr Inode::attr(TimePoint now) const {
     attr.size = shown.size;
     if (type == NodeType::directory) attr.size = 4096;
     if (type == NodeType::symlink && !link_target.empty()) attr.size = link_target.size();
-    if (file && file->spool) attr.size = file->spool->size();
+    if (file && file->content) attr.size = file->content->size();
     attr.atime = shown.atime;
     attr.mtime = shown.mtime;
     attr.ctime = shown.ctime;

@@ -88,7 +88,7 @@ struct Inode {
 
     // Not in the bucket yet: all that is known of it is here.
     bool is_new() const REQUIRES(mutex) { return file && !file->in_bucket; }
-    bool is_local() const REQUIRES(mutex) { return file && (!file->in_bucket || file->spool); }
+    bool is_local() const REQUIRES(mutex) { return file && (!file->in_bucket || file->content); }
     FileState& file_state() REQUIRES(mutex);
     // Drops the local state when nothing needs it.
     void tidy_file_state() REQUIRES(mutex);

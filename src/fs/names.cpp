@@ -60,6 +60,7 @@ Result<ObjectStat> Names::put_marker(const ObjectKey& key, const PosixRecord& po
 Result<void> Names::unlink(InodeNumber parent, std::string_view name) {
     TRY(core_.check_writable());
     const Keys keys = TRY(keys_of(parent, name));
+    content_.finish_copies_of(keys.file);
     const KeyOrder::Turn turn = core_.meta.order().acquire(keys.file);
     const InodePtr inode = core_.table.find_key(keys.file);
     bool is_new = false;

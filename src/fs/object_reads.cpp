@@ -8,12 +8,26 @@ namespace {
 
 constexpr int kAttemptsMax = 3;
 
+}  // namespace
+
 bool is_gone_or_replaced(const Error& error) {
     return error.kind == ErrorKind::precondition_failed || error.kind == ErrorKind::not_found ||
            error.kind == ErrorKind::bad_range;
 }
 
-}  // namespace
+std::shared_ptr<ReadStream> stream_of(Core& core, ReadPlace& place, const ETag& etag,
+                                      uint64_t size) {
+    std::shared_ptr<ObjectReader>& reader = place.inode->file_state().reader;
+    if (!reader || reader->etag() != etag || reader->size() != size) {
+        reader = core.reading->open(etag, size);
+    }
+    LockGuard lock(place.mutex);
+    if (place.reader != reader) {
+        place.reader = reader;
+        place.stream = reader->stream();
+    }
+    return place.stream;
+}
 
 void ObjectReads::read(const ReadPlacePtr& place, uint64_t offset, size_t bytes,
                        FileSystem::ReadDone done) {
@@ -33,17 +47,9 @@ void ObjectReads::start(const AttemptPtr& attempt) {
         removed = place.inode->removed;
         key = place.inode->key;
         version = place.inode->content_version;
-        std::shared_ptr<ObjectReader>& reader = place.inode->file_state().reader;
-        const Shown& shown = place.inode->shown;
-        if (!reader || reader->etag() != shown.etag || reader->size() != shown.size) {
-            reader = core_.reading->open(shown.etag, shown.size);
-        }
-        LockGuard place_lock(place.mutex);
-        if (place.reader != reader) {
-            place.reader = reader;
-            place.stream = reader->stream();
-        }
-        stream = place.stream;
+        const ETag etag = place.inode->shown.etag;
+        const uint64_t size = place.inode->shown.size;
+        stream = stream_of(core_, place, etag, size);
     }
     if (removed) return attempt->done(fail(ErrorKind::stale, "the file was deleted"));
     const uint64_t first = place.version.load();

@@ -19,6 +19,12 @@ struct ReadPlace {
 };
 using ReadPlacePtr = std::shared_ptr<ReadPlace>;  // by its handle and reads under way
 
+// What `place` reads that version of an object through.
+std::shared_ptr<ReadStream> stream_of(Core& core, ReadPlace& place, const ETag& etag, uint64_t size)
+    REQUIRES(place.inode->mutex);
+// Whether a read failed because that version of the object is not there any more.
+bool is_gone_or_replaced(const Error& error);
+
 // Thread-safe.
 class ObjectReads {
   public:

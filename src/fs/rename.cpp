@@ -60,6 +60,8 @@ Result<void> Renamer::rename(InodeNumber parent, std::string_view name, InodeNum
 
 Result<void> Renamer::rename_file(const InodePtr& source, const ObjectKey& from,
                                   const ObjectKey& to, bool no_replace) {
+    content_.finish_copies_of(from);
+    content_.finish_copies_of(to);
     const KeyOrder::Turn turn = core_.meta.order().acquire(from, to);
     if (source->current_key() != from) {
         return fail(ErrorKind::not_found, "the file was renamed by somebody else");
@@ -185,6 +187,7 @@ Result<void> Renamer::move_listed(const ListEntry& entry, const ObjectKey& to) {
     if (to.size() > core_.store.traits().key_bytes_max) {
         return fail(ErrorKind::name_too_long, "the key '" + printable(to.str()) + "' is too long");
     }
+    content_.finish_copies_of(entry.key);
     const KeyOrder::Turn turn = core_.meta.order().acquire(entry.key, to);
     if (entry.type == ObjectType::symlink) {
         TRY(links_.move_native(entry.key, to));

@@ -3,6 +3,7 @@
 
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
+#include "xbucket/meta/posix_record.h"
 
 #include <fmt/format.h>
 
@@ -26,41 +27,164 @@ Error replaced_meanwhile(const ObjectKey& key) {
                             printable(key.str())));
 }
 
+Error source_replaced(const ObjectKey& source) {
+    return fail(ErrorKind::stale, fmt::format("'{}' was replaced or deleted while it was being "
+                                              "copied; copy it again",
+                                              printable(source.str())));
+}
+
+bool is_whole_copy(const FileContent& content) {
+    const FileContent::Base base = content.base();
+    return !base.copied_from.empty() && base.size == base.object_size &&
+           content.size() == base.size && content.only_grew();
+}
+
+// Whether an object that was begun with `sent` can be made to have `wanted` by a metadata update
+// afterwards. Class, encryption, ACL and tags have to be right from the start.
+bool can_be_mended(const ObjectAttributes& sent, const ObjectAttributes& wanted) {
+    return sent.storage_class == wanted.storage_class && sent.sse == wanted.sse &&
+           sent.acl == wanted.acl && sent.tags == wanted.tags && sent.lock == wanted.lock &&
+           sent.website_redirect == wanted.website_redirect && sent.persistent == wanted.persistent;
+}
+
+PosixRecord difference(const PosixRecord& sent, const PosixRecord& wanted, bool times_set) {
+    PosixRecord late;
+    if (wanted.mode != sent.mode) late.mode = wanted.mode;
+    if (wanted.uid != sent.uid) late.uid = wanted.uid;
+    if (wanted.gid != sent.gid) late.gid = wanted.gid;
+    // Recording when the last byte was written would copy every large object once more; what was
+    // sent is when its upload began.
+    if (times_set && wanted.mtime != sent.mtime) late.mtime = wanted.mtime;
+    return late;
+}
+
 }  // namespace
 
-Result<ObjectStat> Uploader::upload(const UploadJob& job) {
+Result<Uploaded> Uploader::upload(const UploadJob& job) {
     Error last;
+    UploadJob again = job;
     for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
-        UploadPlan plan = TRY(core_.meta.plan_upload(job.key, job.staged));
-        if (!job.base_etag.empty() && plan.exists && plan.base_etag != job.base_etag) {
-            return replaced_meanwhile(job.key);
-        }
-        Result<PutReply> reply = send(job, plan);
-        if (!reply && reply.error().outcome_unknown) {
-            std::optional<PutReply> landed = TRY(look_for(job, plan));
-            if (landed) reply = std::move(*landed);
-        }
-        if (reply) {
-            return core_.meta.finish_upload(job.key, plan, *reply, job.spool->size());
-        }
-        last = std::move(reply).error();
+        Result<Sent> sent = send(again);
+        if (sent) return finish(job, std::move(*sent));
+        again.ahead = nullptr;
+        last = std::move(sent).error();
         if (!last.outcome_unknown && !somebody_came_first(last.kind)) break;
     }
     return std::move(last).with_context("upload of '" + printable(job.key.str()) + "'");
 }
 
-Result<PutReply> Uploader::send(const UploadJob& job, UploadPlan& plan) {
-    const uint64_t size = job.spool->size();
+Result<Uploaded> Uploader::finish(const UploadJob& job, Sent sent) {
+    Uploaded uploaded;
+    uploaded.stat =
+        TRY(core_.meta.finish_upload(job.key, sent.plan, sent.reply, job.content->size()));
+    // An edit of the metadata may give the same content another ETag; without one, another ETag is
+    // somebody else's content.
+    const bool edited =
+        sent.plan.late_attributes.has_value() && uploaded.stat.size == job.content->size();
+    uploaded.etag = edited || sent.reply.etag.empty() ? uploaded.stat.etag : sent.reply.etag;
+    uploaded.late = sent.late;
+    return uploaded;
+}
+
+Result<UploadPlan> Uploader::plan_for(const UploadJob& job) {
+    UploadPlan plan = TRY(core_.meta.plan_upload(job.key, job.staged));
+    const FileContent::Base base = job.content->base();
+    if (base.is_own() && plan.exists && plan.base_etag != base.etag) {
+        return replaced_meanwhile(job.key);
+    }
+    return plan;
+}
+
+Result<AheadUpload> Uploader::begin_ahead(const UploadJob& job) {
+    AheadUpload ahead;
+    ahead.plan = TRY(plan_for(job));
+    ahead.posix = job.staged.posix;
+    ahead.upload = TRY(core_.uploads->begin(job.key, ahead.plan.attributes, job.content, true));
+    return ahead;
+}
+
+Result<Uploader::Sent> Uploader::send(const UploadJob& job) {
+    if (job.ahead) {
+        std::optional<Sent> sent = TRY(send_ahead(job));
+        if (sent) return std::move(*sent);
+    }
+    Sent sent;
+    sent.plan = TRY(plan_for(job));
+    if (job.append_only && job.content->only_grew()) {
+        std::optional<Sent> appended = TRY(append(job, sent.plan));
+        if (appended) return std::move(*appended);
+    }
+    if (is_whole_copy(*job.content)) {
+        Result<PutReply> copied = copy_whole(job, sent.plan);
+        if (copied || copied.error().kind != ErrorKind::unsupported) {
+            sent.reply = TRY(resolved(job, sent.plan, std::move(copied)));
+            return sent;
+        }
+    }
+    const bool in_parts = core_.uploads->in_parts(job.content->size());
+    sent.reply = TRY(
+        resolved(job, sent.plan, in_parts ? put_parts(job, sent.plan) : put_whole(job, sent.plan)));
+    return sent;
+}
+
+// The data of another object, and nothing of its metadata: that is what was planned.
+Result<PutReply> Uploader::copy_whole(const UploadJob& job, const UploadPlan& plan) {
+    const FileContent::Base base = job.content->base();
     const StoreTraits& traits = core_.store.traits();
-    const bool in_parts = size > 2 * core_.config.part_bytes || size > traits.put_bytes_max;
-    return in_parts ? put_parts(job, plan) : put_whole(job, plan);
+    CopyRequest request;
+    request.source = base.copied_from;
+    request.destination = job.key;
+    request.source_bytes = base.object_size;
+    request.replace = plan.attributes;
+    request.guard.source_if_match = base.etag;
+    if (traits.destination_conditions && plan.exists) {
+        request.guard.destination_if_match = plan.base_etag;
+    }
+    Result<CopyReply> copied = core_.store.copy(request, {.request_class = RequestClass::data});
+    const bool refused = !copied && (copied.error().kind == ErrorKind::not_found ||
+                                     copied.error().kind == ErrorKind::precondition_failed);
+    if (!copied && !refused) return std::move(copied).error();
+    // Which of the two objects was refused; and a service that ignores the guard may have copied
+    // something else.
+    if (refused || !traits.copy_conditions_known) {
+        const Result<HeadReply> source = core_.store.head(base.copied_from);
+        if (!source || source->info.etag != base.etag) return source_replaced(base.copied_from);
+    }
+    if (!copied) return std::move(copied).error();
+    PutReply reply;
+    reply.etag = copied->etag;
+    reply.version_id = copied->version_id;
+    reply.date = copied->date;
+    return reply;
+}
+
+// What was written behind the end of an appendable object goes there, and the object stays
+// appendable. Nothing where it is not appendable any more.
+Result<std::optional<Uploader::Sent>> Uploader::append(const UploadJob& job, UploadPlan plan) {
+    const uint64_t from = job.content->base().size;
+    const uint64_t size = job.content->size();
+    if (!plan.exists || size == from) return std::optional<Sent>();
+    Result<PutReply> reply = core_.store.append(job.key, from, job.content->body({from, size}),
+                                                {.request_class = RequestClass::data});
+    if (!reply && reply.error().kind == ErrorKind::unsupported) return std::optional<Sent>();
+    Sent sent;
+    sent.reply = TRY(resolved(job, plan, std::move(reply)));
+    // An append takes no metadata along. Only a time that is recorded would be wrong now.
+    plan.attributes = plan.base_attributes;
+    plan.pending = PosixRecord{};
+    if (job.times_set || read_posix_record(plan.base_attributes).mtime) {
+        sent.late.mtime = job.staged.posix.mtime;
+    }
+    sent.plan = std::move(plan);
+    return std::optional<Sent>(std::move(sent));
 }
 
 Result<PutReply> Uploader::put_whole(const UploadJob& job, const UploadPlan& plan) {
     PutRequest request;
     request.key = job.key;
-    const uint64_t size = job.spool->size();
-    if (size != 0) request.body = job.spool->body(0, size);
+    const uint64_t size = job.content->size();
+    TRY(core_.uploads->fetch(job.key, *job.content, {0, size}));
+    if (size != 0) request.body = job.content->body({0, size});
     request.attributes = plan.attributes;
     // Closes the window between the plan's HEAD and this request, where a service has a lock.
     if (core_.store.traits().destination_conditions && plan.exists) {
@@ -70,68 +194,63 @@ Result<PutReply> Uploader::put_whole(const UploadJob& job, const UploadPlan& pla
 }
 
 Result<PutReply> Uploader::put_parts(const UploadJob& job, UploadPlan& plan) {
-    const StoreTraits& traits = core_.store.traits();
-    const uint64_t size = job.spool->size();
-    const uint64_t least = (size + traits.parts_max - 1) / traits.parts_max;
-    const uint64_t part_bytes = std::max({core_.config.part_bytes, traits.part_bytes_min, least});
-    if (part_bytes > traits.part_bytes_max) {
-        return fail(ErrorKind::file_too_large,
-                    fmt::format("{} bytes are more than {} parts of {} can hold", size,
-                                traits.parts_max, traits.part_bytes_max));
-    }
-    const CallOptions options{.request_class = RequestClass::data};
-    const UploadId id = TRY(core_.store.create_upload(job.key, plan.attributes, options));
-    const auto give_up = [&](Error error) {
-        const Result<void> aborted = core_.store.abort_upload(job.key, id, options);
-        if (!aborted) {
-            log_warning("fs", "key='{}' upload={} left behind: {}", printable(job.key.str()),
-                        id.str(), aborted.error().describe());
-        }
-        return error;
-    };
-    Result<std::vector<UploadPart>> parts = send_parts(job, id, part_bytes);
-    if (!parts) return give_up(std::move(parts).error());
-    if (Result<void> same = core_.meta.recheck_upload(job.key, plan); !same) {
+    const std::shared_ptr<PartUpload> upload =
+        TRY(core_.uploads->begin(job.key, plan.attributes, job.content, false));
+    Result<void> sent = upload->send_rest();
+    if (sent) {
+        sent = core_.meta.recheck_upload(job.key, plan);
         // Content that starts from nobody's replaces whatever is there now.
-        if (same.error().kind != ErrorKind::stale || !job.base_etag.empty()) {
-            return give_up(std::move(same).error());
-        }
+        const bool nobodys = !job.content->base().is_own();
+        if (!sent && sent.error().kind == ErrorKind::stale && nobodys) sent = Result<void>{};
     }
+    if (!sent) {
+        upload->abort();
+        return std::move(sent).error();
+    }
+    return complete(job, *upload);
+}
+
+Result<PutReply> Uploader::complete(const UploadJob& job, PartUpload& upload) {
     std::optional<ETag> if_match;
-    if (traits.destination_conditions && !job.base_etag.empty()) if_match = job.base_etag;
-    Result<PutReply> reply = core_.store.complete_upload(job.key, id, *parts, if_match, options);
-    // With the outcome open the upload may be whole: nothing to abort then.
-    if (!reply && !reply.error().outcome_unknown) return give_up(std::move(reply).error());
+    const FileContent::Base base = job.content->base();
+    if (core_.store.traits().destination_conditions && base.is_own()) if_match = base.etag;
+    Result<PutReply> reply = upload.complete(if_match);
+    if (!reply && !reply.error().outcome_unknown) upload.abort();
     return reply;
 }
 
-Result<std::vector<UploadPart>> Uploader::send_parts(const UploadJob& job, const UploadId& id,
-                                                     uint64_t part_bytes) {
-    const uint64_t size = job.spool->size();
-    const size_t count = static_cast<size_t>((size + part_bytes - 1) / part_bytes);
-    std::vector<std::optional<Result<UploadPart>>> sent(count);
-    std::atomic<bool> failed{false};
-    for_each_parallel(core_.helpers, count, core_.config.upload_parallel, [&](size_t i) {
-        if (failed) return;
-        const uint64_t offset = i * part_bytes;
-        const uint64_t length = std::min(part_bytes, size - offset);
-        const unsigned number = static_cast<unsigned>(i) + 1;
-        const auto send_part = [&] {
-            return core_.store.upload_part(job.key, id, number, job.spool->body(offset, length),
-                                           {.request_class = RequestClass::data});
-        };
-        Result<UploadPart> part = send_part();
-        // The same bytes under the same number: sending a part twice does no harm.
-        if (!part && part.error().outcome_unknown) part = send_part();
-        if (!part) failed = true;
-        sent[i].emplace(std::move(part));
-    });
-    std::vector<UploadPart> parts;
-    for (std::optional<Result<UploadPart>>& part : sent) {
-        if (!part) continue;  // not tried: another one failed
-        parts.push_back(TRY(std::move(*part)));
+Result<std::optional<Uploader::Sent>> Uploader::send_ahead(const UploadJob& job) {
+    PartUpload& upload = *job.ahead->upload;
+    const bool fits = upload.key() == job.key && core_.uploads->in_parts(job.content->size());
+    Result<void> rest = fits ? upload.send_rest() : Result<void>();
+    if (!fits || (!rest && rest.error().kind == ErrorKind::file_too_large)) {
+        upload.abort();
+        return std::optional<Sent>();
     }
-    return parts;
+    Result<UploadPlan> plan = rest ? plan_for(job) : Result<UploadPlan>(rest.error());
+    const ObjectAttributes& begun = job.ahead->plan.attributes;
+    if (!plan || !can_be_mended(begun, plan->attributes)) {
+        upload.abort();
+        if (!plan) return std::move(plan).error();
+        return std::optional<Sent>();
+    }
+    Sent sent;
+    sent.reply = TRY(resolved(job, *plan, complete(job, upload)));
+    sent.plan = std::move(*plan);
+    // What is there now is what the upload was begun with: the rest is made up for afterwards.
+    if (sent.plan.attributes != begun) sent.plan.late_attributes = sent.plan.attributes;
+    sent.plan.attributes = sent.plan.base_attributes = begun;
+    sent.plan.pending = job.ahead->plan.pending;
+    sent.late = difference(job.ahead->posix, job.staged.posix, job.times_set);
+    return std::optional<Sent>(std::move(sent));
+}
+
+Result<PutReply> Uploader::resolved(const UploadJob& job, const UploadPlan& plan,
+                                    Result<PutReply> reply) {
+    if (reply || !reply.error().outcome_unknown) return reply;
+    std::optional<PutReply> landed = TRY(look_for(job, plan));
+    if (landed) return std::move(*landed);
+    return reply;
 }
 
 // The reply was lost. The object tells whether the request arrived: by what it was made of where
@@ -145,14 +264,18 @@ Result<std::optional<PutReply>> Uploader::look_for(const UploadJob& job, const U
     const ObjectInfo& now = head->info;
     const bool untouched =
         plan.exists && now.etag == plan.base_etag && now.last_modified == plan.base_last_modified;
-    if (untouched || now.size != job.spool->size()) return std::optional<PutReply>();
-    const bool same_content = iequals(now.etag.str(), TRY(job.spool->md5_hex()));
+    if (untouched || now.size != job.content->size()) return std::optional<PutReply>();
+    const bool all_here = job.content->missing({0, now.size}).empty();
     // Without a content hash in the ETag (multipart, KMS) the size must do: the key's turn is ours,
     // and the object changed within the request's time.
     const bool etag_is_hash = now.type == ObjectType::normal && now.etag.size() == 32 &&
                               now.attributes.sse.algorithm != "aws:kms" &&
                               now.attributes.sse.algorithm != "KMS";
-    if (!same_content && etag_is_hash) return std::optional<PutReply>();
+    if (all_here && now.crc64) {
+        if (*now.crc64 != TRY(job.content->crc64())) return std::optional<PutReply>();
+    } else if (etag_is_hash && !iequals(now.etag.str(), TRY(job.content->md5_hex()))) {
+        return std::optional<PutReply>();
+    }
     PutReply reply;
     reply.etag = now.etag;
     reply.version_id = now.version_id;

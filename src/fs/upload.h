@@ -10,27 +10,51 @@ namespace xbucket {
 
 struct UploadJob {
     ObjectKey key;
-    const Spool* spool = nullptr;
+    std::shared_ptr<FileContent> content;  // with the file
+    std::shared_ptr<AheadUpload> ahead;    // of this content; none if null
     Patch staged;
-    // Whose content the spool started from; "" = nobody's.
-    ETag base_etag;
+    bool times_set = false;    // `staged` has a time that somebody set
+    bool append_only = false;  // of an appendable object: all was written with O_APPEND
+};
+
+struct Uploaded {
+    ObjectStat stat;
+    // Of the object that has exactly this content.
+    ETag etag;
+    // What of `staged` could not travel with the content and is still to be recorded.
+    PosixRecord late;
 };
 
 class Uploader {
   public:
     explicit Uploader(Core& core) : core_(core) {}
 
-    // The caller holds the key's turn and keeps the spool as it is. Errors: stale (the object that
-    // the content started from was replaced by somebody else; nothing was sent), the store's.
-    Result<ObjectStat> upload(const UploadJob& job);
+    // The caller holds the key's turn and keeps the content as it is. Errors: stale (the object
+    // that the content started from was replaced by somebody else; nothing was sent), the store's.
+    Result<Uploaded> upload(const UploadJob& job);
+    // Begins an upload of content that is still being written. The caller holds the key's turn.
+    Result<AheadUpload> begin_ahead(const UploadJob& job);
 
   private:
-    Result<PutReply> send(const UploadJob& job, UploadPlan& plan);
+    // What was sent, and the plan that tells meta what is left to do.
+    struct Sent {
+        PutReply reply;
+        UploadPlan plan;
+        PosixRecord late;
+    };
+    Result<UploadPlan> plan_for(const UploadJob& job);
+    Result<Uploaded> finish(const UploadJob& job, Sent sent);
+    Result<Sent> send(const UploadJob& job);
+    Result<PutReply> copy_whole(const UploadJob& job, const UploadPlan& plan);
+    // Nothing where the object is not appendable any more, or did not grow.
+    Result<std::optional<Sent>> append(const UploadJob& job, UploadPlan plan);
     Result<PutReply> put_whole(const UploadJob& job, const UploadPlan& plan);
     Result<PutReply> put_parts(const UploadJob& job, UploadPlan& plan);
-    Result<std::vector<UploadPart>> send_parts(const UploadJob& job, const UploadId& id,
-                                               uint64_t part_bytes);
+    // Nothing where what was begun cannot become the object that is wanted.
+    Result<std::optional<Sent>> send_ahead(const UploadJob& job);
+    Result<PutReply> complete(const UploadJob& job, PartUpload& upload);
     // Whether a request whose reply is missing arrived after all (DESIGN 3.6).
+    Result<PutReply> resolved(const UploadJob& job, const UploadPlan& plan, Result<PutReply> reply);
     Result<std::optional<PutReply>> look_for(const UploadJob& job, const UploadPlan& plan);
 
     Core& core_;

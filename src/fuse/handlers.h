@@ -39,6 +39,9 @@ void on_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
 void on_read(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset, fuse_file_info* file);
 void on_write(fuse_req_t req, fuse_ino_t ino, const char* data, size_t bytes, off_t offset,
               fuse_file_info* file);
+void on_copy_file_range(fuse_req_t req, fuse_ino_t from_ino, off_t from_offset,
+                        fuse_file_info* from, fuse_ino_t to_ino, off_t to_offset,
+                        fuse_file_info* to, size_t bytes, int flags);
 void on_flush(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file);
 void on_release(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file);
 void on_fsync(fuse_req_t req, fuse_ino_t ino, int data_only, fuse_file_info* file);

@@ -3,6 +3,7 @@
 #include "handlers.h"
 #include "replies.h"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <sys/uio.h>
 #include <vector>
@@ -82,6 +83,24 @@ void on_write(fuse_req_t req, fuse_ino_t ino, const char* data, size_t bytes, of
                   mount_of(req).fs.write(inode(ino), handle, static_cast<uint64_t>(offset), copy);
               if (!written) return reply_error(req, "write", written.error());
               fuse_reply_write(req, *written);
+          });
+}
+
+void on_copy_file_range(fuse_req_t req, fuse_ino_t, off_t from_offset, fuse_file_info* from,
+                        fuse_ino_t, off_t to_offset, fuse_file_info* to, size_t bytes, int) {
+    later(req, "copy_file_range",
+          [req, from_offset, to_offset, bytes, source = HandleId{from->fh},
+           target = HandleId{to->fh}] {
+              const Result<size_t> copied =
+                  mount_of(req).fs.copy_range(source, static_cast<uint64_t>(from_offset), target,
+                                              static_cast<uint64_t>(to_offset), bytes);
+              // The kernel then copies the bytes itself.
+              if (!copied && copied.error().kind == ErrorKind::unsupported) {
+                  fuse_reply_err(req, EOPNOTSUPP);
+                  return;
+              }
+              if (!copied) return reply_error(req, "copy_file_range", copied.error());
+              fuse_reply_write(req, *copied);
           });
 }
 

@@ -49,6 +49,7 @@ fuse_lowlevel_ops make_operations() {
     ops.create = on_create;
     ops.read = on_read;
     ops.write = on_write;
+    ops.copy_file_range = on_copy_file_range;
     ops.flush = on_flush;
     ops.release = on_release;
     ops.fsync = on_fsync;

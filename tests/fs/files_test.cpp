@@ -360,7 +360,9 @@ TEST_F(FilesTest, failed_part_fails_the_close_and_leaves_no_upload_behind) {
     FsConfig config = config_;
     config.part_bytes = 128U << 10;
     mount(config);
-    faulty_.fail(StoreCall::upload_part, Error(ErrorKind::server_error, "injected")).nth(2);
+    faulty_.fail(StoreCall::upload_part, Error(ErrorKind::server_error, "injected"))
+        .nth(2)
+        .always();
     EXPECT_EQ(write_file("big", std::string(700'000, 'x')).error().kind, ErrorKind::server_error);
     EXPECT_FALSE(in_bucket("big"));
     EXPECT_THAT(*other_.list_uploads(""), IsEmpty());

@@ -26,6 +26,12 @@ class ReadBytes {
         append(owner, *owner);
     }
 
+    void append(ReadBytes other) {
+        size_ += other.size_;
+        for (auto& owner : other.owners_) owners_.push_back(std::move(owner));
+        for (const std::string_view piece : other.pieces_) pieces_.push_back(piece);
+    }
+
     // In order, none of them empty.
     const std::vector<std::string_view>& pieces() const { return pieces_; }
     size_t size() const { return size_; }

@@ -32,8 +32,11 @@ struct FsConfig {
     uint32_t dir_mode = 0755;
     Duration entry_life = std::chrono::seconds(60);  // = MetaConfig::positive_life
     Duration negative_life = std::chrono::seconds(5);
-    std::string spool_directory;      // not used by a read-only mount
-    uint64_t spool_bytes_max = 0;     // 0 = the disk's limit
+    std::string spool_directory;   // not used by a read-only mount
+    uint64_t spool_bytes_max = 0;  // 0 = the disk's limit
+    // Fit for a file's name, and another for every bucket: what a killed mount left in the spool
+    // directory is its own to clean up.
+    std::string source_name;
     uint64_t part_bytes = 16U << 20;  // uploads above twice this go multipart
     unsigned upload_parallel = 4;
     uint64_t read_bytes_max = 256U << 20;  // memory for what is read ahead, of all files
@@ -125,6 +128,11 @@ class FileSystem {
     Result<std::string> read(InodeNumber ino, HandleId handle, uint64_t offset, size_t bytes);
     virtual Result<size_t> write(InodeNumber ino, HandleId handle, uint64_t offset,
                                  std::string_view bytes) = 0;
+    // copy_file_range(2) by the service: the bytes copied, 0 at the end of `from`. Whole files and
+    // what they begin with become copies of one another when `to` is uploaded; `to` keeps its own
+    // attributes. Errors: unsupported (anything else: copy the bytes).
+    virtual Result<size_t> copy_range(HandleId from, uint64_t from_offset, HandleId to,
+                                      uint64_t to_offset, size_t bytes) = 0;
     // close(2): a dirty file is in the bucket when it returns; a clean one costs nothing.
     virtual Result<void> flush(InodeNumber ino, HandleId handle) = 0;
     // Data, attributes and recorded POSIX state are in the bucket when it returns.
