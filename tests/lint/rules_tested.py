@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: the xbucket authors
-"""Every numbered rule of man/xbucket-attributes.7 names the tests that hold it, in comments behind
+"""Every numbered rule of man/xbucket-attributes.7 and man/xbucket-semantics.7 names the tests that hold it, in comments behind
 it (.\\" test: Suite.name, or test_name of a Python test); each of those tests exists, and is built
 where it must be: its file stands in its folder's meson.build.
 
@@ -56,15 +56,20 @@ def problems_of(text, tests):
 
 def main():
     root = pathlib.Path(sys.argv[1]).resolve()
-    page = root / "man" / "xbucket-attributes.7"
-    text = page.read_text(encoding="utf-8")
-    rules = rules_of(text)
-    found = 0
-    for line, problem in problems_of(text, existing_tests(root)):
-        print(f"{page.relative_to(root)}:{line}: {problem}")
-        found += 1
-    print(f"{len(rules)} rules, {found} problems")
-    return 1 if found or not rules else 0
+    tests = existing_tests(root)
+    total = failed = 0
+    for name in ("xbucket-attributes.7", "xbucket-semantics.7"):
+        page = root / "man" / name
+        text = page.read_text(encoding="utf-8")
+        rules = len(rules_of(text))
+        found = 0
+        for line, problem in problems_of(text, tests):
+            print(f"{page.relative_to(root)}:{line}: {problem}")
+            found += 1
+        print(f"{page.relative_to(root)}: {rules} rules, {found} problems")
+        total += found
+        failed += not rules
+    return 1 if total or failed else 0
 
 
 if __name__ == "__main__":
