@@ -122,6 +122,32 @@ void ObjectMoves::carry_journaled(const ObjectKey& key, const ObjectInfo* base, 
     plan.journaled = std::move(journaled);
 }
 
+// Done with is what was really sent. An append takes no metadata along, and an upload that was
+// begun earlier only what was known then: the rest goes on waiting, for the object as it is now.
+void ObjectMoves::settle_journaled(const ObjectKey& key, const UploadPlan& plan,
+                                   const PutReply& reply, uint64_t size) {
+    ObjectInfo now;
+    now.attributes = plan.attributes;
+    now.etag = reply.etag;
+    now.size = size;
+    ObjectInfo before;
+    before.attributes = plan.base_attributes;
+    JournaledSend sent;
+    for (size_t i = 0; i < plan.journaled->changes.size(); ++i) {
+        const PendingChange& change = plan.journaled->changes[i];
+        const PendingResult& result = plan.journaled->results[i];
+        const MaybeValue there = value_found(parts_.model, key, now, change.name);
+        // Or the upload had something newer to say, as of a time that it records.
+        const bool arrived =
+            there == change.value || there != value_found(parts_.model, key, before, change.name);
+        if (result.state == PendingResult::State::done && !arrived) continue;
+        sent.changes.push_back(change);
+        sent.results.push_back(result);
+    }
+    parts_.behind.settle(key, sent);
+    parts_.behind.follow_content(key, now);
+}
+
 Result<UploadPlan> ObjectMoves::plan_upload(const ObjectKey& key, const Patch& staged) {
     UploadPlan plan;
     auto head = parts_.store.head(key, kUpdateCall);
@@ -199,7 +225,7 @@ Result<void> ObjectMoves::check_stored(const ObjectKey& key, const UploadPlan& p
 Result<ObjectStat> ObjectMoves::finish_upload(const ObjectKey& key, const UploadPlan& plan,
                                               const PutReply& reply, uint64_t size) {
     parts_.pending.recorded(key, plan.pending);
-    if (plan.journaled) parts_.behind.settle(key, *plan.journaled);
+    if (plan.journaled) settle_journaled(key, plan, reply, size);
     parts_.own.drop(key);
     parts_.cache.forget(key);
     const TimePoint begun = parts_.clock.now();

@@ -24,6 +24,8 @@ class ObjectMoves {
     Result<void> complete_set(const ObjectKey& key, const ObjectInfo& info,
                               ObjectAttributes& attributes);
     void carry_journaled(const ObjectKey& key, const ObjectInfo* base, UploadPlan& plan);
+    void settle_journaled(const ObjectKey& key, const UploadPlan& plan, const PutReply& reply,
+                          uint64_t size);
     Result<void> check_stored(const ObjectKey& key, const UploadPlan& plan, const ObjectInfo& info);
 
     MetaParts& parts_;

@@ -192,6 +192,19 @@ void WriteBehind::settle(const ObjectKey& key, const JournaledSend& sent) {
     if (known != entries_.end()) put(key, std::move(names), known->second.due);
 }
 
+void WriteBehind::follow_content(const ObjectKey& key, const ObjectInfo& now) {
+    PendingByName names = names_of(key);
+    if (names.empty()) return;
+    for (auto& [name, change] : names) {
+        change.etag = now.etag;
+        change.size = now.size;
+    }
+    write({JournalEdit{.key = key, .erase = {}, .put = changes_in(names), .failures = {}}});
+    LockGuard lock(mutex_);
+    const auto known = entries_.find(key.str());
+    if (known != entries_.end()) put(key, std::move(names), known->second.due);
+}
+
 void WriteBehind::drop(const ObjectKey& key) {
     const PendingByName names = names_of(key);
     if (names.empty()) return;

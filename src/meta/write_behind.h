@@ -59,6 +59,8 @@ class WriteBehind {
     void mark_tried(const ObjectKey& key) EXCLUDES(mutex_);
     // What was sent leaves, what can never be is put on the list of failures.
     void settle(const ObjectKey& key, const JournaledSend& sent) EXCLUDES(mutex_);
+    // This mount has given the object other content: what waits for it waits for that.
+    void follow_content(const ObjectKey& key, const ObjectInfo& now) EXCLUDES(mutex_);
     void drop(const ObjectKey& key) EXCLUDES(mutex_);
     // What waits for `from` waits for `to`, where `target` is, from now on; what waited there is
     // dropped. Returns what undo_move() needs. Errors: io, and nothing has moved.

@@ -377,6 +377,28 @@ TEST_F(WriteBehindTest, an_upload_carries_what_waits) {
     EXPECT_TRUE(engine->take_failure(key));
 }
 
+// As an append does it, and an upload that was begun before the change.
+TEST_F(WriteBehindTest, what_an_upload_did_not_take_along_goes_on_waiting) {
+    put("a", {.user = {{"x", "0"}}});
+    ASSERT_EQ(set("a", "user.x", "1"), std::nullopt);
+    const ObjectKey key("a");
+    const std::string longer = "content that grew";
+    {
+        const auto turn = engine->order().acquire(key);
+        UploadPlan plan = engine->plan_upload(key, {}).value();
+        plan.attributes = plan.base_attributes;
+        ASSERT_NO_FATAL_FAILURE(put("a", plan.attributes, longer));
+        PutReply reply;
+        reply.etag = raw.head(key).value().info.etag;
+        ASSERT_TRUE(engine->finish_upload(key, plan, reply, longer.size()));
+    }
+    EXPECT_EQ(stored("a").at("x"), "0");
+    EXPECT_EQ(get("a", "user.x"), "1");
+    EXPECT_EQ(flush("a"), std::nullopt);
+    EXPECT_EQ(stored("a").at("x"), "1");
+    EXPECT_EQ(failures(), "[]");
+}
+
 TEST_F(WriteBehindTest, an_upload_that_fails_leaves_what_waits) {
     put("a", {.user = {{"x", "0"}}});
     ASSERT_EQ(set("a", "user.x", "1"), std::nullopt);
