@@ -55,7 +55,7 @@ void print_json(const Credentials& key, const KeyFinder& finder) {
 
 ExitCode credentials_command(const std::vector<std::string>& words,
                              const Environment& environment) {
-    Arguments arguments("credentials", true);
+    Arguments arguments("credentials", Arguments::Takes::service);
     bool json = false;
     arguments.flag("--json", json);
     if (const auto code = arguments.parse(words)) return *code;
@@ -65,7 +65,7 @@ ExitCode credentials_command(const std::vector<std::string>& words,
     std::string source = arguments.words().front();
     // No bucket is asked, so any name will do.
     if (source == "oss://" || source == "s3://") source += "any-bucket";
-    auto config = config_of_source(source, arguments.service(), environment);
+    auto config = config_of_source(source, arguments.given_settings(), environment);
     if (!config) return arguments.complain(ExitCode::usage, config.error().message);
     if (config->source.local) {
         return arguments.complain(ExitCode::usage,
