@@ -75,7 +75,7 @@ def keep_programs(options, folder):
     """Copies what is measured and measures, so that a build meanwhile changes nothing."""
     tools = os.path.join(folder, "tools")
     os.mkdir(tools)
-    for name in ("bare_fuse", "bucket_load", "engine_rate", "xattr_latency"):
+    for name in ("bare_fuse", "bucket_load", "bulk_transfer", "engine_rate", "xattr_latency"):
         shutil.copy(os.path.join(options.tools, name), tools)
     options.tools = tools
     os.environ["XBUCKET"] = shutil.copy(options.binary, os.path.join(folder, "xbucket"))
@@ -96,12 +96,13 @@ def main():
 
 def measure(options):
     import candidates
+    import cases_data
     import cases_metadata
     import cases_tool
     import report
     from bench_site import Site
 
-    known = {case.name: case for case in [*cases_metadata.CASES, *cases_tool.CASES]}
+    known = {case.name: case for case in [*cases_metadata.CASES, *cases_tool.CASES, *cases_data.CASES]}
     if options.list:
         for name, case in known.items():
             print(f"{name:18} {case.title}{' (slow)' if case.slow else ''}")
