@@ -104,6 +104,11 @@ Result<Credentials> ask_metadata(const Recipe& recipe, const std::string& endpoi
                 ErrorKind::not_found,
                 fmt::format("{} says that no role is attached to this machine", paths.name));
         }
+        if (reply.status == 403) {
+            return fail(
+                ErrorKind::not_found,
+                fmt::format("{} is turned off for this machine: it answers 403", paths.name));
+        }
         if (reply.status != 200) return status_error(paths.name, reply.status);
         role = reply.body.substr(0, reply.body.find('\n'));
         if (role.ends_with('\r')) role.pop_back();

@@ -90,6 +90,9 @@ TEST_F(KitchenTest, metadata_service_that_is_not_there_and_one_without_a_role_ar
     direct_.reply({.body = "session"});
     direct_.reply({.status = 404});
     EXPECT_EQ(kitchen_.follow(recipe).error().kind, ErrorKind::not_found);
+    direct_.reply({.status = 403});  // turned off: no token either
+    direct_.reply({.status = 403});
+    EXPECT_EQ(kitchen_.follow(recipe).error().kind, ErrorKind::not_found);
 }
 
 TEST_F(KitchenTest, hostile_metadata_is_refused_without_being_quoted) {

@@ -19,6 +19,9 @@ from urllib.parse import quote, urlencode
 import signing
 
 BINARY = os.environ.get("XBUCKET", os.path.join(os.path.dirname(__file__), "../../build/src/app/xbucket"))
+with open(BINARY, "rb") as binary:
+    SANITIZED = b"__asan_init" in (code := binary.read()) or b"__tsan_init" in code
+    del code
 ACCESS_KEY = "testkeyid"
 SECRET = "testsecret"
 

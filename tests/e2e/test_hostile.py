@@ -11,10 +11,9 @@ import subprocess
 import unittest
 
 from hostile_server import RawServer, endless, entry, head, listing, message, sized, url_key
-from harness import ACCESS_KEY, BINARY, SECRET, BucketCase, Mount, error_of
+from harness import ACCESS_KEY, BINARY, SANITIZED, SECRET, BucketCase, Mount, error_of
 
 MEMORY_MAX = 400 << 20  # of a command; a sanitizer's own needs are above it
-SANITIZED = b"__asan_init" in open(BINARY, "rb").read()
 
 FAILS, WORKS = "fails", "works"
 

@@ -15,9 +15,11 @@ NOT_OURS = ("referenced manual not found", "outdated mandoc.db", "input text lin
 
 
 def problems_of(mandoc, pages):
-    said = subprocess.run([mandoc, "-T", "lint", "-W", "style", *pages], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
-    yield from (line for line in said.splitlines() if not any(part in line for part in NOT_OURS))
+    run = subprocess.run([mandoc, "-T", "lint", "-W", "style", *pages], stdin=subprocess.DEVNULL,
+                         capture_output=True, text=True, check=False)
+    # Each by itself: mandoc writes the one in blocks, and lines of the other would tear its lines.
+    said = run.stdout.splitlines() + run.stderr.splitlines()
+    yield from (line for line in said if not any(part in line for part in NOT_OURS))
     names = {page.name for page in pages}
     for page in pages:
         text = page.read_text(encoding="utf-8")
