@@ -9,6 +9,7 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import threading
 
 from harness import BINARY, STATE, both_dialects, error_of, wait_for
@@ -291,10 +292,11 @@ class Killed:
         stranger = self.client.ok("POST", "other", query={"uploads": None})[1].decode()
         stranger = re.search("<UploadId>([^<]*)</UploadId>", stranger).group(1)
         live = self.mount("--part-size=5M")
-        # In a process of its own: a descriptor that this one had would be closed in each child, which
-        # sends the file.
-        writer = subprocess.Popen(["sh", "-c", 'exec >"$1"; head -c 16777216 /dev/zero; read -r line', "sh", live / "live"],
-                                  stdin=subprocess.PIPE)
+        # In a process of its own, which has no child: each close of a copy of its descriptor sends the file.
+        program = "import sys; f = open(sys.argv[1], 'wb', 0); f.write(bytes(16777216)); sys.stdin.readline()"
+        writer = subprocess.Popen([sys.executable, "-c", program, live / "live"], stdin=subprocess.PIPE)
+        self.addCleanup(writer.wait)
+        self.addCleanup(writer.kill)
         wait_for(lambda: len(self.uploads()) == 2, what="the upload")
         second = self.mount("--part-size=5M")
         os.listdir(second.path)
