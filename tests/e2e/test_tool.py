@@ -445,9 +445,15 @@ class Mounts(ToolCase, BucketCase):
             self.assertFalse(os.path.ismount(mounted.path))
             self.assertEqual(file.read(), b"x")
 
+    def hang(self, mounted):
+        # The leak check of a sanitizer build stops all threads before a program ends; it would wait for
+        # the one that asks the hanging mount.
+        self.env = dict(self.env, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
+        mounted.process.send_signal(signal.SIGSTOP)
+
     def test_a_mount_that_hangs_can_be_unmounted_by_force(self):
         mounted = self.mount()
-        mounted.process.send_signal(signal.SIGSTOP)
+        self.hang(mounted)
         try:
             self.assertIn("does not answer", self.tool("unmount", mounted.path, code=SYSTEM).stderr)
             self.tool("unmount", "--force", mounted.path)
@@ -463,10 +469,7 @@ class Mounts(ToolCase, BucketCase):
 
     def test_a_mount_that_hangs_is_named_and_takes_nobody_along(self):
         mounted = self.mount()
-        # The leak check of a sanitizer build stops all threads before a program ends; it would wait for
-        # the one that asks the hanging mount.
-        self.env = dict(self.env, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
-        mounted.process.send_signal(signal.SIGSTOP)
+        self.hang(mounted)
         try:
             self.assertIn("does not answer", self.tool("mounts").stdout)
             self.assertIn("does not answer", self.tool("status", mounted.path, code=SOME_FAILED).stdout)
