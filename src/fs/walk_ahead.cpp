@@ -58,7 +58,7 @@ void WalkAhead::listed(const ObjectKey& directory, const ListPage& page) {
 // Counts what a directory takes now; the names longest unused go, and of a directory that is too
 // large by itself the foremost.
 void WalkAhead::account(Directory& directory) {
-    const auto count = [&] {
+    const auto count = [&]() REQUIRES(mutex_) {
         const size_t bytes = sizeof directory + 2 * directory.key.size() + directory.names.bytes() +
                              directory.by_number.numbers.capacity() * 2 * sizeof(uint64_t);
         bytes_ += bytes - directory.bytes;

@@ -88,7 +88,7 @@ TEST(SpoolPlace, a_directory_that_others_can_write_to_is_refused) {
     Config config = config_for("oss://photos");
     config.spool = dir / "shared";
     ASSERT_EQ(mkdir(config.spool.c_str(), 0700), 0);
-    for (const mode_t mode : {01777, 0770, 0702}) {
+    for (const mode_t mode : {mode_t{01777}, mode_t{0770}, mode_t{0702}}) {
         ASSERT_EQ(chmod(config.spool.c_str(), mode), 0);
         const auto path = prepare_spool(config, Environment());
         ASSERT_FALSE(path);

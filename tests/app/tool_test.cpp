@@ -169,7 +169,7 @@ TEST(DumpText, what_is_dumped_is_read_back) {
         std::string out;
         for (size_t n = random() % max + 1; n > 0; --n) {
             const bool text = random() % 3 != 0;
-            const auto c = static_cast<char>(text ? " a\\\"=#\n\r\tz0"[random() % 11] : random());
+            const auto c = text ? " a\\\"=#\n\r\tz0"[random() % 11] : static_cast<char>(random());
             out += c == '\0' && !nul ? 'x' : c;
         }
         return out;
