@@ -68,7 +68,7 @@ TEST_F(WalkAheadTest, a_walk_in_listing_order_is_fetched_ahead_and_asks_once_for
 TEST_F(WalkAheadTest, a_reader_of_three_files_at_random_causes_no_other_request) {
     put_files("d/", 100);
     names_in("d").value();
-    for (const size_t i : {70, 5, 33}) read("d/" + name(i));
+    for (const size_t i : {70U, 5U, 33U}) read("d/" + name(i));
     unmount();
     EXPECT_EQ(heads(), 3U);
 }
@@ -93,7 +93,7 @@ TEST_F(WalkAheadTest, several_walks_of_one_directory_are_told_apart) {
     put_files("d/", 600);
     names_in("d").value();
     for (size_t i = 0; i < 200; ++i)
-        for (const size_t from : {0, 200, 400}) read("d/" + name(from + i));
+        for (const size_t from : {0U, 200U, 400U}) read("d/" + name(from + i));
     unmount();
     EXPECT_EQ(heads(), 600U);
     EXPECT_GE(heads_ahead(), 580U);

@@ -85,6 +85,6 @@ int main(int argc, char** argv) {
                    "x-oss-request-id: 559CC9BDC755F95A64485981\r\n"
                    "x-oss-object-type: Normal\r\nx-oss-storage-class: Standard\r\n"
                    "x-oss-meta-year: 2021\r\n\r\n"));
-    for (const size_t width : {1, 16, 64}) measure(server, width, count);
+    for (const size_t width : {1U, 16U, 64U}) measure(server, width, count);
     return 0;
 }
