@@ -191,6 +191,12 @@ Result<PutReply> PartUploadImpl::complete(const std::optional<ETag>& if_match) {
         chosen = chosen_;
     }
     Result<PutReply> reply = parts_.store.complete_upload(key_, id_, chosen, if_match, kDataCall);
+    // No such upload: a request that was repeated on its way has completed it, perhaps.
+    if (!reply && reply.error().kind == ErrorKind::not_found) {
+        Error error = std::move(reply).error();
+        error.outcome_unknown = true;
+        reply = std::move(error);
+    }
     // With the outcome open the upload may be whole: nothing to abort then, and the log keeps it
     // for the next mount to see.
     if (!reply && !reply.error().outcome_unknown) return reply;

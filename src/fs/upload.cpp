@@ -63,12 +63,20 @@ PosixRecord difference(const PosixRecord& sent, const PosixRecord& wanted, bool 
 Result<Uploaded> Uploader::upload(const UploadJob& job) {
     Error last;
     UploadJob again = job;
+    // An attempt whose reply was lost may yet be applied, whatever becomes of the next.
+    const auto in_doubt = [&last](Error error) {
+        error.outcome_unknown = error.outcome_unknown || last.outcome_unknown;
+        return error;
+    };
     for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
-        Result<Sent> sent = send(again);
+        bool unseen = false;
+        Result<Sent> sent = send(again, unseen);
         if (sent) return finish(job, std::move(*sent));
         again.ahead = nullptr;
-        last = std::move(sent).error();
-        if (!last.outcome_unknown && !somebody_came_first(last.kind)) break;
+        const bool try_again =
+            !unseen && (sent.error().outcome_unknown || somebody_came_first(sent.error().kind));
+        last = in_doubt(std::move(sent).error());
+        if (!try_again) break;
     }
     return std::move(last).with_context("upload of '" + printable(job.key.str()) + "'");
 }
@@ -103,27 +111,27 @@ Result<AheadUpload> Uploader::begin_ahead(const UploadJob& job) {
     return ahead;
 }
 
-Result<Uploader::Sent> Uploader::send(const UploadJob& job) {
+Result<Uploader::Sent> Uploader::send(const UploadJob& job, bool& unseen) {
     if (job.ahead) {
-        std::optional<Sent> sent = TRY(send_ahead(job));
+        std::optional<Sent> sent = TRY(send_ahead(job, unseen));
         if (sent) return std::move(*sent);
     }
     Sent sent;
     sent.plan = TRY(plan_for(job));
     if (job.append_only && job.content->only_grew()) {
-        std::optional<Sent> appended = TRY(append(job, sent.plan));
+        std::optional<Sent> appended = TRY(append(job, sent.plan, unseen));
         if (appended) return std::move(*appended);
     }
     if (is_whole_copy(*job.content)) {
         Result<PutReply> copied = copy_whole(job, sent.plan);
         if (copied || copied.error().kind != ErrorKind::unsupported) {
-            sent.reply = TRY(resolved(job, sent.plan, std::move(copied)));
+            sent.reply = TRY(resolved(job, sent.plan, std::move(copied), unseen));
             return sent;
         }
     }
     const bool in_parts = core_.uploads->in_parts(job.content->size());
-    sent.reply = TRY(
-        resolved(job, sent.plan, in_parts ? put_parts(job, sent.plan) : put_whole(job, sent.plan)));
+    Result<PutReply> reply = in_parts ? put_parts(job, sent.plan) : put_whole(job, sent.plan);
+    sent.reply = TRY(resolved(job, sent.plan, std::move(reply), unseen));
     return sent;
 }
 
@@ -160,7 +168,8 @@ Result<PutReply> Uploader::copy_whole(const UploadJob& job, const UploadPlan& pl
 
 // What was written behind the end of an appendable object goes there, and the object stays
 // appendable. Nothing where it is not appendable any more.
-Result<std::optional<Uploader::Sent>> Uploader::append(const UploadJob& job, UploadPlan plan) {
+Result<std::optional<Uploader::Sent>> Uploader::append(const UploadJob& job, UploadPlan plan,
+                                                       bool& unseen) {
     const uint64_t from = job.content->base().size;
     const uint64_t size = job.content->size();
     if (!plan.exists || size == from) return std::optional<Sent>();
@@ -168,7 +177,7 @@ Result<std::optional<Uploader::Sent>> Uploader::append(const UploadJob& job, Upl
                                                 {.request_class = RequestClass::data});
     if (!reply && reply.error().kind == ErrorKind::unsupported) return std::optional<Sent>();
     Sent sent;
-    sent.reply = TRY(resolved(job, plan, std::move(reply)));
+    sent.reply = TRY(resolved(job, plan, std::move(reply), unseen));
     // An append takes no metadata along. Only a time that is recorded would be wrong now.
     plan.attributes = plan.base_attributes;
     plan.pending = PosixRecord{};
@@ -219,7 +228,7 @@ Result<PutReply> Uploader::complete(const UploadJob& job, PartUpload& upload) {
     return reply;
 }
 
-Result<std::optional<Uploader::Sent>> Uploader::send_ahead(const UploadJob& job) {
+Result<std::optional<Uploader::Sent>> Uploader::send_ahead(const UploadJob& job, bool& unseen) {
     PartUpload& upload = *job.ahead->upload;
     const bool fits = upload.key() == job.key && core_.uploads->in_parts(job.content->size());
     Result<void> rest = fits ? upload.send_rest() : Result<void>();
@@ -235,7 +244,7 @@ Result<std::optional<Uploader::Sent>> Uploader::send_ahead(const UploadJob& job)
         return std::optional<Sent>();
     }
     Sent sent;
-    sent.reply = TRY(resolved(job, *plan, complete(job, upload)));
+    sent.reply = TRY(resolved(job, *plan, complete(job, upload), unseen));
     sent.plan = std::move(*plan);
     // What is there now is what the upload was begun with: the rest is made up for afterwards.
     if (sent.plan.attributes != begun) sent.plan.late_attributes = sent.plan.attributes;
@@ -246,25 +255,39 @@ Result<std::optional<Uploader::Sent>> Uploader::send_ahead(const UploadJob& job)
 }
 
 Result<PutReply> Uploader::resolved(const UploadJob& job, const UploadPlan& plan,
-                                    Result<PutReply> reply) {
-    if (reply || !reply.error().outcome_unknown) return reply;
-    std::optional<PutReply> landed = TRY(look_for(job, plan));
-    if (landed) return std::move(*landed);
-    return reply;
+                                    Result<PutReply> reply, bool& unseen) {
+    if (reply) return reply;
+    Error error = std::move(reply).error();
+    const bool lost = error.outcome_unknown;
+    // Refused may mean that a request repeated on its way met its own success.
+    if (!lost && !somebody_came_first(error.kind)) return error;
+    Result<std::optional<Landed>> landed = look_for(job, plan);
+    if (!landed) {
+        unseen = true;
+        error = std::move(landed).error();
+        error.outcome_unknown = true;
+        return error;
+    }
+    if (!*landed) return error;
+    // After a refusal somebody else's content of the same size is what one has to expect.
+    if (lost || (*landed)->proven) return std::move((*landed)->reply);
+    error.outcome_unknown = true;
+    return error;
 }
 
-// The reply was lost. The object tells whether the request arrived: by what it was made of where
-// the ETag or the CRC says so.
-Result<std::optional<PutReply>> Uploader::look_for(const UploadJob& job, const UploadPlan& plan) {
+// No reply, or a refusal. The object tells whether the request arrived: by what it was made of
+// where the ETag or the CRC says so.
+Result<std::optional<Uploader::Landed>> Uploader::look_for(const UploadJob& job,
+                                                           const UploadPlan& plan) {
     Result<HeadReply> head = core_.store.head(job.key);
     if (!head) {
-        if (head.error().kind == ErrorKind::not_found) return std::optional<PutReply>();
+        if (head.error().kind == ErrorKind::not_found) return std::optional<Landed>();
         return std::move(head).error();
     }
     const ObjectInfo& now = head->info;
     const bool untouched =
         plan.exists && now.etag == plan.base_etag && now.last_modified == plan.base_last_modified;
-    if (untouched || now.size != job.content->size()) return std::optional<PutReply>();
+    if (untouched || now.size != job.content->size()) return std::optional<Landed>();
     const bool all_here = job.content->missing({0, now.size}).empty();
     // Without a content hash in the ETag (multipart, KMS) the size must do: the key's turn is ours,
     // and the object changed within the request's time.
@@ -272,16 +295,17 @@ Result<std::optional<PutReply>> Uploader::look_for(const UploadJob& job, const U
                               now.attributes.sse.algorithm != "aws:kms" &&
                               now.attributes.sse.algorithm != "KMS";
     if (all_here && now.crc64) {
-        if (*now.crc64 != TRY(job.content->crc64())) return std::optional<PutReply>();
+        if (*now.crc64 != TRY(job.content->crc64())) return std::optional<Landed>();
     } else if (etag_is_hash && !iequals(now.etag.str(), TRY(job.content->md5_hex()))) {
-        return std::optional<PutReply>();
+        return std::optional<Landed>();
     }
-    PutReply reply;
-    reply.etag = now.etag;
-    reply.version_id = now.version_id;
-    reply.date = now.date;
-    reply.crc64 = now.crc64;
-    return std::optional<PutReply>(std::move(reply));
+    Landed landed;
+    landed.proven = all_here && (now.crc64 || etag_is_hash);
+    landed.reply.etag = now.etag;
+    landed.reply.version_id = now.version_id;
+    landed.reply.date = now.date;
+    landed.reply.crc64 = now.crc64;
+    return std::optional<Landed>(std::move(landed));
 }
 
 }  // namespace xbucket

@@ -44,18 +44,27 @@ class Uploader {
     };
     Result<UploadPlan> plan_for(const UploadJob& job);
     Result<Uploaded> finish(const UploadJob& job, Sent sent);
-    Result<Sent> send(const UploadJob& job);
+    // A request as it was found in the object; proven: by more than its size.
+    struct Landed {
+        PutReply reply;
+        bool proven = false;
+    };
+    // `unseen` is set where the object could not be looked at to tell what became of a request:
+    // whoever tried again then might meet his own success.
+    Result<Sent> send(const UploadJob& job, bool& unseen);
     Result<PutReply> copy_whole(const UploadJob& job, const UploadPlan& plan);
     // Nothing where the object is not appendable any more, or did not grow.
-    Result<std::optional<Sent>> append(const UploadJob& job, UploadPlan plan);
+    Result<std::optional<Sent>> append(const UploadJob& job, UploadPlan plan, bool& unseen);
     Result<PutReply> put_whole(const UploadJob& job, const UploadPlan& plan);
     Result<PutReply> put_parts(const UploadJob& job, UploadPlan& plan);
     // Nothing where what was begun cannot become the object that is wanted.
-    Result<std::optional<Sent>> send_ahead(const UploadJob& job);
+    Result<std::optional<Sent>> send_ahead(const UploadJob& job, bool& unseen);
     Result<PutReply> complete(const UploadJob& job, PartUpload& upload);
-    // Whether a request whose reply is missing arrived after all (DESIGN 3.6).
-    Result<PutReply> resolved(const UploadJob& job, const UploadPlan& plan, Result<PutReply> reply);
-    Result<std::optional<PutReply>> look_for(const UploadJob& job, const UploadPlan& plan);
+    // Whether a request whose reply is missing, or that was refused, arrived after all
+    // (DESIGN 3.6).
+    Result<PutReply> resolved(const UploadJob& job, const UploadPlan& plan, Result<PutReply> reply,
+                              bool& unseen);
+    Result<std::optional<Landed>> look_for(const UploadJob& job, const UploadPlan& plan);
 
     Core& core_;
 };

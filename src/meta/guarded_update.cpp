@@ -47,11 +47,6 @@ bool same_object(const ObjectInfo& a, const ObjectInfo& b) {
            a.attributes == b.attributes;
 }
 
-bool is_transient(ErrorKind kind) {
-    return kind == ErrorKind::timed_out || kind == ErrorKind::network ||
-           kind == ErrorKind::throttled || kind == ErrorKind::server_error;
-}
-
 }  // namespace
 
 bool etag_is_content_hash(const ObjectInfo& info) {
@@ -86,7 +81,7 @@ UpdateStep GuardedUpdate::start(TimePoint now) {
         base_ = *work_.own;
         from_own_ = true;
         acl_ = base_.acl;
-        if (base_.acl_known) acl_at_ = base_.read_at;
+        if (base_.acl_known) acl_at_ = base_.acl_read_at;
         return proceed(now);
     }
     return read_base(now);
@@ -126,6 +121,8 @@ void GuardedUpdate::take_base(ObjectInfo info, TimePoint begun, TimePoint now) {
     if (refused_ && sent_settled_ && same_object(info, sent_base_.info))
         facts_.learn_compares_finer();
     refused_ = false;
+    if (sent_marker_ && sent_marker_->user == info.attributes.user) sent_once_ = true;
+    sent_marker_.reset();
     base_ = UpdateBase{.info = std::move(info), .read_at = begun};
     absent_ = false;
     base_just_read_ = true;
@@ -158,6 +155,7 @@ void GuardedUpdate::judge_patches() {
         error.reset();
         ObjectAttributes trial = wanted_;
         for (AttrChange change : work_.patches[i].changes) {
+            if (change.instead_of && value_in(trial, change.name) != *change.instead_of) continue;
             if (sent_once_) change.flag = SetFlag::any;
             auto applied = model_.apply(work_.key, change, trial);
             const bool gone_already = sent_once_ && !change.value && !applied &&
@@ -170,6 +168,15 @@ void GuardedUpdate::judge_patches() {
         if (!work_.patches[i].posix.empty()) model_.apply_posix(work_.patches[i].posix, trial);
         wanted_ = std::move(trial);
     }
+}
+
+std::optional<std::string> GuardedUpdate::value_in(const ObjectAttributes& attributes,
+                                                   const AttrName& name) const {
+    ObjectInfo info;
+    info.attributes = attributes;
+    auto value = model_.get(work_.key, info, name);
+    if (!value) return std::nullopt;
+    return *std::move(value);
 }
 
 bool GuardedUpdate::anyone_left() const {
@@ -187,10 +194,11 @@ UpdateStep GuardedUpdate::proceed(TimePoint now) {
             fmt::format("the service hides {} metadata entries of this object; changing the others "
                         "would destroy them. Change it with the tool that wrote them",
                         base_.info.missing_metadata)));
+    if (was_emptied()) return put_back_emptied(now);
     judge();
     if (!anyone_left() || wanted_ == base_.info.attributes) {
         facts_.counters.unchanged.fetch_add(1);
-        return finish(now);
+        return sent_once_ ? found_done(now) : finish(now);
     }
     return prepare_copy(now);
 }
@@ -254,9 +262,16 @@ Duration GuardedUpdate::settling_time() {
 }
 
 bool GuardedUpdate::needs_tags() const {
-    if (tags_ || !traits_.tagging || base_.info.tag_count == 0U) return false;
+    if (tags_ || !traits_.tagging) return false;
+    if (base_.info.tag_count == 0U && !may_have_dropped_tags()) return false;
     const bool in_parts = traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
     return in_parts || facts_.tag_fate() != TagFate::kept;
+}
+
+// A copy of ours has been applied, perhaps, by a service that takes the tags away with it: that
+// there are none now says nothing.
+bool GuardedUpdate::may_have_dropped_tags() const {
+    return owed_tags_ && !owed_tags_->empty() && facts_.tag_fate() != TagFate::kept;
 }
 
 bool GuardedUpdate::needs_acl(TimePoint now) const {
@@ -266,7 +281,7 @@ bool GuardedUpdate::needs_acl(TimePoint now) const {
 }
 
 UpdateStep GuardedUpdate::on_acl(Result<std::string> acl, TimePoint begun, TimePoint now) {
-    if (phase_ == Phase::verify_acl) return verify_acl(std::move(acl), now);
+    if (phase_ == Phase::verify_acl) return verify_acl(std::move(acl), begun, now);
     acl_at_ = begun;
     if (acl) {
         facts_.acl_read();
@@ -299,7 +314,7 @@ UpdateStep GuardedUpdate::on_acl(Result<std::string> acl, TimePoint begun, TimeP
 UpdateStep GuardedUpdate::on_tags(Result<Tags> tags, TimePoint now) {
     if (phase_ == Phase::verify_tags) return verify_tags(std::move(tags), now);
     if (tags) {
-        tags_ = *std::move(tags);
+        tags_ = tags->empty() && may_have_dropped_tags() ? owed_tags_ : *std::move(tags);
         return prepare_copy(now);
     }
     const ErrorKind kind = tags.error().kind;
@@ -356,6 +371,7 @@ UpdateStep GuardedUpdate::send(TimePoint now) {
     probing_ = facts_.conditions() == CopyConditions::unknown;
     sent_once_ = true;
     sent_base_ = base_;
+    if (tags_) owed_tags_ = tags_;
     sent_settled_ = settled_;
     ++attempts_;
     CopyRequest request = make_request(wanted_);

@@ -34,8 +34,9 @@ struct UpdateBase {
     ObjectInfo info;
     std::string acl;  // as read or sent; "" when unknown or default
     bool acl_known = false;
-    TimePoint read_at;    // when the request that told it was begun
-    TimePoint run_began;  // own results: when the run of own edits began with a settled base
+    TimePoint acl_read_at;  // it moves without Last-Modified, so it grows old by itself
+    TimePoint read_at;      // when the request that told it was begun
+    TimePoint run_began;    // own results: when the run of own edits began with a settled base
 };
 
 struct UpdatePolicy {
@@ -130,11 +131,14 @@ class GuardedUpdate {
     void take_base(ObjectInfo info, TimePoint begun, TimePoint now);
     void judge();
     void judge_patches();
+    std::optional<std::string> value_in(const ObjectAttributes& attributes,
+                                        const AttrName& name) const;
     bool anyone_left() const;
     bool is_settled(TimePoint now);
     bool is_own_result() const;
     Duration settling_time();
     bool needs_tags() const;
+    bool may_have_dropped_tags() const;
     bool needs_acl(TimePoint now) const;
     CopyGuard make_guard() const;
     CopyRequest make_request(const ObjectAttributes& attributes) const;
@@ -143,18 +147,23 @@ class GuardedUpdate {
     // guarded_update_after.cpp: what came of it
     UpdateStep copy_failed(Error error, TimePoint now);
     UpdateStep copy_done(const CopyReply& reply, TimePoint begun, TimePoint now);
+    UpdateStep found_done(TimePoint now);
     UpdateStep on_result_head(Result<HeadReply> reply, TimePoint begun, TimePoint now);
     UpdateStep verify(const ObjectInfo& found, TimePoint now);
     bool may_have_raced() const;
-    bool lost_a_race(const ObjectAttributes& found) const;
+    bool lost_a_race(const ObjectAttributes& found, bool ours) const;
+    bool was_dropped(const ObjectAttributes& found) const;
+    bool was_emptied() const;
+    UpdateStep put_back_emptied(TimePoint now);
     bool tags_at_risk() const;
     void tags_survived();
     UpdateStep write_tags_again();
     UpdateStep verify_rest(TimePoint now);
     UpdateStep verify_tags(Result<Tags> found, TimePoint now);
-    UpdateStep verify_acl(Result<std::string> found, TimePoint now);
+    UpdateStep verify_acl(Result<std::string> found, TimePoint begun, TimePoint now);
     UpdateStep restore(const std::string& lost, TimePoint now);
     UpdateStep restoring_failed(const std::string& reason);
+    UpdateStep conclude(TimePoint now);
     UpdateStep finish(TimePoint now);
     UpdateStep fail_all(Error error);
 
@@ -174,6 +183,9 @@ class GuardedUpdate {
     std::string acl_;              // of the object; "" sends nothing
     std::optional<TimePoint> acl_at_;
     std::optional<Tags> tags_;
+    // What the object had before a copy of ours that may have taken them away; until they are seen
+    // to be there, or written again.
+    std::optional<Tags> owed_tags_;
     bool tags_checked_ = false;  // after the copy: seen to be there, or written again
     bool read_again_ = false;    // the one extra HEAD of this attempt was spent
 
@@ -183,6 +195,7 @@ class GuardedUpdate {
     bool sent_once_ = false;        // flags have been judged
     bool probing_ = false;          // the copy in flight carries a condition that is false
     bool outcome_unknown_ = false;  // a copy of ours may yet be applied
+    bool landed_ = false;           // a copy of ours was applied
     bool refused_ = false;          // the last copy failed its guard (or met its own success)
     bool last_look_ = false;        // time is up: one more HEAD to tell what became of it
     UpdateBase sent_base_;
@@ -199,6 +212,7 @@ class GuardedUpdate {
     std::optional<UpdateBase> result_;
     bool result_is_own_ = false;
     ETag created_etag_;
+    std::optional<ObjectAttributes> sent_marker_;  // a marker that was there when ours came
     std::optional<Error> loss_;  // what verification found, kept while the base is put back
 
     UpdateOutcome outcome_;
@@ -207,5 +221,11 @@ class GuardedUpdate {
 // True where the ETag is a hash of the content, so that a copy must keep it: not for multipart,
 // KMS-encrypted, appendable or symlink objects.
 bool etag_is_content_hash(const ObjectInfo& info);
+
+// An answer may well come the next time.
+inline bool is_transient(ErrorKind kind) {
+    return kind == ErrorKind::timed_out || kind == ErrorKind::network ||
+           kind == ErrorKind::throttled || kind == ErrorKind::server_error;
+}
 
 }  // namespace xbucket

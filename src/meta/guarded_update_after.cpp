@@ -134,6 +134,7 @@ UpdateStep GuardedUpdate::copy_failed(Error error, TimePoint now) {
 UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, TimePoint now) {
     facts_.counters.copies.fetch_add(1);
     outcome_.changed = true;
+    landed_ = true;
     if (std::exchange(probing_, false)) facts_.learn_conditions(CopyConditions::ignored);
 
     UpdateBase result = base_;
@@ -144,6 +145,7 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
     result.info.version_id = reply.version_id;
     result.acl = acl_;
     result.acl_known = acl_at_.has_value();
+    if (acl_at_) result.acl_read_at = *acl_at_;
     result.read_at = begun;
     result.run_began = !settled_ && work_.own ? work_.own->run_began : begun;
 
@@ -174,12 +176,13 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
     }
     result_ = std::move(result);
     const bool acl_at_risk = !acl_.empty() && acl_ != traits_.default_acl && !facts_.acl_kept();
-    if (!dated || tags_at_risk() || acl_at_risk || may_have_raced() ||
+    const bool looks_for_races = may_have_raced() && policy_.verify != VerifyPolicy::never;
+    if (!dated || tags_at_risk() || acl_at_risk || looks_for_races ||
         facts_.wants_verification(policy_.verify, AttributeShape::of(wanted_))) {
         phase_ = Phase::verify;
         // A copy of another client that passed the same guard has landed when as much time is over
         // as ours took.
-        if (may_have_raced()) return Wait{now - begun};
+        if (looks_for_races) return Wait{now - begun};
         return Head{};
     }
     return finish(now);
@@ -188,11 +191,12 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
 // Whether another client may have copied from the same base at the same moment, with success for
 // both. On top of an own result that is not settled nobody else starts an update.
 bool GuardedUpdate::may_have_raced() const {
-    if (facts_.guards_exclude_each_other() || policy_.verify == VerifyPolicy::never) return false;
+    if (facts_.guards_exclude_each_other()) return false;
     return facts_.conditions() != CopyConditions::honoured || settled_;
 }
 
 UpdateStep GuardedUpdate::on_version(Result<ObjectInfo> info, TimePoint now) {
+    outcome_unknown_ = outcome_unknown_ || !info || now >= deadline_;  // the change itself is there
     if (!info)
         return fail_all(
             fail(ErrorKind::conflict,
@@ -218,6 +222,15 @@ UpdateStep GuardedUpdate::on_version(Result<ObjectInfo> info, TimePoint now) {
     return send(now);
 }
 
+// Everything asked for is there, and we have sent a copy of whose success we were not told: what
+// such a copy takes away has to be looked at all the same.
+UpdateStep GuardedUpdate::found_done(TimePoint now) {
+    result_ = base_;
+    result_is_own_ = false;
+    if (!tags_) tags_ = owed_tags_;
+    return verify_rest(now);
+}
+
 // HEADs that look at results: of a copy, of a new marker, of putting back.
 UpdateStep GuardedUpdate::on_result_head(Result<HeadReply> reply, TimePoint begun, TimePoint now) {
     if (phase_ == Phase::restored) {
@@ -226,21 +239,33 @@ UpdateStep GuardedUpdate::on_result_head(Result<HeadReply> reply, TimePoint begu
         if (!lost.empty()) return restoring_failed("still missing: " + lost);
         facts_.counters.put_back.fetch_add(1);
         outcome_.info = reply->info;
-        return fail_all(*loss_);
+        result_->info = reply->info;
+        return verify_rest(now);  // this copy, too, may have taken the tags away
     }
     if (!reply) {
+        // Some services say yes to what they do not store, or to two at once; such a yes is not
+        // passed on unseen.
+        if (phase_ == Phase::verify && !facts_.guards_exclude_each_other() &&
+            is_transient(reply.error().kind)) {
+            outcome_unknown_ = true;
+            return retry_later(now, std::move(reply).error());
+        }
         // Acknowledged by the service, and not to be looked at now.
         log_warning("meta", "key={} result not verified: {}", printable(work_.key.str()),
                     reply.error().describe());
         result_is_own_ = false;
         outcome_.missing = reply.error().kind == ErrorKind::not_found;
         if (outcome_.missing) result_.reset();
-        return finish(now);
+        if (outcome_.missing || phase_ == Phase::created) return finish(now);
+        result_->info.tag_count.reset();  // the base's, of which nothing is known now
+        return verify_rest(now);
     }
     if (phase_ == Phase::created) {
         result_ = UpdateBase{.info = reply->info, .read_at = begun, .run_began = begun};
-        result_is_own_ =
-            !outcome_unknown_ && !created_etag_.empty() && reply->info.etag == created_etag_;
+        // All markers are empty, so that the ETag alone says nothing.
+        result_is_own_ = !outcome_unknown_ && !created_etag_.empty() &&
+                         reply->info.etag == created_etag_ &&
+                         reply->info.attributes.user == wanted_.user;
         return finish(now);
     }
     return verify(reply->info, now);
@@ -251,25 +276,57 @@ UpdateStep GuardedUpdate::verify(const ObjectInfo& found, TimePoint now) {
         result_->info.last_modified == WallTime{} ||
         (found.last_modified == result_->info.last_modified && found.etag == result_->info.etag);
     const std::string missing = missing_from(wanted_, found.attributes);
-    if (lost_a_race(found.attributes)) {
+    if (lost_a_race(found.attributes, ours)) {
         facts_.counters.conflicts.fetch_add(1);
+        if (races_lost_ == kRacesMax) {
+            outcome_unknown_ = true;
+            return fail_all(fail(ErrorKind::conflict,
+                                 "other clients keep changing this object, and the change was not "
+                                 "there whenever it was looked for. Try again"));
+        }
         ++races_lost_;
+        outcome_unknown_ = true;  // ours was there for a moment, and is merged into theirs, perhaps
         return retry_later(now, fail(ErrorKind::conflict, "another client's change came on top"));
     }
-    if (!missing.empty() && ours) return restore(missing, now);
+    if (ours && was_dropped(found.attributes)) return restore(missing, now);
     if (missing.empty() && ours) facts_.verified(AttributeShape::of(wanted_));
     if (!ours) result_is_own_ = false;  // somebody edited since, as is his right
     result_->info = found;
     return verify_rest(now);
 }
 
-// Another client's copy, made from the same base, landed after ours and took our change away. It
-// carries what we did not send, or still the whole base; a service that drops what it is sent does
-// neither.
-bool GuardedUpdate::lost_a_race(const ObjectAttributes& found) const {
+// Another client's copy, made from the same base, landed after ours and took our change away. Where
+// it has our Last-Modified by chance, it carries what we did not send, or less. A service that
+// drops what it is sent drops all of what is too much for it (Ceph's gateway), or keeps doing so.
+bool GuardedUpdate::lost_a_race(const ObjectAttributes& found, bool ours) const {
     const ObjectAttributes& base = sent_base_.info.attributes;
-    return may_have_raced() && races_lost_ < kRacesMax && is_undone(base, wanted_, found) &&
-           (!missing_from(found, wanted_).empty() || missing_from(base, found).empty());
+    if (!may_have_raced() || !is_undone(base, wanted_, found)) return false;
+    if (!ours || !missing_from(found, wanted_).empty()) return true;
+    const bool emptied = found.user.empty() && facts_.is_untried(AttributeShape::of(wanted_));
+    return races_lost_ < kRacesMax && !emptied;
+}
+
+// The service said 200 and stored less than it was sent. Where others may have come in between with
+// the same Last-Modified, only what lacks our own change as well counts: the rest may be their
+// doing.
+bool GuardedUpdate::was_dropped(const ObjectAttributes& found) const {
+    if (missing_from(wanted_, found).empty()) return false;
+    if (facts_.guards_exclude_each_other()) return true;
+    return missing_from(found, wanted_).empty() &&
+           is_undone(sent_base_.info.attributes, wanted_, found);
+}
+
+// As was_dropped(), of a copy that got no reply, or that of a repetition.
+bool GuardedUpdate::was_emptied() const {
+    const ObjectInfo& found = base_.info;
+    return sent_once_ && !facts_.guards_exclude_each_other() && !loss_ &&
+           found.attributes.user.empty() && !sent_base_.info.attributes.user.empty() &&
+           found.etag == sent_base_.info.etag && facts_.is_untried(AttributeShape::of(wanted_));
+}
+
+UpdateStep GuardedUpdate::put_back_emptied(TimePoint now) {
+    result_ = base_;
+    return restore("any metadata", now);
 }
 
 bool GuardedUpdate::tags_at_risk() const {
@@ -290,11 +347,14 @@ UpdateStep GuardedUpdate::verify_rest(TimePoint now) {
         phase_ = Phase::verify_acl;
         return ReadAcl{};
     }
-    return finish(now);
+    return conclude(now);
 }
+
+UpdateStep GuardedUpdate::conclude(TimePoint now) { return loss_ ? fail_all(*loss_) : finish(now); }
 
 void GuardedUpdate::tags_survived() {
     tags_checked_ = true;
+    owed_tags_.reset();
     facts_.learn_tag_fate(facts_.tag_fate() == TagFate::lost ? TagFate::sent : TagFate::kept);
 }
 
@@ -309,32 +369,44 @@ UpdateStep GuardedUpdate::verify_tags(Result<Tags> found, TimePoint now) {
         tags_survived();
         return verify_rest(now);
     }
+    // What is there although the service drops all of them is somebody's change since.
+    if (found)
+        for (const auto& [key, value] : *found) (*tags_)[key] = value;
     facts_.learn_tag_fate(facts_.tag_fate() == TagFate::lost ? TagFate::rewritten : TagFate::lost);
     return write_tags_again();
 }
 
-UpdateStep GuardedUpdate::verify_acl(Result<std::string> found, TimePoint now) {
-    if (found && *found == acl_) {
-        facts_.learn_acl_kept();
-        return finish(now);
+UpdateStep GuardedUpdate::verify_acl(Result<std::string> found, TimePoint begun, TimePoint now) {
+    if (found && *found == acl_) facts_.learn_acl_kept();
+    // A service that drops an ACL leaves the default; anything else is somebody's change, and what
+    // the next update of a run must send.
+    if (found && *found != traits_.default_acl) {
+        acl_ = *std::move(found);
+        acl_at_ = begun;
+        result_->acl = acl_;
+        result_->acl_read_at = begun;
+        return conclude(now);
     }
     facts_.counters.put_back.fetch_add(1);
     return WriteAcl{acl_};
 }
 
 UpdateStep GuardedUpdate::on_written(Result<void> written, TimePoint now) {
-    if (!written)
+    if (!written) {
+        outcome_unknown_ = true;  // what was asked for is there; what went with it is not
         return fail_all(std::move(written).error().with_context(
             phase_ == Phase::verify_tags
                 ? "the service dropped the object's tags and they could not be put back"
                 : "the service dropped the object's ACL and it could not be put back"));
+    }
     if (phase_ == Phase::verify_tags) {
+        owed_tags_.reset();
         // The next change of a run stands on this result, and what it says of the tags must be
         // true.
         result_->info.tag_count = static_cast<unsigned>(tags_->size());
         return verify_rest(now);
     }
-    return finish(now);
+    return conclude(now);
 }
 
 // The service said 200 and did not store all of it: give the object back what it had, then fail
@@ -380,9 +452,12 @@ UpdateStep GuardedUpdate::on_created(Result<PutReply> reply, TimePoint now) {
         outcome_.changed = true;
         return retry_later(now, std::move(error));
     }
-    // Somebody made the marker first: an ordinary update of it, flags judged anew.
+    // Somebody made the marker first: an ordinary update of it, flags judged anew. Or we did, with
+    // a request that was repeated on its way.
     if (error.kind == ErrorKind::already_exists || is_refusal(error.kind)) {
         sent_once_ = false;
+        refused_ = true;
+        sent_marker_ = wanted_;
         return retry_later(now, std::move(error));
     }
     return fail_all(std::move(error));
@@ -409,6 +484,7 @@ UpdateStep GuardedUpdate::finish(TimePoint now) {
 
 UpdateStep GuardedUpdate::fail_all(Error error) {
     // A refusal that nobody has looked behind may be a repeated request's own success.
+    if (landed_ && !loss_) error.outcome_unknown = true;
     if ((outcome_unknown_ || refused_) && !error.outcome_unknown) {
         error.outcome_unknown = true;
         error.message += "; an earlier attempt may yet be applied";

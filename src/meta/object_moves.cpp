@@ -43,6 +43,22 @@ AttrChange make_change(AttrKind kind, std::string full, std::string bare,
     return change;
 }
 
+// `ours`, with what others made of `base` meanwhile where we left it as it was.
+Tags merge_tags(const Tags& base, const Tags& late, Tags ours) {
+    const auto merge = [&](const std::string& key) {
+        const std::string* before = find_value(base, key);
+        const std::string* after = find_value(late, key);
+        if (same_value(before, after) || !same_value(before, find_value(ours, key))) return;
+        if (after == nullptr)
+            ours.erase(key);
+        else
+            ours.insert_or_assign(key, *after);
+    };
+    for (const auto& [key, value] : base) merge(key);
+    for (const auto& [key, value] : late) merge(key);
+    return ours;
+}
+
 }  // namespace
 
 Patch patch_between(const MetaParts& parts, const ObjectAttributes& base,
@@ -55,10 +71,13 @@ Patch patch_between(const MetaParts& parts, const ObjectAttributes& base,
         const bool untouched = same_value(before, find_value(ours.user, name));
         if (!theirs || !untouched) return;
         const std::string shown = shown_name(parts.raw, names_of, name);
-        std::optional<std::string> value;
-        if (after != nullptr) value = decode_header_value(*after);
-        patch.changes.push_back(
-            make_change(AttrKind::user_metadata, "user.meta." + shown, shown, std::move(value)));
+        const auto decoded = [](const std::string* value) {
+            return value == nullptr ? std::nullopt : std::optional(decode_header_value(*value));
+        };
+        AttrChange change =
+            make_change(AttrKind::user_metadata, "user.meta." + shown, shown, decoded(after));
+        change.instead_of = decoded(before);
+        patch.changes.push_back(std::move(change));
     };
     for (const auto& [name, value] : late.user)
         if (!is_posix_entry(name, value)) consider(name, late.user);
@@ -71,6 +90,7 @@ Patch patch_between(const MetaParts& parts, const ObjectAttributes& base,
             make_change(AttrKind::http_field, fmt::format("user.http.{}", to_string(field)),
                         std::string(to_string(field)), late[field]);
         change.name.field = field;
+        change.instead_of = ours[field];
         patch.changes.push_back(std::move(change));
     }
     return patch;
@@ -160,6 +180,8 @@ Result<UploadPlan> ObjectMoves::plan_upload(const ObjectKey& key, const Patch& s
         plan.base_attributes = head->info.attributes;
         plan.attributes = head->info.attributes;
         TRY(complete_set(key, head->info, plan.attributes));
+        plan.base_acl = plan.attributes.acl;
+        plan.base_tags = plan.attributes.tags.value_or(Tags{});
     } else if (head.error().kind != ErrorKind::not_found) {
         return std::move(head).error();
     }
@@ -190,12 +212,87 @@ Result<void> ObjectMoves::recheck_upload(const ObjectKey& key, UploadPlan& plan)
         if (head.error().kind == ErrorKind::not_found) return {};
         return std::move(head).error();
     }
+    // Noted in any case: content that starts from nobody's replaces theirs, and not what they set.
+    if (head->info.attributes != plan.base_attributes) plan.late_attributes = head->info.attributes;
+    TRY(note_late_sides(key, head->info, plan));
     if (!plan.exists || head->info.etag != plan.base_etag)
         return fail(ErrorKind::stale,
                     fmt::format("'{}' was replaced by another client during the upload",
                                 printable(key.str())));
-    if (head->info.attributes != plan.base_attributes)
-        plan.late_attributes = std::move(head->info.attributes);
+    return {};
+}
+
+// ACL and tags have moved without a trace in HEAD, perhaps, while the parts were on their way.
+Result<void> ObjectMoves::note_late_sides(const ObjectKey& key, const ObjectInfo& info,
+                                          UploadPlan& plan) {
+    ObjectAttributes late;
+    TRY(complete_set(key, info, late));
+    if (late.acl != plan.base_acl) plan.late_acl = late.acl;
+    const Tags late_tags = late.tags.value_or(Tags{});
+    if (late_tags != plan.base_tags) plan.late_tags = late_tags;
+    return {};
+}
+
+// On top of what is there now: somebody may have come after the upload.
+Result<void> ObjectMoves::apply_late_sides(const ObjectKey& key, const UploadPlan& plan) {
+    const auto or_default = [&](const std::string& acl) {
+        return acl.empty() ? parts_.traits.default_acl : acl;
+    };
+    if (plan.late_acl) {
+        const std::string now = TRY(parts_.store.get_acl(key, kUpdateCall));
+        if (now == or_default(plan.attributes.acl))
+            TRY(parts_.store.put_acl(key, or_default(*plan.late_acl), kUpdateCall));
+    }
+    if (plan.late_tags) {
+        const Tags now = TRY(parts_.store.get_tags(key, kUpdateCall));
+        const Tags merged = merge_tags(plan.base_tags, *plan.late_tags, now);
+        if (merged != now) TRY(parts_.store.put_tags(key, merged, kUpdateCall));
+    }
+    return {};
+}
+
+Result<void> ObjectMoves::apply_late(const ObjectKey& key, const UploadPlan& plan) {
+    Result<void> applied = apply_late_sides(key, plan);
+    if (applied && plan.late_attributes) {
+        Patch late =
+            patch_between(parts_, plan.base_attributes, *plan.late_attributes, plan.attributes);
+        if (!late.empty()) applied = updater_.change_held(key, std::move(late));
+    }
+    if (applied) return {};
+    return std::move(applied).error().with_context(
+        "uploaded, but what another client changed meanwhile could not be applied again");
+}
+
+// Some services take tags and ACLs along with some requests only (servers.md: Ceph's gateway drops
+// tags that come with a copy or the start of a multipart upload).
+Result<void> ObjectMoves::put_sides_back(const ObjectKey& key, const ObjectAttributes& sent,
+                                         const ObjectInfo& found) {
+    if (parts_.traits.copy_conditions_known) return {};
+    const auto lost = [&](Error error, const char* what) {
+        return std::move(error).with_context(
+            fmt::format("'{}' was stored, but the service dropped its {}, which could not be put "
+                        "back",
+                        printable(key.str()), what));
+    };
+    if (sent.tags && !sent.tags->empty() && found.tag_count != sent.tags->size()) {
+        // What is there although the service drops all of them is somebody's change since.
+        const auto found_tags = parts_.store.get_tags(key, kUpdateCall);
+        Tags wanted = *sent.tags;
+        if (found_tags)
+            for (const auto& [name, value] : *found_tags) wanted.insert_or_assign(name, value);
+        if (!found_tags || wanted != *found_tags) {
+            parts_.facts.counters.put_back.fetch_add(1);
+            if (auto put = parts_.store.put_tags(key, wanted, kUpdateCall); !put)
+                return lost(std::move(put).error(), "tags");
+        }
+    }
+    if (sent.acl.empty() || sent.acl == parts_.traits.default_acl || parts_.facts.acl_kept())
+        return {};
+    const auto acl = parts_.store.get_acl(key, kUpdateCall);
+    if (acl && *acl != parts_.traits.default_acl) return {};
+    parts_.facts.counters.put_back.fetch_add(1);
+    if (auto put = parts_.store.put_acl(key, sent.acl, kUpdateCall); !put)
+        return lost(std::move(put).error(), "ACL");
     return {};
 }
 
@@ -240,36 +337,35 @@ Result<ObjectStat> ObjectMoves::finish_upload(const ObjectKey& key, const Upload
         info.size = size;
         info.last_modified = WallTime::from_seconds(reply.date.seconds());
         info.version_id = reply.version_id;
+        TRY(put_sides_back(key, plan.attributes, info));
+        TRY(apply_late(key, plan));
         return parts_.stat_of(key, info, parts_.clock.now());
     }
     const ObjectInfo& info = head->info;
     const bool ours = reply.etag.empty() ? info.size == size : info.etag == reply.etag;
-    if (!ours) {
+    if (!ours)
         log_info("meta", "key={} was replaced by another client right after the upload",
                  printable(key.str()));
-        return parts_.adopt(key, info, ChangedBy::anybody);
+    ObjectStat stat = parts_.adopt(key, info, ours ? ChangedBy::this_mount : ChangedBy::anybody);
+    if (ours) {
+        TRY(put_sides_back(key, plan.attributes, info));
+        TRY(check_stored(key, plan, info));
+        if (!reply.etag.empty())
+            parts_.own.set(key, UpdateBase{.info = info, .read_at = begun, .run_began = begun});
     }
-    TRY(check_stored(key, plan, info));
-    const ObjectStat stat = parts_.adopt(key, info, ChangedBy::this_mount);
-    if (!reply.etag.empty())
-        parts_.own.set(key, UpdateBase{.info = info, .read_at = begun, .run_began = begun});
-    if (!plan.late_attributes) return stat;
-    Patch late =
-        patch_between(parts_, plan.base_attributes, *plan.late_attributes, plan.attributes);
-    if (late.empty()) return stat;
-    if (auto changed = updater_.change_held(key, std::move(late)); !changed)
-        return std::move(changed).error().with_context(
-            "uploaded, but what another client changed meanwhile could not be applied again");
+    TRY(apply_late(key, plan));
     const auto known = parts_.cache.find(key);
-    if (known && known->info) return parts_.stat_of(key, *known->info, known->expires);
+    if (known && known->info) stat = parts_.stat_of(key, *known->info, known->expires);
     return stat;
 }
 
 Result<void> ObjectMoves::remove(const ObjectKey& key) {
     Result<void> removed;
+    bool unknown = false;
     for (int i = 0; i < kRemoveAttemptsMax; ++i) {
         removed = parts_.store.remove(key, {}, kUpdateCall);
         if (removed || !removed.error().outcome_unknown) break;
+        unknown = true;
         const auto head = parts_.store.head(key, kUpdateCall);
         if (!head && head.error().kind == ErrorKind::not_found) {
             removed = Result<void>{};
@@ -279,7 +375,9 @@ Result<void> ObjectMoves::remove(const ObjectKey& key) {
     parts_.own.drop(key);
     if (!removed) {
         parts_.cache.forget(key);
-        return removed;
+        Error error = std::move(removed).error();
+        error.outcome_unknown = error.outcome_unknown || unknown;
+        return error;
     }
     parts_.pending.drop(key);
     parts_.behind.drop(key);

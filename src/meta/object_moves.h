@@ -26,6 +26,11 @@ class ObjectMoves {
     void carry_journaled(const ObjectKey& key, const ObjectInfo* base, UploadPlan& plan);
     void settle_journaled(const ObjectKey& key, const UploadPlan& plan, const PutReply& reply,
                           uint64_t size);
+    Result<void> note_late_sides(const ObjectKey& key, const ObjectInfo& info, UploadPlan& plan);
+    Result<void> apply_late(const ObjectKey& key, const UploadPlan& plan);
+    Result<void> apply_late_sides(const ObjectKey& key, const UploadPlan& plan);
+    Result<void> put_sides_back(const ObjectKey& key, const ObjectAttributes& sent,
+                                const ObjectInfo& found);
     Result<void> check_stored(const ObjectKey& key, const UploadPlan& plan, const ObjectInfo& info);
 
     MetaParts& parts_;

@@ -33,12 +33,15 @@ class Rename {
     Rename(MetaParts& parts, const ObjectKey& from, const ObjectKey& to, bool no_replace)
         : parts_(parts), from_(from), to_(to), no_replace_(no_replace) {}
 
-    // `complete_set` fills in ACL and tags of the source. Each round reads the source and either
-    // copies it or, where it still is what was copied, deletes it.
-    template <class CompleteSet>
-    Result<ObjectInfo> run(CompleteSet complete_set);
+    // `complete_set` fills in ACL and tags of the source, `put_back` those that the target did not
+    // get. Each round reads the source and either copies it or, where it still is what was copied,
+    // deletes it.
+    template <class CompleteSet, class PutBack>
+    Result<ObjectInfo> run(CompleteSet complete_set, PutBack put_back);
     // After run(): the journal's entries are done with, or stay where they were.
     void settle_journal(bool renamed);
+    // A delete was sent and its outcome is not known: a failure then leaves it open.
+    bool maybe_removed() const { return maybe_removed_; }
 
   private:
     Result<void> check_free();
@@ -59,6 +62,7 @@ class Rename {
     std::optional<PendingByName> moved_;  // the journal's entries, as they were at the source
     const TimePoint deadline_ = parts_.clock.now() + parts_.config.update_deadline;
     unsigned attempts_ = 0;
+    bool maybe_removed_ = false;
     bool maybe_placed_ = false;         // the target may be ours
     std::optional<ObjectInfo> copied_;  // the source as it was copied
     ObjectInfo target_;
@@ -143,7 +147,12 @@ Result<void> Rename::copy_failed(Error error, const ObjectInfo& base) {
 Result<void> Rename::resolve_unknown(const ObjectInfo& base, Error error) {
     const auto found = parts_.store.head(to_, kUpdateCall);
     if (!found && found.error().kind != ErrorKind::not_found) return error;
+    const auto has_field = [&](HttpField field) {
+        const auto& there = found->info.attributes[field];
+        return there == sent_[field] || (field == HttpField::content_type && !sent_[field]);
+    };
     if (found && found->info.size == base.size && found->info.attributes.user == sent_.user &&
+        std::all_of(kHttpFields.begin(), kHttpFields.end(), has_field) &&
         (found->info.etag == base.etag || !etag_is_content_hash(base))) {
         target_ = found->info;
         copied_ = base;
@@ -175,6 +184,7 @@ Result<bool> Rename::remove_source(const ObjectInfo& base) {
     const ETag if_match = parts_.traits.destination_conditions ? base.etag : ETag{};
     auto removed = parts_.store.remove(from_, if_match, kUpdateCall);
     if (removed) return true;
+    if (removed.error().outcome_unknown) maybe_removed_ = true;
     if (removed.error().outcome_unknown || is_refusal(removed.error().kind)) {
         TRY(pause());
         return false;
@@ -196,8 +206,8 @@ Result<void> Rename::pause() {
     return {};
 }
 
-template <class CompleteSet>
-Result<ObjectInfo> Rename::run(CompleteSet complete_set) {
+template <class CompleteSet, class PutBack>
+Result<ObjectInfo> Rename::run(CompleteSet complete_set, PutBack put_back) {
     for (;;) {
         ++attempts_;
         auto head = parts_.store.head(from_, kUpdateCall);
@@ -219,7 +229,8 @@ Result<ObjectInfo> Rename::run(CompleteSet complete_set) {
         TRY(check_free());
         ObjectAttributes attributes = target_attributes(base);
         TRY(complete_set(base, attributes));
-        TRY(copy(base, std::move(attributes)));
+        TRY(copy(base, attributes));
+        if (copied_) TRY(put_back(attributes));
         if (parts_.clock.now() >= deadline_) TRY(pause());
     }
 }
@@ -230,16 +241,23 @@ Result<ObjectStat> ObjectMoves::rename(const ObjectKey& from, const ObjectKey& t
                                        bool no_replace) {
     CHECK(from != to);
     Rename rename(parts_, from, to, no_replace);
-    auto target = rename.run([&](const ObjectInfo& base, ObjectAttributes& attributes) {
-        return complete_set(from, base, attributes);
-    });
+    auto target = rename.run(
+        [&](const ObjectInfo& base, ObjectAttributes& attributes) {
+            return complete_set(from, base, attributes);
+        },
+        [&](const ObjectAttributes& sent) {
+            ObjectInfo unseen;  // of the target nothing is known yet
+            return put_sides_back(to, sent, unseen);
+        });
     rename.settle_journal(target.has_value());
     parts_.own.drop(from);
     parts_.own.drop(to);
     if (!target) {
         parts_.cache.forget(from);
         parts_.cache.forget(to);
-        return std::move(target).error();
+        Error error = std::move(target).error();
+        if (rename.maybe_removed()) error.outcome_unknown = true;
+        return error;
     }
     // What came after the copy was made goes on waiting, under the new name.
     parts_.pending.recorded(from, read_posix_record(target->attributes));

@@ -83,7 +83,9 @@ bool is_there(const Tags& found, const std::vector<const AttrChange*>& changes,
 
 std::vector<Result<void>> update_tags(MetaParts& parts, const ObjectKey& key,
                                       const std::vector<const AttrChange*>& changes) {
-    const auto fail_all = [&](const Error& error) {
+    bool unknown = false;  // what was written may yet be applied
+    const auto fail_all = [&](Error error) {
+        if (unknown) error.outcome_unknown = true;
         return std::vector<Result<void>>(changes.size(), Result<void>(error));
     };
     const bool sets_any = std::any_of(changes.begin(), changes.end(),
@@ -109,6 +111,7 @@ std::vector<Result<void>> update_tags(MetaParts& parts, const ObjectKey& key,
         parts.cache.forget_tags_and_acl(key);
         auto written = parts.store.put_tags(key, attempt.wanted, kUpdateCall);
         if (!written && !written.error().outcome_unknown) return fail_all(written.error());
+        unknown = true;
         auto after = parts.store.get_tags(key, kUpdateCall);
         if (!after) {
             if (written) return attempt.results;  // acknowledged; it cannot be looked at now
@@ -146,14 +149,19 @@ Result<void> update_acl(MetaParts& parts, const ObjectKey& key, const AttrChange
     }
     parts.own.drop(key);
     parts.cache.forget_tags_and_acl(key);
-    Result<void> written;
+    bool unknown = false;
+    Error error;
     for (int i = 0; i < kAttemptsMax; ++i) {
-        written = parts.store.put_acl(key, wanted, kUpdateCall);
-        if (written || !written.error().outcome_unknown) break;
+        auto written = parts.store.put_acl(key, wanted, kUpdateCall);
+        if (written) return {};
+        error = std::move(written).error();
+        unknown = unknown || error.outcome_unknown;
+        if (!error.outcome_unknown) break;
         const auto after = parts.store.get_acl(key, kUpdateCall);
         if (after && *after == wanted) return {};
     }
-    return written;
+    error.outcome_unknown = unknown;
+    return error;
 }
 
 }  // namespace xbucket

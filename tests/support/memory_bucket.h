@@ -62,6 +62,8 @@ class MemoryBucket {
     Result<Content> get(const GetRequest& request) const;
     Result<PutReply> put(const PutRequest& request, SharedBytes body);
     Result<CopyReply> copy(const CopyRequest& request);
+    // Whether the copy's conditions hold now: what a service asks that looks first and writes then.
+    Result<void> judge(const CopyRequest& request) const;
     Result<ListPage> list(const ListRequest& request) const;
     Result<void> remove(const ObjectKey& key, const ETag& if_match);
     Result<UploadId> create_upload(const ObjectKey& key, const ObjectAttributes& attributes);

@@ -62,6 +62,13 @@ Result<void> MemoryBucket::check_destination(const CopyGuard& guard,
     return {};
 }
 
+Result<void> MemoryBucket::judge(const CopyRequest& request) const {
+    LockGuard lock(mutex_);
+    const MemoryVersion& source = *TRY(find(request.source, request.source_version));
+    TRY(check_guard(request.guard, source));
+    return check_destination(request.guard, current(request.destination));
+}
+
 Result<CopyReply> MemoryBucket::copy(const CopyRequest& request) {
     ObjectAttributes sent;
     if (request.replace) sent = TRY(accept(request.destination, *request.replace));

@@ -45,7 +45,7 @@ class PartUpload {
     // Errors: stale (the base was replaced), no_space (the spool), file_too_large, upload_part()'s.
     virtual Result<void> send_rest() = 0;
     // Errors: complete_upload()'s; checksum_mismatch where the service tells another CRC64 than
-    // what was sent has.
+    // what was sent has. not_found (no such upload) leaves the outcome unknown.
     virtual Result<PutReply> complete(const std::optional<ETag>& if_match) = 0;
     // Blocks. The upload cannot be used after it.
     virtual void abort() = 0;

@@ -46,6 +46,9 @@ struct AttrChange {
     AttrName name;
     std::optional<std::string> value;  // nullopt removes
     SetFlag flag = SetFlag::any;
+    // Set: the change is made only where this is the value (inner nullopt: where there is none),
+    // and is skipped, with success, elsewhere.
+    std::optional<std::optional<std::string>> instead_of = std::nullopt;
 };
 
 // All that one update changes; patches of several callers merge into one (DESIGN 3.5).

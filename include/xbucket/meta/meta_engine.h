@@ -92,6 +92,11 @@ struct UploadPlan {
     // What others changed since base_attributes was read; set by recheck_upload(), applied by
     // finish_upload() as a guarded patch.
     std::optional<ObjectAttributes> late_attributes;
+    // The same for what moves without the object: the ACL ("" = the default) and the tags.
+    std::string base_acl;
+    Tags base_tags;
+    std::optional<std::string> late_acl;
+    std::optional<Tags> late_tags;
     // What was pending then: older than what is staged, and done with when the upload is.
     PosixRecord pending;
     std::shared_ptr<const JournaledSend> journaled;
