@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <sys/random.h>
 #include <utility>
 
@@ -154,6 +155,13 @@ std::string random_bytes(size_t n) {
         if (got > 0) filled += static_cast<size_t>(got);
     }
     return bytes;
+}
+
+uint64_t seed_or_random(uint64_t seed) {
+    if (seed != 0) return seed;
+    const std::string bytes = random_bytes(sizeof seed);
+    std::memcpy(&seed, bytes.data(), sizeof seed);
+    return seed;
 }
 
 }  // namespace xbucket

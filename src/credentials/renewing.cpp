@@ -8,7 +8,6 @@
 #include "xbucket/base/log.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace xbucket {
 namespace {
@@ -22,13 +21,6 @@ constexpr Duration kPatience = std::chrono::seconds(30);
 bool same(const Credentials& a, const Credentials& b) {
     return a.access_key_id == b.access_key_id && a.access_key_secret == b.access_key_secret &&
            a.session_token == b.session_token;
-}
-
-uint64_t seed_or_random(uint64_t seed) {
-    if (seed != 0) return seed;
-    const std::string bytes = random_bytes(sizeof seed);
-    std::memcpy(&seed, bytes.data(), sizeof seed);
-    return seed;
 }
 
 // Whether asking again by itself may help.

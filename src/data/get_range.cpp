@@ -54,4 +54,9 @@ Result<std::string> get_range(ObjectStore& store, const ObjectKey& key, const ET
     return bytes;
 }
 
+bool is_gone_or_replaced(const Error& error) {
+    return error.kind == ErrorKind::precondition_failed || error.kind == ErrorKind::not_found ||
+           error.kind == ErrorKind::bad_range;
+}
+
 }  // namespace xbucket

@@ -18,11 +18,6 @@ constexpr CallOptions kDataCall{.request_class = RequestClass::data, .deadline =
 // What one request copies at most: a long copy cannot be resumed.
 constexpr uint64_t kCopyBytesMax = 1ULL << 30;
 
-bool base_is_gone(ErrorKind kind) {
-    return kind == ErrorKind::precondition_failed || kind == ErrorKind::bad_range ||
-           kind == ErrorKind::not_found;
-}
-
 }  // namespace
 
 PartUploadImpl::~PartUploadImpl() {
@@ -76,10 +71,9 @@ void PartUploadImpl::send_in_background(uint64_t cell) {
 
 void PartUploadImpl::changed(ByteRange range) {
     LockGuard lock(mutex_);
-    for (auto& [cell, state] : cells_) {
-        const ByteRange at = grid_.cell(cell);
-        if (at.begin < range.end && range.begin < at.end) state.changed = true;
-    }
+    auto cell = cells_.lower_bound(grid_.cell_of(range.begin));
+    for (; cell != cells_.end() && grid_.cell(cell->first).begin < range.end; ++cell)
+        cell->second.changed = true;
 }
 
 Result<UploadPart> PartUploadImpl::send(unsigned number, ByteRange range) {
@@ -146,10 +140,8 @@ Result<UploadPart> PartUploadImpl::copy(const Task& task) {
     };
     Result<UploadPart> part = once();
     if (!part && part.error().outcome_unknown) part = once();
-    if (part || !base_is_gone(part.error().kind)) return part;
-    return fail(ErrorKind::stale, fmt::format("'{}' was replaced or deleted by somebody else while "
-                                              "it was being changed here",
-                                              printable(key_.str())));
+    if (part) return part;
+    return base_error(key_, std::move(part).error());
 }
 
 Result<void> PartUploadImpl::send_rest() {

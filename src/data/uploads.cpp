@@ -164,10 +164,11 @@ Result<void> UploadParts::fetch(const ObjectKey& key, FileContent& content, Byte
         if (!failed.exchange(true)) result = std::move(filled);
     });
     if (result) return {};
-    const ErrorKind kind = result.error().kind;
-    const bool gone = kind == ErrorKind::precondition_failed || kind == ErrorKind::bad_range ||
-                      kind == ErrorKind::not_found;
-    if (!gone) return result;
+    return base_error(key, std::move(result).error());
+}
+
+Error base_error(const ObjectKey& key, Error error) {
+    if (!is_gone_or_replaced(error)) return error;
     return fail(ErrorKind::stale, fmt::format("'{}' was replaced or deleted by somebody else while "
                                               "it was being changed here",
                                               printable(key.str())));

@@ -13,6 +13,10 @@
 
 namespace xbucket {
 
+// What became of a request for bytes of the object that the content of `key` starts from: stale
+// where that object is not what it was.
+Error base_error(const ObjectKey& key, Error error);
+
 // What all uploads of a mount share.
 struct UploadParts {
     UploadParts(const UploadLimits& upload_limits, ObjectStore& object_store,

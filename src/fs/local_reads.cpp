@@ -4,19 +4,11 @@
 #include "xbucket/base/encoding.h"
 
 namespace xbucket {
-namespace {
-
-constexpr int kAttemptsMax = 3;
-
-}  // namespace
 
 void LocalReads::read(const ReadPlacePtr& place, uint64_t offset, size_t bytes,
                       FileSystem::ReadDone done) {
     auto attempt = std::make_shared<Attempt>();
-    attempt->place = place;
-    attempt->offset = offset;
-    attempt->bytes = bytes;
-    attempt->done = std::move(done);
+    static_cast<ReadAttempt&>(*attempt) = {place, offset, bytes, std::move(done)};
     // The spool is on a disk, for which nobody's thread is to wait.
     core_.helpers.post([this, attempt] { start(attempt); });
 }
@@ -85,7 +77,7 @@ void LocalReads::look_again(const AttemptPtr& attempt, Error error) {
     const Result<ObjectStat> now = core_.meta.stat(inode->current_key(), Freshness::current);
     if (now) core_.show(inode, *now, Origin::service);
     const bool renamed = attempt->content->base().etag != attempt->base.etag;
-    if (renamed && attempt->number < kAttemptsMax) {
+    if (renamed && attempt->number < ReadAttempt::kMax) {
         ++attempt->number;
         return start(attempt);
     }

@@ -16,12 +16,7 @@ class LocalReads {
     void read(const ReadPlacePtr& place, uint64_t offset, size_t bytes, FileSystem::ReadDone done);
 
   private:
-    struct Attempt {
-        ReadPlacePtr place;
-        uint64_t offset = 0;
-        size_t bytes = 0;
-        FileSystem::ReadDone done;
-        int number = 1;
+    struct Attempt : ReadAttempt {
         std::shared_ptr<FileContent> content;
         FileContent::Base base;
         std::vector<FileContent::Piece> pieces;

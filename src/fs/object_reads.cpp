@@ -4,16 +4,6 @@
 #include "xbucket/base/encoding.h"
 
 namespace xbucket {
-namespace {
-
-constexpr int kAttemptsMax = 3;
-
-}  // namespace
-
-bool is_gone_or_replaced(const Error& error) {
-    return error.kind == ErrorKind::precondition_failed || error.kind == ErrorKind::not_found ||
-           error.kind == ErrorKind::bad_range;
-}
 
 std::shared_ptr<ReadStream> stream_of(Core& core, ReadPlace& place, const ETag& etag,
                                       uint64_t size) {
@@ -31,7 +21,7 @@ std::shared_ptr<ReadStream> stream_of(Core& core, ReadPlace& place, const ETag& 
 
 void ObjectReads::read(const ReadPlacePtr& place, uint64_t offset, size_t bytes,
                        FileSystem::ReadDone done) {
-    start(std::make_shared<Attempt>(Attempt{place, offset, bytes, std::move(done)}));
+    start(std::make_shared<ReadAttempt>(ReadAttempt{place, offset, bytes, std::move(done)}));
 }
 
 // Reads what the handle read first. A handle that has read nothing yet takes the object as it is
@@ -90,7 +80,7 @@ void ObjectReads::look_again(const AttemptPtr& attempt) {
     } else if (now.error().kind != ErrorKind::not_found) {
         return attempt->done(std::move(now).error());
     }
-    if (!now || attempt->place->version.load() != 0 || attempt->number == kAttemptsMax) {
+    if (!now || attempt->place->version.load() != 0 || attempt->number == ReadAttempt::kMax) {
         return attempt->done(
             fail(ErrorKind::stale,
                  "'" + printable(key.str()) + "' was deleted or replaced while it was open"));

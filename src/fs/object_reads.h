@@ -5,6 +5,8 @@
 
 #include "core.h"
 
+#include "xbucket/data/get_range.h"
+
 namespace xbucket {
 
 // Where one handle reads.
@@ -22,8 +24,17 @@ using ReadPlacePtr = std::shared_ptr<ReadPlace>;  // by its handle and reads und
 // What `place` reads that version of an object through.
 std::shared_ptr<ReadStream> stream_of(Core& core, ReadPlace& place, const ETag& etag, uint64_t size)
     REQUIRES(place.inode->mutex);
-// Whether a read failed because that version of the object is not there any more.
-bool is_gone_or_replaced(const Error& error);
+
+// One read of a file, until it is answered.
+struct ReadAttempt {
+    ReadPlacePtr place;
+    uint64_t offset = 0;
+    size_t bytes = 0;
+    FileSystem::ReadDone done;
+    int number = 1;
+    // Beyond it a file that keeps being replaced is stale.
+    static constexpr int kMax = 3;
+};
 
 // Thread-safe.
 class ObjectReads {
@@ -34,14 +45,7 @@ class ObjectReads {
     void read(const ReadPlacePtr& place, uint64_t offset, size_t bytes, FileSystem::ReadDone done);
 
   private:
-    struct Attempt {
-        ReadPlacePtr place;
-        uint64_t offset = 0;
-        size_t bytes = 0;
-        FileSystem::ReadDone done;
-        int number = 1;
-    };
-    using AttemptPtr = std::shared_ptr<Attempt>;  // handed from thread to thread
+    using AttemptPtr = std::shared_ptr<ReadAttempt>;  // handed from thread to thread
 
     void start(const AttemptPtr& attempt);
     void finish(const AttemptPtr& attempt, uint64_t version, Result<ReadBytes> got);

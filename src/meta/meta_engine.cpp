@@ -11,6 +11,7 @@
 #include "reader.h"
 #include "updater.h"
 
+#include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
 
@@ -19,7 +20,6 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
-#include <random>
 
 namespace xbucket {
 
@@ -466,10 +466,7 @@ Result<std::unique_ptr<MetaEngine>> make_meta_engine(const MetaConfig& config, O
         return fail(ErrorKind::invalid_argument,
                     "write-behind (-o commit=TIME) needs a directory for its journal");
     MetaConfig seeded = config;
-    if (seeded.seed == 0) {
-        std::random_device device;
-        seeded.seed = (static_cast<uint64_t>(device()) << 32U) | device();
-    }
+    seeded.seed = seed_or_random(seeded.seed);
     return std::unique_ptr<MetaEngine>(std::make_unique<Engine>(seeded, store, clock));
 }
 

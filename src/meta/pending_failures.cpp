@@ -100,8 +100,7 @@ Result<void> WriteBehind::take_failures(const ObjectKey& key, Scope scope) {
         }
     }
     if (told.empty()) return {};
-    if (auto marked = journal_->mark_reported(told); !marked)
-        log_warning("meta", "event=journal_not_written reason=\"{}\"", marked.error().describe());
+    log_unwritten(journal_->mark_reported(told));
     const std::string others =
         told.size() == 1 ? "" : fmt::format(" ({} more like it)", told.size() - 1);
     return fail(ErrorKind::io,
@@ -135,10 +134,7 @@ void WriteBehind::forget_failures(const ObjectKey& key, Scope scope) {
             failures_.erase(id);
         }
     }
-    if (ids.empty()) return;
-    if (auto forgotten = journal_->forget_failures(ids); !forgotten)
-        log_warning("meta", "event=journal_not_written reason=\"{}\"",
-                    forgotten.error().describe());
+    if (!ids.empty()) log_unwritten(journal_->forget_failures(ids));
 }
 
 }  // namespace xbucket

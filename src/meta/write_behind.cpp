@@ -68,12 +68,15 @@ void WriteBehind::write(const std::vector<JournalEdit>& edits) {
     const bool nothing =
         std::all_of(edits.begin(), edits.end(), [](const auto& edit) { return edit.empty(); });
     if (!journal_ || nothing) return;
-    if (auto written = journal_->write(edits); !written)
+    log_unwritten(journal_->write(edits));
+}
+
+void WriteBehind::log_unwritten(const Result<void>& written) {
+    if (!written)
         log_warning("meta", "event=journal_not_written reason=\"{}\"", written.error().describe());
 }
 
-// ---- what is pending
-// -----------------------------------------------------------------------------
+// ---- what is pending ----
 
 PendingByName WriteBehind::names_of(const ObjectKey& key) const {
     if (size() == 0) return {};
@@ -251,8 +254,7 @@ void WriteBehind::undo_move(const ObjectKey& from, const ObjectKey& to,
     put(from, moved, clock_.now());
 }
 
-// ---- when it is due
-// ------------------------------------------------------------------------------
+// ---- when it is due ----
 
 std::vector<ObjectKey> WriteBehind::take_due(TimePoint now, TimePoint again) {
     std::vector<ObjectKey> keys;

@@ -99,6 +99,7 @@ class WriteBehind {
     using Entries = std::map<std::string, Entry, std::less<>>;
 
     void write(const std::vector<JournalEdit>& edits);
+    static void log_unwritten(const Result<void>& written);
     PendingChange make(const ObjectKey& key, const AttrChange& change,
                        const ObjectInfo& info) const;
     PendingFailure make_failure(const ObjectKey& key, const PendingChange& change,

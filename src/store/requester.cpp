@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace xbucket {
 namespace {
@@ -20,14 +19,6 @@ constexpr size_t kAsyncRetryThreads = 4;
 SignatureKind signature_kind(const HttpStoreConfig& config) {
     if (config.dialect == DialectKind::s3) return SignatureKind::sig_v4;
     return config.signature == SignatureVersion::v1 ? SignatureKind::oss_v1 : SignatureKind::oss_v4;
-}
-
-uint64_t seed_for(const HttpStoreConfig& config) {
-    if (config.seed != 0) return config.seed;
-    uint64_t seed = 0;
-    const std::string bytes = random_bytes(sizeof seed);
-    std::memcpy(&seed, bytes.data(), sizeof seed);
-    return seed;
 }
 
 bool is_success(int status) { return status >= 200 && status < 300; }
@@ -54,7 +45,7 @@ Requester::Requester(const HttpStoreConfig& config, Address address, const Diale
       credentials_(credentials),
       clock_(clock),
       address_(std::make_shared<const Address>(std::move(address))),
-      random_(seed_for(config)),
+      random_(seed_or_random(config.seed)),
       pool_("store-retry", kAsyncRetryThreads) {}
 
 Requester::~Requester() {

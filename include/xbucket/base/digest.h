@@ -40,5 +40,7 @@ uint64_t crc64_combine(uint64_t crc_a, uint64_t crc_b, uint64_t length_b);
 
 // `n` random bytes from the system, for key material and names that must not be guessed.
 std::string random_bytes(size_t n);
+// Random, for generators of jitter; `seed` itself where it is not 0, as tests want it.
+uint64_t seed_or_random(uint64_t seed);
 
 }  // namespace xbucket

@@ -14,4 +14,8 @@ namespace xbucket {
 Result<std::string> get_range(ObjectStore& store, const ObjectKey& key, const ETag& etag,
                               uint64_t offset, uint64_t length);
 
+// Whether a read or a copy that was pinned to an ETag failed because that content is not there any
+// more: replaced, deleted, or cut shorter.
+bool is_gone_or_replaced(const Error& error);
+
 }  // namespace xbucket
