@@ -8,6 +8,7 @@
 // OBJECTS: one a line, the key, then for put a tab before each "header: value". The key pair comes
 // from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET. Prints one JSON object: requests, seconds,
 // cpu_seconds (of this process while it sent and received).
+#include "bench_tool.h"
 #include "request_signer.h"
 
 #include <curl/curl.h>
@@ -24,26 +25,10 @@
 
 namespace {
 
+using namespace bench_tool;
 using namespace xbucket;
 
 constexpr int kPatienceMs = 1000;
-
-[[noreturn]] void die(const std::string& why) {
-    fmt::print(stderr, "bucket_load: {}\n", why);
-    std::exit(1);
-}
-
-std::string from_environment(const char* name) {
-    const char* value = std::getenv(name);
-    if (value == nullptr) die(fmt::format("{} is not set", name));
-    return value;
-}
-
-double seconds_of(clockid_t clock) {
-    timespec t{};
-    ::clock_gettime(clock, &t);
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
 
 struct Options {
     bool put = false;

@@ -7,6 +7,7 @@
 //
 // The key pair comes from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET. Prints one JSON object:
 // seconds, cpu_seconds of this process.
+#include "bench_tool.h"
 #include "request_signer.h"
 
 #include <curl/curl.h>
@@ -25,24 +26,8 @@
 
 namespace {
 
+using namespace bench_tool;
 using namespace xbucket;
-
-[[noreturn]] void die(const std::string& why) {
-    fmt::print(stderr, "bulk_transfer: {}\n", why);
-    std::exit(1);
-}
-
-std::string from_environment(const char* name) {
-    const char* value = std::getenv(name);
-    if (value == nullptr) die(fmt::format("{} is not set", name));
-    return value;
-}
-
-double seconds_of(clockid_t clock) {
-    timespec t{};
-    ::clock_gettime(clock, &t);
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
 
 struct Options {
     bool put = false;

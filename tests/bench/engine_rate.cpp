@@ -7,6 +7,8 @@
 // The key pair comes from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET. Prints one JSON object:
 // objects, seconds, cpu_seconds (of this process), heap_bytes (growth of what malloc has given
 // out), string_bytes (of keys, names and values, which any cache must hold).
+#include "bench_tool.h"
+
 #include "xbucket/base/log.h"
 #include "xbucket/http/curl_transport.h"
 #include "xbucket/meta/meta_engine.h"
@@ -27,24 +29,8 @@
 
 namespace {
 
+using namespace bench_tool;
 using namespace xbucket;
-
-[[noreturn]] void die(const std::string& why) {
-    fmt::print(stderr, "engine_rate: {}\n", why);
-    std::exit(1);
-}
-
-std::string from_environment(const char* name) {
-    const char* value = std::getenv(name);
-    if (value == nullptr) die(fmt::format("{} is not set", name));
-    return value;
-}
-
-double seconds_of(clockid_t clock) {
-    timespec t{};
-    ::clock_gettime(clock, &t);
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
 
 HttpStoreConfig parse(int argc, char** argv, size_t& width) {
     if (argc < 3) die("usage: engine_rate ENDPOINT BUCKET [--dialect oss|s3] [--width N]");

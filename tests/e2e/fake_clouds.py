@@ -8,14 +8,12 @@ import base64
 import datetime
 import hashlib
 import hmac
-import http.client
 import http.server
 import json
 import threading
 import time
 from urllib.parse import parse_qsl, quote, urlsplit
 
-import signing
 from harness import ACCESS_KEY, SECRET
 
 ROLE = "xbucket-role"
@@ -32,15 +30,7 @@ class Issuer:
         self.lock = threading.Lock()
 
     def change_keys(self, *lines):
-        headers = signing.oss_v4("PUT", "", "", {"x-keys": None}, {}, ACCESS_KEY, SECRET)
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
-        try:
-            connection.request("PUT", "/?x-keys", body="\n".join(lines), headers=headers)
-            reply = connection.getresponse()
-            if reply.status != 200:
-                raise AssertionError(f"{lines}: {reply.status} {reply.read()!r}")
-        finally:
-            connection.close()
+        self.server.control("x-keys", lines)
 
     def issue(self):
         """(id, secret, token, expiration as text) of a key that is good from now on."""

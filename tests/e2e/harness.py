@@ -100,14 +100,17 @@ class Server:
 
     def set_faults(self, *rules):
         """Replaces the scripted faults (xbucket(1), FAULTS); none ends them."""
-        query = {"x-faults": None}
-        signed = signing.oss_v4("PUT", "", "", query, {}, ACCESS_KEY, SECRET)
+        self.control("x-faults", rules)
+
+    def control(self, what, lines):
+        """Tells the server itself something, a line each."""
+        signed = signing.oss_v4("PUT", "", "", {what: None}, {}, ACCESS_KEY, SECRET)
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request("PUT", "/?x-faults", body="\n".join(rules), headers=signed)
+            connection.request("PUT", f"/?{what}", body="\n".join(lines), headers=signed)
             reply = connection.getresponse()
             if reply.status != 200:
-                raise AssertionError(f"faults {rules}: {reply.status} {reply.read()!r}")
+                raise AssertionError(f"{what} {lines}: {reply.status} {reply.read()!r}")
         finally:
             connection.close()
 
