@@ -172,6 +172,10 @@ void Core::invalidate_inode(const InodePtr& inode, bool data_too) {
     if (kernel != nullptr) kernel->invalidate_inode(inode->ino, data_too);
 }
 
+void Core::wait_until_kernel_knows() {
+    if (KernelNotifier* const kernel = notifier.load()) kernel->wait_until_told();
+}
+
 OwnEdit::OwnEdit(InodePtr inode) : inode_(std::move(inode)) {
     LockGuard lock(inode_->mutex);
     ++inode_->own_edits;

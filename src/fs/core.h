@@ -74,6 +74,8 @@ struct Core {
     // The kernel's idea of this name is wrong.
     void invalidate_name(const ObjectKey& key);
     void invalidate_inode(const InodePtr& inode, bool data_too);
+    // See KernelNotifier::wait_until_told().
+    void wait_until_kernel_knows();
 };
 
 // While it lives, what meta reports about the inode is known to be this mount's own edit.

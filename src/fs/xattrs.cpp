@@ -146,6 +146,7 @@ Result<void> Xattrs::refresh(const InodePtr& inode) {
     const bool tree = inode->type == NodeType::directory;
     core_.meta.forget_below(key.str());
     std::vector<InodePtr> inodes = {inode};
+    std::vector<ObjectKey> names;
     if (tree) {
         core_.listings.drop_below(key.str());
         inodes = core_.table.below(key.str());
@@ -153,17 +154,20 @@ Result<void> Xattrs::refresh(const InodePtr& inode) {
         core_.listings.note(parent_key(key), name_of(key), ListingCache::Answer::unknown);
     }
     for (const InodePtr& below : inodes) {
-        ObjectKey name;
         {
             LockGuard lock(below->mutex);
-            name = below->key;
             if (below->ino == kRootInode || below->is_local()) continue;
             below->shown.outdated = true;
             below->shown.fresh_until = TimePoint{};
+            below->page_etag = ETag();
+            if (below != inode) names.push_back(below->key);
         }
         core_.invalidate_inode(below, true);
-        if (below != inode) core_.invalidate_name(name);
     }
+    // Who looks after this sees what is there now. Names are not waited for: the kernel holds the
+    // directory's lock for this very call.
+    core_.wait_until_kernel_knows();
+    for (const ObjectKey& name : names) core_.invalidate_name(name);
     return {};
 }
 

@@ -24,7 +24,18 @@ void Notifier::push(Item item) {
     LockGuard lock(mutex_);
     if (stopping_ || queue_.size() >= kQueueMax) return;
     queue_.push_back(std::move(item));
+    ++pushed_;
     changed_.notify_one();
+}
+
+void Notifier::wait_until_told() {
+    const SystemClock clock;
+    const TimePoint deadline = clock.now() + kToldWithin;
+    LockGuard lock(mutex_);
+    const uint64_t mine = pushed_;
+    while (told_ < mine && !stopping_ && clock.now() < deadline) {
+        told_changed_.wait_until(mutex_, clock, deadline);
+    }
 }
 
 void Notifier::stop() {
@@ -32,6 +43,7 @@ void Notifier::stop() {
         LockGuard lock(mutex_);
         stopping_ = true;
         changed_.notify_all();
+        told_changed_.notify_all();
     }
     if (thread_.joinable()) thread_.join();
 }
@@ -47,6 +59,9 @@ void Notifier::run() {
             queue_.pop_front();
         }
         tell(item);
+        LockGuard lock(mutex_);
+        ++told_;
+        told_changed_.notify_all();
     }
 }
 

@@ -18,6 +18,16 @@ void RecordingNotifier::invalidate_inode(InodeNumber ino, bool data_too) {
     inodes_.emplace_back(ino, data_too);
 }
 
+void RecordingNotifier::wait_until_told() {
+    LockGuard lock(mutex_);
+    waited_for_ = inodes_.size();
+}
+
+size_t RecordingNotifier::waited_for() const {
+    LockGuard lock(mutex_);
+    return waited_for_;
+}
+
 std::vector<std::string> RecordingNotifier::entries() const {
     LockGuard lock(mutex_);
     return entries_;

@@ -24,6 +24,9 @@ class RecordingNotifier final : public KernelNotifier {
   public:
     void invalidate_entry(InodeNumber parent, const std::string& name) override;
     void invalidate_inode(InodeNumber ino, bool data_too) override;
+    void wait_until_told() override;
+    // How many inodes had been told at the last wait.
+    size_t waited_for() const;
     std::vector<std::string> entries() const;
     size_t inodes_with_data() const;
     // Each with whether its data was meant too.
@@ -33,6 +36,7 @@ class RecordingNotifier final : public KernelNotifier {
     mutable Mutex mutex_;
     std::vector<std::string> entries_ GUARDED_BY(mutex_);
     std::vector<std::pair<InodeNumber, bool>> inodes_ GUARDED_BY(mutex_);
+    size_t waited_for_ GUARDED_BY(mutex_) = 0;
 };
 
 class FsTest : public ::testing::Test {

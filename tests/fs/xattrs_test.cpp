@@ -172,6 +172,18 @@ TEST_F(XattrsTest, refresh_of_a_directory_reaches_everything_below) {
     EXPECT_THAT(notifier_.entries(), UnorderedElementsAre("e", "g"));
 }
 
+TEST_F(XattrsTest, after_a_refresh_nobody_finds_the_kernels_old_pages_or_size) {
+    put("f", "body");
+    fs_->release(ino("f"), open("f", {})->handle);
+    const Opened again = *open("f", {});
+    EXPECT_TRUE(again.keep_cache);
+    fs_->release(ino("f"), again.handle);
+    put("f", "longer body");
+    ASSERT_TRUE(setxattr("f", "user.xbucket.refresh", "1"));
+    EXPECT_EQ(notifier_.waited_for(), 1u) << "the kernel may not know yet";
+    EXPECT_FALSE(open("f", {})->keep_cache);
+}
+
 TEST_F(XattrsTest, refresh_works_on_a_read_only_mount) {
     put("f", "body");
     FsConfig config = config_;

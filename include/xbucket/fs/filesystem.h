@@ -47,12 +47,15 @@ struct FsConfig {
     std::string stats_head;
 };
 
-// How the file system tells the kernel to forget; from any thread, must not block.
+// How the file system tells the kernel to forget; from any thread. Telling must not block.
 class KernelNotifier {
   public:
     virtual ~KernelNotifier() = default;
     virtual void invalidate_entry(InodeNumber parent, const std::string& name) = 0;
     virtual void invalidate_inode(InodeNumber ino, bool data_too) = 0;
+    // Blocks until the kernel has taken in all that was told before this call, a second at most: it
+    // may be waiting for one of our replies. The caller must not hold what such a reply needs.
+    virtual void wait_until_told() = 0;
 };
 
 // One directory entry as readdir(plus) gives it. The sink returns false when it is full, and the
