@@ -18,9 +18,7 @@ out=${1:?usage: run.sh BUILD-FOLDER}
 mkdir -p "$out"
 out=$(realpath "$out")
 rm -f "$out"/*.deb
-# Optimising takes minutes and changes nothing of what is looked at here.
-[ -n "${XBUCKET_TEST_LONG-}" ] || export DEB_BUILD_OPTIONS=noopt
-(cd "$top" && scripts/package "$out")
+(cd "$top" && XBUCKET_MESON_OPTIONS=-Dwerror=true scripts/package "$out")
 deb=$(ls "$out"/xbucket_*.deb)
 [ -f "$deb" ] || {
     echo "no package was built"

@@ -8,22 +8,25 @@ import re
 import sys
 
 
-def main():
-    with open(sys.argv[1], encoding="utf-8", errors="replace") as log:
-        text = log.read()
-    status = int(sys.argv[2])
+def counts_of(text, status):
+    """A dictionary of "passed", "failed" and "skipped". Output without an end is one failure."""
     ran = re.findall(r"^Ran (\d+) tests? in ", text, re.MULTILINE)
     end = re.findall(r"^(?:OK|FAILED)(?: \((.*)\))?$", text, re.MULTILINE)
     if not ran or not end:
-        print(0, 1, 0)
-        return
+        return {"passed": 0, "failed": 1, "skipped": 0}
     counts = dict(re.findall(r"([a-z ]+)=(\d+)", end[-1]))
     counts = {name.strip(): int(number) for name, number in counts.items()}
     failed = counts.get("failures", 0) + counts.get("errors", 0) + counts.get("unexpected successes", 0)
     skipped = counts.get("skipped", 0)
     if status != 0 and failed == 0:
         failed = 1
-    print(max(int(ran[-1]) - failed - skipped, 0), failed, skipped)
+    return {"passed": max(int(ran[-1]) - failed - skipped, 0), "failed": failed, "skipped": skipped}
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8", errors="replace") as log:
+        counts = counts_of(log.read(), int(sys.argv[2]))
+    print(counts["passed"], counts["failed"], counts["skipped"])
 
 
 if __name__ == "__main__":
