@@ -51,8 +51,9 @@ def main():
 
     def run(names):
         began = time.monotonic()
-        result = subprocess.run([sys.executable, "-m", "unittest", "-v", *names], cwd=HERE, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace", check=False)
+        result = subprocess.run([sys.executable, "-m", "unittest", "-v", *names], text=True, errors="replace",
+                                env=dict(os.environ, PYTHONPATH=HERE), check=False,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         with printing:
             print(result.stdout, f"{names[0].rpartition('.')[0]}: {time.monotonic() - began:.1f} s\n", flush=True)
         return Counter(counts_of(result.stdout, result.returncode))
