@@ -37,7 +37,7 @@ Result<Attr> Attributes::getattr(InodeNumber ino) {
         if (fresh.error().kind == ErrorKind::not_found) {
             // Somebody else deleted it. The kernel drops the name when it hears of it.
             const ObjectKey key = inode->current_key();
-            core_.table.remove(inode);
+            if (!core_.table.remove_gone(inode)) return core_.attr_of(inode);
             core_.invalidate_name(key);
         }
         return std::move(fresh).error();
@@ -77,6 +77,7 @@ Result<Attr> Attributes::setattr(InodeNumber ino, const SetAttr& change, bool ha
     {
         LockGuard lock(inode->mutex);
         inode->wait_until_idle();
+        if (inode->leads_nowhere()) return fail(ErrorKind::stale, "the file was deleted");
         record = change_shown(*inode, change);
         key = inode->key;
         const bool has_object = !inode->removed && !inode->is_new() && ino != kRootInode;
@@ -125,7 +126,7 @@ Result<void> Attributes::resize(const InodePtr& inode, uint64_t size, bool uploa
         return fail(ErrorKind::invalid_argument, "a symbolic link has no size to set");
     }
     // As if somebody opened it, so that the content stays until it is uploaded.
-    content_.add_handle(inode);
+    TRY(content_.add_handle(inode));
     Result<void> done = content_.truncate(inode, size);
     if (done && upload_now) done = content_.upload(inode);
     content_.drop_handle(inode);

@@ -356,11 +356,15 @@ void Content::discard(const InodePtr& inode) {
     inode->tidy_file_state();
 }
 
-void Content::add_handle(const InodePtr& inode) {
+Result<void> Content::add_handle(const InodePtr& inode) {
     LockGuard lock(inode->mutex);
+    // The kernel looks the name up again when it hears this. Who has the deleted file open may
+    // open it once more, through /proc/self/fd.
+    if (inode->leads_nowhere()) return fail(ErrorKind::stale, "the file was deleted");
     FileState& file = inode->file_state();
     ++file.open_handles;
     file.upload_at = TimePoint::never();
+    return {};
 }
 
 void Content::drop_handle(const InodePtr& inode) {
@@ -402,14 +406,16 @@ void Content::rescue(const InodePtr& inode, bool open_too) {
         inode->file->dirty = false;
         inode->file->in_bucket = true;
         inode->shown.fresh_until = TimePoint{};
+        // At once: nobody may open it or ask for its object from here on.
+        if (was_new) inode->removed = true;
         mark_clean(inode);
         inode->tidy_file_state();
     }
     core_.table.settle(inode);
-    core_.invalidate_inode(inode, true);
-    if (!was_new) return;
+    if (!was_new) return core_.invalidate_inode(inode, true);
     core_.table.remove(inode);
     core_.note_removed(key);
+    core_.invalidate_inode(inode, true);
     core_.invalidate_name(key);
 }
 

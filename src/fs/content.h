@@ -55,7 +55,8 @@ class Content {
     // A file that is deleted or replaced and not open: nothing of it is uploaded any more.
     void discard(const InodePtr& inode);
 
-    void add_handle(const InodePtr& inode);
+    // Errors: stale (Inode::leads_nowhere()).
+    Result<void> add_handle(const InodePtr& inode);
     // Drops the local state after the last handle. Content that could not be uploaded goes to the
     // recovery folder.
     void drop_handle(const InodePtr& inode);

@@ -24,7 +24,7 @@ Result<Opened> Files::open(InodeNumber ino, const FileSystem::OpenFlags& asked) 
         return fail(ErrorKind::symlink_loop, "a symbolic link cannot be opened itself");
     }
     if (flags.write) TRY(core_.check_writable());
-    const Opened opened = add(inode, flags);
+    const Opened opened = TRY(add(inode, flags));
     if (flags.truncate) {
         const Result<void> emptied = content_.truncate(inode, 0);
         if (!emptied) {
@@ -35,9 +35,9 @@ Result<Opened> Files::open(InodeNumber ino, const FileSystem::OpenFlags& asked) 
     return opened;
 }
 
-Opened Files::add(const InodePtr& inode, const FileSystem::OpenFlags& flags) {
+Result<Opened> Files::add(const InodePtr& inode, const FileSystem::OpenFlags& flags) {
+    TRY(content_.add_handle(inode));
     auto handle = std::make_shared<Handle>(core_, inode, flags);
-    content_.add_handle(inode);
     Opened opened;
     {
         LockGuard lock(inode->mutex);
@@ -79,7 +79,8 @@ Result<FileSystem::Created> Files::create(InodeNumber parent, std::string_view n
     const InodePtr inode = TRY(create_inode(parent, name, mode, caller));
     FileSystem::OpenFlags open_flags = flags;
     open_flags.truncate = false;  // it is empty already
-    return FileSystem::Created{core_.entry_of(inode), add(inode, open_flags)};
+    const Opened opened = TRY(add(inode, open_flags));
+    return FileSystem::Created{core_.entry_of(inode), opened};
 }
 
 Result<Entry> Files::make(InodeNumber parent, std::string_view name, uint32_t mode,

@@ -46,7 +46,7 @@ class Files {
     using HandlePtr = std::shared_ptr<Handle>;  // by the table and by the calls under way
 
     Result<HandlePtr> find(HandleId handle) const EXCLUDES(mutex_);
-    Opened add(const InodePtr& inode, const FileSystem::OpenFlags& flags) EXCLUDES(mutex_);
+    Result<Opened> add(const InodePtr& inode, const FileSystem::OpenFlags& flags) EXCLUDES(mutex_);
     Result<InodePtr> create_inode(InodeNumber parent, std::string_view name, uint32_t mode,
                                   const Caller& caller);
 

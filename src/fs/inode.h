@@ -89,6 +89,10 @@ struct Inode {
     // Not in the bucket yet: all that is known of it is here.
     bool is_new() const REQUIRES(mutex) { return file && !file->in_bucket; }
     bool is_local() const REQUIRES(mutex) { return file && (!file->in_bucket || file->content); }
+    // Deleted or given up, and open nowhere: what is written here would be lost without a word.
+    bool leads_nowhere() const REQUIRES(mutex) {
+        return removed && type == NodeType::file && (!file || file->open_handles == 0);
+    }
     FileState& file_state() REQUIRES(mutex);
     // Drops the local state when nothing needs it.
     void tidy_file_state() REQUIRES(mutex);

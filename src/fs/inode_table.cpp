@@ -92,6 +92,20 @@ void InodeTable::remove(const InodePtr& inode) {
     remove_key(std::string(slot->second.key));
 }
 
+bool InodeTable::remove_gone(const InodePtr& inode) {
+    LockGuard lock(mutex_);
+    const auto slot = slots_.find(static_cast<uint64_t>(inode->ino));
+    if (slot == slots_.end() || slot->second.inode != inode || slot->second.removed) return true;
+    {
+        // Nothing can be written to it any more when the lock is given back.
+        LockGuard inode_lock(inode->mutex);
+        if (inode->is_local()) return false;
+        inode->removed = true;
+    }
+    remove_key(std::string(slot->second.key));
+    return true;
+}
+
 void InodeTable::move(const InodePtr& inode, const ObjectKey& to) {
     LockGuard lock(mutex_);
     const auto slot = slots_.find(static_cast<uint64_t>(inode->ino));

@@ -36,6 +36,9 @@ class InodeTable {
 
     // The key leads nowhere from now on; the inode lives as long as somebody uses it.
     void remove(const InodePtr& inode) EXCLUDES(mutex_);
+    // The same for one whose object somebody else deleted. False where the content here is what
+    // counts: it goes up and makes the object again.
+    bool remove_gone(const InodePtr& inode) EXCLUDES(mutex_);
     // The inode gets another key; what had that key is removed.
     void move(const InodePtr& inode, const ObjectKey& to) EXCLUDES(mutex_);
     // The same for all inodes below directory `from`.

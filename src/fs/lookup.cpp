@@ -59,14 +59,7 @@ Result<Names::Resolved> Names::resolve(InodeNumber parent, std::string_view name
 std::optional<Result<Entry>> Names::from_memory(const Keys& keys) {
     core_.lookups.used(keys.parent);
     touch(keys);
-    if (const InodePtr local = core_.table.find_key(keys.file)) {
-        bool is_local = false;
-        {
-            LockGuard lock(local->mutex);
-            is_local = local->is_local();
-        }
-        if (is_local) return core_.entry_of(core_.table.look_up(keys.file, local->type));
-    }
+    if (std::optional<Entry> entry = local_entry(keys.file)) return std::move(*entry);
     if (keys.directory) {
         if (std::optional<Entry> entry = live_entry(*keys.directory)) return std::move(*entry);
     }
@@ -87,6 +80,17 @@ std::optional<Result<Entry>> Names::from_memory(const Keys& keys) {
     }
     if (std::optional<Entry> entry = live_entry(keys.file)) return std::move(*entry);
     return std::nullopt;
+}
+
+// A file whose content is here.
+std::optional<Entry> Names::local_entry(const ObjectKey& key) {
+    const InodePtr inode = core_.table.find_key(key);
+    if (!inode) return std::nullopt;
+    {
+        LockGuard lock(inode->mutex);
+        if (!inode->is_local()) return std::nullopt;
+    }
+    return core_.entry_of(core_.table.look_up(key, inode->type));
 }
 
 // An inode that the kernel has and that may still be shown as it is.
@@ -152,8 +156,7 @@ Result<Entry> Names::ask(const Keys& keys) {
     if (core_.store.traits().native_symlinks && object.error().code == "SymlinkTargetNotExist") {
         return dangling_link(keys);
     }
-    gone(keys);
-    return no_such_name(keys.name);
+    return gone(keys);
 }
 
 Result<Entry> Names::found_directory(const ObjectKey& key, const ListPage& page) {
@@ -174,10 +177,7 @@ Result<Entry> Names::dangling_link(const Keys& keys) {
     request.prefix = keys.file.str();
     request.keys_max = 1;
     const ListPage page = TRY(core_.store.list(request));
-    if (page.objects.empty() || page.objects.front().key != keys.file) {
-        gone(keys);
-        return no_such_name(keys.name);
-    }
+    if (page.objects.empty() || page.objects.front().key != keys.file) return gone(keys);
     const ListEntry& entry = page.objects.front();
     ObjectStat stat;
     stat.size = entry.size;
@@ -188,13 +188,18 @@ Result<Entry> Names::dangling_link(const Keys& keys) {
     return core_.entry_of(core_.look_up_file(keys.file, stat));
 }
 
-// Somebody else removed what the kernel may still know.
-void Names::gone(const Keys& keys) {
-    if (const InodePtr file = core_.table.find_key(keys.file)) core_.table.remove(file);
-    if (!keys.directory) return;
-    if (const InodePtr directory = core_.table.find_key(*keys.directory)) {
-        core_.table.remove(directory);
+// Somebody else removed what the kernel may still know; or it is being written here, since this
+// lookup began.
+Result<Entry> Names::gone(const Keys& keys) {
+    const InodePtr file = core_.table.find_key(keys.file);
+    if (file && !core_.table.remove_gone(file)) {
+        if (std::optional<Entry> entry = local_entry(keys.file)) return std::move(*entry);
     }
+    if (keys.directory) {
+        const InodePtr directory = core_.table.find_key(*keys.directory);
+        if (directory) core_.table.remove(directory);
+    }
+    return no_such_name(keys.name);
 }
 
 }  // namespace xbucket

@@ -41,13 +41,14 @@ class Names {
     Result<Keys> keys_of(InodeNumber parent, std::string_view name) const;
     void touch(const Keys& keys);
     std::optional<Result<Entry>> from_memory(const Keys& keys);
+    std::optional<Entry> local_entry(const ObjectKey& key);
     std::optional<Entry> live_entry(const ObjectKey& key);
     std::optional<Entry> listed_file(const Keys& keys);
     std::optional<Entry> listed_directory(const Keys& keys);
     Result<Entry> ask(const Keys& keys);
     Result<Entry> found_directory(const ObjectKey& key, const ListPage& page);
     Result<Entry> dangling_link(const Keys& keys);
-    void gone(const Keys& keys);
+    Result<Entry> gone(const Keys& keys);
     Result<ObjectStat> put_marker(const ObjectKey& key, const PosixRecord& posix);
 
     Core& core_;

@@ -3,6 +3,8 @@
 #include "handlers.h"
 #include "replies.h"
 
+#include <cerrno>
+
 namespace xbucket::fuse {
 
 namespace {
@@ -26,6 +28,16 @@ void reply_lookup(fuse_req_t req, const Result<Entry>& result) {
         return;
     }
     reply_entry(req, "lookup", result);
+}
+
+// The kernel asked by number: its name for the file leads nowhere any more. ESTALE makes it look
+// the name up again, so that stat() hears ENOENT and open(O_CREAT) makes a new file.
+void reply_attr_of(fuse_req_t req, const Result<Attr>& result) {
+    if (!result && result.error().kind == ErrorKind::not_found) {
+        fuse_reply_err(req, ESTALE);
+        return;
+    }
+    reply_attr(req, "getattr", result);
 }
 
 SetAttr to_set_attr(const struct stat& attr, int to_set, WallTime now) {
@@ -69,10 +81,10 @@ void on_getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
     guarded(req, "getattr", [&] {
         const std::optional<HandleId> handle = handle_of(file);
         if (auto known = mount_of(req).fs.getattr_cached(inode(ino), handle)) {
-            return reply_attr(req, "getattr", *known);
+            return reply_attr_of(req, *known);
         }
         later(req, "getattr", [req, ino, handle] {
-            reply_attr(req, "getattr", mount_of(req).fs.getattr(inode(ino), handle));
+            reply_attr_of(req, mount_of(req).fs.getattr(inode(ino), handle));
         });
     });
 }

@@ -120,6 +120,26 @@ class Writing:
             with open(one / "f", "rb") as file:
                 self.assertEqual(file.read(), content_of(70 * KIB, number))
 
+    def test_open_makes_a_file_anew_that_others_deleted(self):
+        mount = self.mount()
+        write_all(mount / "f", b"old")
+        self.client.ok("DELETE", "f")
+        os.setxattr(mount / "f", "user.xbucket.refresh", b"1")  # the kernel keeps the name
+        write_all(mount / "f", b"new")
+        self.assertEqual(self.client.get("f"), b"new")
+        self.client.ok("DELETE", "f")
+        os.setxattr(mount / "f", "user.xbucket.refresh", b"1")
+        self.assertEqual(error_of(os.stat, mount / "f"), "ENOENT")
+
+    def test_file_whose_close_failed_is_made_anew_by_the_next_open(self):
+        mount = self.mount()
+        for turn in range(30):
+            name = f"f{turn}"
+            self.server.set_faults("put:1:403:AccessDenied")
+            self.assertEqual(error_of(write_all, mount / name, b"refused"), "EACCES")
+            write_all(mount / name, b"kept")  # while the mount is giving the first one up
+            self.assertEqual(self.client.get(name), b"kept")
+
     # reliability.md 2, row 3
     def test_lost_replies_and_requests_of_an_upload(self):
         mount = self.mount("--part-size=5M")

@@ -1,0 +1,118 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Files that go away while the kernel still has their names: given up after a failed upload, or
+// deleted by others. Nobody may write into such an inode believing that it is the file.
+#include "fs_fixture.h"
+
+namespace xbucket {
+namespace {
+
+using testing::StoreCall;
+
+// Looks at an inode the moment the kernel is told of it, as a program that is quick does.
+class LookingNotifier final : public KernelNotifier {
+  public:
+    explicit LookingNotifier(std::unique_ptr<FileSystem>& fs) : fs_(fs) {}
+    void invalidate_entry(InodeNumber, const std::string&) override {}
+    void invalidate_inode(InodeNumber ino, bool) override {
+        seen_.push_back(fs_->getattr(ino, std::nullopt));
+    }
+    void wait_until_told() override {}
+    const std::vector<Result<Attr>>& seen() const { return seen_; }
+
+  private:
+    std::unique_ptr<FileSystem>& fs_;
+    std::vector<Result<Attr>> seen_;
+};
+
+class GoneFilesTest : public FsTest {
+  protected:
+    // A new file whose upload is refused; its inode, which the kernel still has.
+    InodeNumber given_up() {
+        const auto file = create("f");
+        EXPECT_TRUE(file.has_value());
+        const InodeNumber number = file->entry.attr.ino;
+        EXPECT_TRUE(fs_->write(number, file->opened.handle, 0, "lost").has_value());
+        faulty_.fail(StoreCall::put, Error(ErrorKind::access_denied, "injected")).always();
+        EXPECT_EQ(close(number, file->opened.handle).error().kind, ErrorKind::access_denied);
+        faulty_.clear_faults();
+        return number;
+    }
+    static constexpr FileSystem::OpenFlags kOverwrite{.write = true, .truncate = true};
+};
+
+TEST_F(GoneFilesTest, file_that_was_given_up_cannot_be_opened_by_its_old_name) {
+    const InodeNumber number = given_up();
+    EXPECT_EQ(fs_->open(number, kOverwrite).error().kind, ErrorKind::stale);
+    EXPECT_EQ(fs_->open(number, {}).error().kind, ErrorKind::stale);
+    EXPECT_EQ(fs_->setattr(number, {.size = 0}, std::nullopt).error().kind, ErrorKind::stale);
+    EXPECT_EQ(fs_->setattr(number, {.mode = 0600}, std::nullopt).error().kind, ErrorKind::stale);
+    // What the kernel does then: it looks again, finds nothing, and makes the file.
+    ASSERT_TRUE(write_file("f", "kept"));
+    EXPECT_EQ(body_of("f"), "kept");
+}
+
+TEST_F(GoneFilesTest, file_that_is_being_given_up_is_never_asked_for_at_the_service) {
+    LookingNotifier looking(fs_);
+    fs_->set_notifier(&looking);
+    const size_t before = count(StoreCall::head);
+    given_up();
+    fs_->set_notifier(&notifier_);
+    ASSERT_FALSE(looking.seen().empty());
+    for (const Result<Attr>& attr : looking.seen()) {
+        ASSERT_TRUE(attr.has_value()) << attr.error().describe();
+        EXPECT_EQ(attr->nlink, 0u);
+    }
+    // The upload's own look at the key, and no other.
+    EXPECT_EQ(count(StoreCall::head), before + 1);
+}
+
+TEST_F(GoneFilesTest, file_that_was_unlinked_while_open_can_be_opened_again_by_who_has_it) {
+    const auto file = create("f");
+    ASSERT_TRUE(file.has_value());
+    const InodeNumber number = file->entry.attr.ino;
+    ASSERT_TRUE(fs_->write(number, file->opened.handle, 0, "data"));
+    ASSERT_TRUE(unlink("f"));
+    const Result<Opened> again = fs_->open(number, {});  // through /proc/self/fd
+    ASSERT_TRUE(again.has_value()) << again.error().describe();
+    EXPECT_EQ(fs_->read(number, again->handle, 0, 10).value(), "data");
+    fs_->release(number, again->handle);
+    EXPECT_TRUE(close(number, file->opened.handle));
+    EXPECT_EQ(fs_->open(number, {}).error().kind, ErrorKind::stale);
+}
+
+TEST_F(GoneFilesTest, what_is_written_while_a_stat_finds_the_object_deleted_is_uploaded) {
+    put("f", "old");
+    const InodeNumber number = ino("f");
+    clock_.advance(std::chrono::seconds(61));
+    ASSERT_TRUE(other_.remove(ObjectKey("f")));
+    Result<Opened> opened = fail(ErrorKind::internal, "not opened");
+    faulty_.after(StoreCall::head, [&] {
+        opened = fs_->open(number, kOverwrite);
+        ASSERT_TRUE(opened.has_value());
+        ASSERT_TRUE(fs_->write(number, opened->handle, 0, "new").has_value());
+    });
+    const Result<Attr> attr = fs_->getattr(number, std::nullopt);
+    ASSERT_TRUE(attr.has_value()) << attr.error().describe();
+    EXPECT_EQ(attr->size, 3u);
+    ASSERT_TRUE(close(number, opened->handle));
+    EXPECT_EQ(body_of("f"), "new");
+}
+
+TEST_F(GoneFilesTest, what_is_written_while_a_lookup_finds_the_object_deleted_is_uploaded) {
+    put("f", "old");
+    const InodeNumber number = ino("f");
+    clock_.advance(std::chrono::seconds(61));
+    ASSERT_TRUE(other_.remove(ObjectKey("f")));
+    Result<Opened> opened = fail(ErrorKind::internal, "not opened");
+    faulty_.after(StoreCall::head, [&] {
+        opened = fs_->open(number, kOverwrite);
+        ASSERT_TRUE(opened.has_value());
+        ASSERT_TRUE(fs_->write(number, opened->handle, 0, "new").has_value());
+    });
+    EXPECT_EQ(ino("f"), number);
+    ASSERT_TRUE(close(number, opened->handle));
+    EXPECT_EQ(body_of("f"), "new");
+}
+
+}  // namespace
+}  // namespace xbucket
