@@ -3,6 +3,7 @@
 // (DESIGN 2, "Limits" and "Flags"). Each function leaves `attributes` alone when it fails.
 #include "content_types.h"
 #include "name_codec.h"
+#include "packed_attributes.h"
 #include "posix_entry.h"
 #include "value_codec.h"
 
@@ -88,28 +89,45 @@ Result<void> AttributeModel::apply(const ObjectKey& key, const AttrChange& chang
                             printable(change.name.full)));
 }
 
+// The first change of an attribute takes those that another tool had packed into one entry along,
+// as entries of their own; where these would not fit, they stay as they are.
 Result<void> AttributeModel::apply_user(const AttrChange& change,
                                         ObjectAttributes& attributes) const {
-    UserMetadata& user = attributes.user;
-    const auto found = find_shown(raw_, user, change.name.bare);
-    TRY(judge(change, found != user.end()));
-    if (!change.value) {
-        user.erase(found);
+    const UserMetadata& user = attributes.user;
+    const std::string& name = change.name.bare;
+    const auto found = find_shown(raw_, user, name);
+    const auto packed = find_packed(raw_, user, name);
+    const bool exists = found != user.end() || packed;
+    TRY(judge(change, exists));
+    if (exists && change.value &&
+        (packed ? *packed : decode_header_value(found->second)) == *change.value)
         return {};
-    }
-    if (found != user.end() && decode_header_value(found->second) == *change.value) return {};
     // An entry keeps its spelling, whoever made it.
-    const std::string header = found != user.end() ? found->first : encode_name(change.name.bare);
-    const std::string value = encode_header_value(*change.value);
+    const std::string header = found != user.end() ? found->first : encode_name(name);
     const uint64_t limit = traits_.metadata_bytes_max;
-    if (limit != 0 && header.size() + traits_.metadata_bytes_per_name + value.size() > limit)
-        return fail(ErrorKind::value_too_large,
-                    fmt::format("{} with {} bytes as stored can never fit: the service takes {} "
-                                "bytes of metadata in all",
-                                printable(change.name.full), value.size(), limit));
     ObjectAttributes changed = attributes;
-    changed.user.insert_or_assign(header, value);
-    TRY(make_room(changed));
+    changed.user.erase(header);
+    if (change.value) {
+        const std::string value = encode_header_value(*change.value);
+        if (limit != 0 && header.size() + traits_.metadata_bytes_per_name + value.size() > limit)
+            return fail(
+                ErrorKind::value_too_large,
+                fmt::format("{} with {} bytes as stored can never fit: the service takes {} "
+                            "bytes of metadata in all",
+                            printable(change.name.full), value.size(), limit));
+        changed.user.insert_or_assign(header, value);
+    }
+    if (name != kPackedEntry && user.find(kPackedEntry) != user.end()) {
+        ObjectAttributes unpacked = changed;
+        unpack_all(raw_, name, unpacked.user);
+        if (limit == 0 || metadata_bytes(unpacked) <= limit) {
+            attributes = std::move(unpacked);
+            return {};
+        }
+        drop_packed(name, changed.user);
+    }
+    // Removing makes nothing longer.
+    if (change.value) TRY(make_room(changed));
     attributes = std::move(changed);
     return {};
 }

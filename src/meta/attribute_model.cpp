@@ -4,6 +4,7 @@
 #include "content_types.h"
 #include "model_lookup.h"
 #include "name_codec.h"
+#include "packed_attributes.h"
 #include "posix_entry.h"
 #include "value_codec.h"
 
@@ -72,16 +73,24 @@ Result<std::string> read_fact(const ObjectInfo& info, std::string_view word) {
     return no_attribute();
 }
 
+void list_shown(std::string_view attribute_name, std::vector<std::string>& names) {
+    std::string full(kUserPrefix);
+    if (is_reserved_word(attribute_name)) full += "meta.";
+    full += attribute_name;
+    // Longer names cannot be asked for; the entry itself is never touched.
+    if (full.size() <= kXattrNameMax) names.push_back(std::move(full));
+}
+
 void list_user(const RawAlphabet& raw, const UserMetadata& user, std::vector<std::string>& names) {
+    const auto packed = read_packed(user);
+    const bool hides_packed = packed && !holds_more(raw, user, *packed);
     for (const auto& [metadata_name, value] : user) {
         if (is_posix_entry(metadata_name, value)) continue;
-        const std::string shown = shown_name(raw, user, metadata_name);
-        std::string full(kUserPrefix);
-        if (is_reserved_word(shown)) full += "meta.";
-        full += shown;
-        // Longer names cannot be asked for; the entry itself is never touched.
-        if (full.size() <= kXattrNameMax) names.push_back(std::move(full));
+        if (hides_packed && metadata_name == kPackedEntry) continue;
+        list_shown(shown_name(raw, user, metadata_name), names);
     }
+    if (!packed) return;
+    for (const std::string& name : packed_names(raw, user, *packed)) list_shown(name, names);
 }
 
 bool is_default_type(const ObjectKey& key, const std::optional<std::string>& type) {
@@ -138,8 +147,9 @@ Result<std::string> get_by_view(const StoreTraits& traits, const RawAlphabet& ra
     const ObjectAttributes& attributes = info.attributes;
     if (name.kind == AttrKind::user_metadata) {
         const auto found = find_shown(raw, attributes.user, name.bare);
-        if (found == attributes.user.end()) return no_attribute();
-        return decode_header_value(found->second);
+        if (found != attributes.user.end()) return decode_header_value(found->second);
+        if (auto packed = find_packed(raw, attributes.user, name.bare)) return *std::move(packed);
+        return no_attribute();
     }
     if (name.kind == AttrKind::http_field) {
         const auto& value = attributes[name.field];

@@ -1,10 +1,12 @@
 # SPDX-FileCopyrightText: the xbucket authors
 """What a mount promises about metadata, seen from outside through an independent HTTP client."""
 
+import base64
 import os
 import subprocess
 import time
 import unittest
+from urllib.parse import quote
 
 from harness import both_dialects, BucketCase, error_of
 
@@ -114,6 +116,38 @@ class Metadata:
         os.setxattr(mount / "a.txt", "user.two", b"2")
         self.assertEqual({k: v for k, v in self.client.metadata("a.txt").items() if k in ("one", "two", "elsewhere")},
                          {"one": "1", "two": "2", "elsewhere": "yes"})
+
+    def test_attributes_that_s3fs_packed_are_shown_and_become_headers(self):
+        p = self.client.prefix
+
+        def packed(attributes):
+            pairs = (f'"{n}":"{base64.b64encode(v).decode()}"' for n, v in attributes.items())
+            return quote("{" + ",".join(pairs) + "}", safe="-._~")
+
+        values = {"user.year": b"2021", "user.Title": "h\u00e9llo".encode(), "user.bytes": bytes(range(256))}
+        hidden = {"security.selinux": b"label\0"}
+        self.client.ok("PUT", "a.txt", headers={p + "meta-xattr": packed(values), p + "meta-mode": "33188",
+                                                "cache-control": "no-store", "content-type": "text/plain"}, body=b"x")
+        self.client.ok("PUT", "b.txt", headers={p + "meta-xattr": packed({**values, **hidden})}, body=b"x")
+        mount = self.mount()
+        listed = {**values, "user.http.cache-control": b"no-store"}
+        self.assertEqual(xattrs(mount / "a.txt"), listed)
+        mark = len(self.server.requests())
+        os.setxattr(mount / "a.txt", "user.new", b"1")
+        # Whether a service honours conditions is asked with one that is false.
+        puts = [r for r in self.server.requests()[mark:] if r["method"] == "PUT" and r["status"] != 412]
+        self.assertEqual(len(puts), 1, puts)
+        metadata = self.client.metadata("a.txt")
+        self.assertNotIn("xattr", metadata)
+        self.assertEqual({n: metadata[n] for n in ("year", "new", "mode")}, {"year": "2021", "new": "1", "mode": "33188"})
+        self.assertEqual(self.client.head("a.txt")["cache-control"], "no-store")
+        # A second mount has nothing but the headers to go by.
+        self.assertEqual(xattrs(self.mount() / "a.txt"), {**listed, "user.new": b"1"})
+
+        os.removexattr(mount / "b.txt", "user.year")
+        self.assertEqual(self.client.metadata("b.txt")["xattr"], packed(hidden))
+        self.assertEqual(os.getxattr(mount / "b.txt", "user.xattr").decode(), packed(hidden))
+        self.assertEqual(os.getxattr(mount / "b.txt", "user.bytes"), values["user.bytes"])
 
 
 @both_dialects
