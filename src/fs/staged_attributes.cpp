@@ -45,6 +45,7 @@ Result<std::string> StagedAttributes::get(const AttrName& name) const {
         case AttrKind::acl:
         case AttrKind::restore:
         case AttrKind::url:
+        case AttrKind::versions:
         case AttrKind::control:
         case AttrKind::foreign:
             break;

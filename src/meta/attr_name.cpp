@@ -45,6 +45,7 @@ std::optional<AttrNameView> parse_object(std::string_view word) {
     if (word == "storage-class") return AttrNameView{AttrKind::storage_class, word};
     if (word == "acl") return AttrNameView{AttrKind::acl, word};
     if (word == "restore") return AttrNameView{AttrKind::restore, word};
+    if (word == "versions") return AttrNameView{AttrKind::versions, word};
     if (word == "url" || word.starts_with("url.")) return parse_url(word.substr(3));
     return AttrNameView{AttrKind::object_fact, word};
 }

@@ -81,6 +81,7 @@ Result<void> AttributeModel::apply(const ObjectKey& key, const AttrChange& chang
         case AttrKind::acl:
         case AttrKind::restore:
         case AttrKind::url:
+        case AttrKind::versions:
         case AttrKind::control:
             break;
     }

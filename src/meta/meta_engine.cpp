@@ -189,6 +189,7 @@ std::optional<Result<std::string>> Engine::get_attribute_cached(const ObjectKey&
         case AttrKind::tag:
         case AttrKind::acl:
         case AttrKind::url:
+        case AttrKind::versions:
         case AttrKind::control:
         case AttrKind::foreign:
             return std::nullopt;
@@ -224,6 +225,7 @@ Result<std::string> Engine::get_known(const ObjectKey& key, const AttrNameView& 
         if (!acl && acl.error().kind == ErrorKind::unsupported) return no_attribute();
         return acl;
     }
+    if (name.kind == AttrKind::versions) return reader_.versions(key);
     if (name.kind == AttrKind::url)
         return parts_.store.presign_get(key, std::chrono::seconds(name.url_seconds));
     const Reader::Reading reading = TRY(reader_.complete(key));
@@ -301,7 +303,8 @@ Result<void> Engine::change_attribute(const ObjectKey& key, std::string_view nam
                                 printable(name)));
     if (stopped_) return fail(ErrorKind::cancelled, "the mount is going down");
     if (parsed.kind == AttrKind::control) return change_control(key, parsed, value.has_value());
-    if (parsed.kind == AttrKind::object_fact || parsed.kind == AttrKind::url)
+    if (parsed.kind == AttrKind::object_fact || parsed.kind == AttrKind::url ||
+        parsed.kind == AttrKind::versions)
         return change_fact(key, parsed, value);
     if (key.empty()) return root_has_none();
     reader_.forget_headers(key);

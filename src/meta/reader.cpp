@@ -2,6 +2,7 @@
 #include "reader.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/json.h"
 
 #include <fmt/format.h>
 
@@ -11,8 +12,13 @@ namespace xbucket {
 
 namespace {
 
-constexpr size_t kHeaderTextsMax = 8;
-constexpr Duration kHeaderTextLife = std::chrono::seconds(2);
+constexpr size_t kTextsMax = 8;
+constexpr Duration kTextLife = std::chrono::seconds(2);
+
+// What fits into an attribute: Linux takes no larger ones.
+constexpr size_t kAttributeBytesMax = 64U << 10;
+constexpr size_t kVersionsMax = 1000;
+constexpr std::string_view kMoreVersions = "{\"more\":true}\n";
 
 // Nobody needs the answer yet: it may fail early, and whoever needs it then asks himself.
 constexpr CallOptions kAheadCall{.request_class = RequestClass::prefetch,
@@ -22,6 +28,35 @@ constexpr uint64_t kEntryBytesAhead = 4096;
 
 bool says_something(const Error& error) {
     return error.kind == ErrorKind::not_found || error.kind == ErrorKind::access_denied;
+}
+
+std::string version_line(const ObjectVersion& version) {
+    std::string line =
+        fmt::format(R"({{"version_id":{},"latest":{},"delete_marker":{},"last_modified":"{}")",
+                    json_string(version.id.str()), version.latest, version.delete_marker,
+                    format_iso8601(version.last_modified));
+    if (!version.delete_marker) {
+        line +=
+            fmt::format(R"(,"size":{},"etag":{})", version.size, json_string(version.etag.str()));
+        if (!version.storage_class.empty())
+            line += fmt::format(R"(,"storage_class":{})", json_string(version.storage_class));
+    }
+    return line + "}\n";
+}
+
+std::string versions_text(const VersionList& list) {
+    std::string text;
+    bool more = list.more;
+    for (const ObjectVersion& version : list.versions) {
+        const std::string line = version_line(version);
+        if (text.size() + line.size() + kMoreVersions.size() > kAttributeBytesMax) {
+            more = true;
+            break;
+        }
+        text += line;
+    }
+    if (more) text += kMoreVersions;
+    return text;
 }
 
 }  // namespace
@@ -156,27 +191,54 @@ Result<std::string> Reader::acl(const ObjectKey& key) {
     return acl;
 }
 
-Result<std::string> Reader::headers(const ObjectKey& key) {
+std::optional<std::string> Reader::brief_text(const ObjectKey& key, TextKind kind) {
     const TimePoint now = parts_.clock.now();
-    {
-        LockGuard lock(mutex_);
-        for (const HeaderText& known : headers_)
-            if (known.key == key && now - known.read_at <= kHeaderTextLife) return known.text;
-    }
+    LockGuard lock(mutex_);
+    for (const BriefText& known : texts_)
+        if (known.key == key && known.kind == kind && now - known.read_at <= kTextLife)
+            return known.text;
+    return std::nullopt;
+}
+
+void Reader::keep_text(const ObjectKey& key, TextKind kind, const std::string& text,
+                       TimePoint read_at) {
+    LockGuard lock(mutex_);
+    std::erase_if(texts_,
+                  [&](const BriefText& known) { return known.key == key && known.kind == kind; });
+    if (texts_.size() >= kTextsMax) texts_.erase(texts_.begin());
+    texts_.push_back({key, kind, text, read_at});
+}
+
+Result<std::string> Reader::headers(const ObjectKey& key) {
+    if (auto known = brief_text(key, TextKind::headers)) return *std::move(known);
+    const TimePoint begun = parts_.clock.now();
     const HeadReply reply = TRY(parts_.store.head(key));
     std::string text;
     for (const Header& header : reply.headers)
         text += fmt::format("{}: {}\n", header.name, header.value);
-    LockGuard lock(mutex_);
-    std::erase_if(headers_, [&](const HeaderText& known) { return known.key == key; });
-    if (headers_.size() >= kHeaderTextsMax) headers_.erase(headers_.begin());
-    headers_.push_back({key, text, now});
+    keep_text(key, TextKind::headers, text, begun);
+    return text;
+}
+
+Result<std::string> Reader::versions(const ObjectKey& key) {
+    if (auto known = brief_text(key, TextKind::versions)) return *std::move(known);
+    const TimePoint begun = parts_.clock.now();
+    const VersionList list = TRY(parts_.store.list_versions(key, kVersionsMax));
+    // A bucket that keeps none lists its objects all the same, as this one version.
+    const bool unclear = std::all_of(
+        list.versions.begin(), list.versions.end(),
+        [](const ObjectVersion& v) { return v.id.str() == "null" && !v.delete_marker; });
+    if (unclear && TRY(parts_.store.versioning()).empty())
+        return fail(ErrorKind::unsupported,
+                    "the bucket keeps no versions: versioning was never turned on");
+    std::string text = versions_text(list);
+    keep_text(key, TextKind::versions, text, begun);
     return text;
 }
 
 void Reader::forget_headers(const ObjectKey& key) {
     LockGuard lock(mutex_);
-    std::erase_if(headers_, [&](const HeaderText& known) { return known.key == key; });
+    std::erase_if(texts_, [&](const BriefText& known) { return known.key == key; });
 }
 
 }  // namespace xbucket

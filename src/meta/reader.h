@@ -40,16 +40,26 @@ class Reader {
     Result<std::string> acl(const ObjectKey& key);
     // user.xbucket.headers: a fresh HEAD, shared by a size query and the read that follows it.
     Result<std::string> headers(const ObjectKey& key) EXCLUDES(mutex_);
+    // user.object.versions: one JSON object a line, the newest version first. Remembered as briefly
+    // as headers() are. Errors: unsupported where the bucket keeps no versions.
+    Result<std::string> versions(const ObjectKey& key) EXCLUDES(mutex_);
     void forget_headers(const ObjectKey& key) EXCLUDES(mutex_);
 
   private:
     static constexpr size_t kTagReaders = 16;
 
-    struct HeaderText {
+    // What a size query was answered with, so that the read that follows it is too.
+    enum class TextKind { headers, versions };
+    struct BriefText {
         ObjectKey key;
+        TextKind kind = TextKind::headers;
         std::string text;
         TimePoint read_at;
     };
+    std::optional<std::string> brief_text(const ObjectKey& key, TextKind kind) EXCLUDES(mutex_);
+    // `read_at`: when the request that told it was begun.
+    void keep_text(const ObjectKey& key, TextKind kind, const std::string& text, TimePoint read_at)
+        EXCLUDES(mutex_);
     template <class T>
     typename SingleFlight<T>::Boarding board(SingleFlight<T>& flights, const ObjectKey& key);
     // What the cache can answer at once.
@@ -64,7 +74,7 @@ class Reader {
     Mutex mutex_;
     CondVar idle_;
     size_t under_way_ GUARDED_BY(mutex_) = 0;  // asynchronous HEADs
-    std::vector<HeaderText> headers_ GUARDED_BY(mutex_);
+    std::vector<BriefText> texts_ GUARDED_BY(mutex_);
     WorkerPool tag_readers_;  // last: its jobs use what stands above
 };
 

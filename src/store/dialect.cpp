@@ -241,6 +241,19 @@ Result<RequestParts> Dialect::list_uploads(const std::string& prefix, const std:
     return parts;
 }
 
+Result<RequestParts> Dialect::list_versions(const ObjectKey& key, const std::string& key_marker,
+                                            const std::string& version_marker,
+                                            unsigned count) const {
+    RequestParts parts = start("LIST_VERSIONS", HttpMethod::get, ObjectKey());
+    parts.query = {{"versions", ""},
+                   {"prefix", key.str()},
+                   {"max-keys", fmt::format("{}", std::clamp(count, 1U, traits_.list_keys_max))}};
+    if (lists_encoded()) parts.query.emplace_back("encoding-type", "url");
+    if (!key_marker.empty()) parts.query.emplace_back("key-marker", key_marker);
+    if (!version_marker.empty()) parts.query.emplace_back("version-id-marker", version_marker);
+    return parts;
+}
+
 Result<RequestParts> Dialect::get_tags(const ObjectKey& key) const {
     RequestParts parts = start("GET_TAGS", HttpMethod::get, key);
     parts.query = {{"tagging", ""}};

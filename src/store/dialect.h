@@ -54,6 +54,14 @@ struct UploadsPage {
     std::string next_upload_marker;
 };
 
+// Reply of ListObjectVersions, one page, as far as it concerns one key.
+struct VersionsPage {
+    std::vector<ObjectVersion> versions;
+    // "" = last page, or the next one has other keys only.
+    std::string next_key_marker;
+    std::string next_version_marker;
+};
+
 class Dialect {
   public:
     virtual ~Dialect() = default;
@@ -105,6 +113,8 @@ class Dialect {
                                              const ObjectAttributes& attributes) const;
     virtual Result<RequestParts> get_symlink(const ObjectKey& key) const;
     virtual RequestParts versioning() const = 0;
+    Result<RequestParts> list_versions(const ObjectKey& key, const std::string& key_marker,
+                                       const std::string& version_marker, unsigned count) const;
     // Whether remove_many() can name the key: XML 1.0 has no control characters and no bytes that
     // are not UTF-8. OSS takes escaped control characters all the same.
     bool fits_in_xml(const ObjectKey& key) const;
@@ -131,6 +141,7 @@ class Dialect {
     virtual Result<std::string> parse_acl(const HttpResponse& response) const = 0;
     virtual Result<ObjectKey> parse_symlink(const HttpResponse& response) const;
     virtual Result<std::string> parse_versioning(const HttpResponse& response) const = 0;
+    Result<VersionsPage> parse_versions(const HttpResponse& response, const ObjectKey& key) const;
     // The whole object's CRC64 as OSS says it; nullopt when not said. Errors: bad_reply.
     Result<std::optional<uint64_t>> parse_crc64(const Headers& headers) const;
 
@@ -147,6 +158,10 @@ class Dialect {
         return std::string(prefix_) + std::string(name);
     }
     std::string own_value(const Headers& headers, std::string_view name) const;
+    // Whether listings come with encoded names and say so.
+    bool lists_encoded() const {
+        return config_.official || config_.trusted_conditions || traits_.dialect == "oss";
+    }
     RequestParts start(std::string_view kind, HttpMethod method, const ObjectKey& key) const;
     // "/bucket/key" (S3: without the first slash) with the key encoded, and the version where one
     // is meant.

@@ -220,6 +220,43 @@ Result<UploadsPage> Dialect::parse_uploads(const HttpResponse& response) const {
     return page;
 }
 
+// Versions and delete markers stand in one order, and those of the key before all longer keys that
+// begin with it.
+Result<VersionsPage> Dialect::parse_versions(const HttpResponse& response,
+                                             const ObjectKey& key) const {
+    const XmlDocument document = TRY(parse_reply(response, "ListVersionsResult"));
+    const XmlNode root = document.root();
+    const bool url_encoded = is_url_encoded(root);
+    VersionsPage page;
+    for (const XmlNode& node : root.children("")) {
+        const bool marker = node.name() == "DeleteMarker";
+        if (!marker && node.name() != "Version") continue;
+        if (TRY(read_name(node.child("Key"), url_encoded)) != key.str()) return page;
+        ObjectVersion version;
+        version.id = VersionId(node.child("VersionId").text());
+        if (version.id.empty()) return bad("the list has a version without an id");
+        version.latest = TRY(read_bool(node.child("IsLatest"), "which version is the latest"));
+        version.delete_marker = marker;
+        const auto modified = parse_iso8601(node.child("LastModified").text());
+        if (!modified) return bad("the list has no valid time for a version");
+        version.last_modified = cut_to_seconds(*modified);
+        if (!marker) {
+            const auto size = parse_u64(node.child("Size").text());
+            if (!size || *size > INT64_MAX) return bad("the list has no valid size for a version");
+            version.size = *size;
+            version.etag = unquote_etag(node.child("ETag").text());
+            version.storage_class = node.child("StorageClass").text();
+        }
+        page.versions.push_back(std::move(version));
+    }
+    if (!TRY(read_bool(root.child("IsTruncated"), "whether the list goes on"))) return page;
+    page.next_key_marker = TRY(read_name(root.child("NextKeyMarker"), url_encoded));
+    page.next_version_marker = root.child("NextVersionIdMarker").text();
+    if (page.next_key_marker.empty()) return bad("the list goes on but does not say where");
+    if (page.next_key_marker != key.str()) page.next_key_marker.clear();
+    return page;
+}
+
 Result<Tags> Dialect::parse_tags(const HttpResponse& response) const {
     // Ceph's word for tags that it has lost in a copy or a multipart upload.
     if (response.body.empty() && !config_.official) return Tags();

@@ -2,6 +2,8 @@
 // What has requests of its own beside the object: tags, ACL, restore, links, URLs, the bucket.
 #include "http_store_impl.h"
 
+#include <algorithm>
+
 namespace xbucket {
 
 Result<Tags> HttpStore::get_tags(const ObjectKey& key, const CallOptions& options) {
@@ -87,6 +89,29 @@ Result<void> HttpStore::check_access(const CallOptions& options) {
 Result<std::string> HttpStore::versioning(const CallOptions& options) {
     const RequestParts parts = dialect_->versioning();
     return dialect_->parse_versioning(TRY(requester_.call(parts, options)));
+}
+
+Result<VersionList> HttpStore::list_versions(const ObjectKey& key, size_t versions_max,
+                                             const CallOptions& options) {
+    const ObjectKey whole_key = TRY(whole(key));
+    VersionList list;
+    VersionsPage page;
+    do {
+        // One more than is wanted tells whether there are more.
+        const size_t left = versions_max + 1 - list.versions.size();
+        const RequestParts parts = TRY(dialect_->list_versions(
+            whole_key, page.next_key_marker, page.next_version_marker,
+            static_cast<unsigned>(std::min<size_t>(left, traits().list_keys_max))));
+        const std::string marker = page.next_version_marker;
+        page = TRY(dialect_->parse_versions(TRY(requester_.call(parts, options)), whole_key));
+        for (ObjectVersion& version : page.versions) list.versions.push_back(std::move(version));
+        if (!page.next_key_marker.empty() && page.next_version_marker == marker) {
+            return fail(ErrorKind::bad_reply, "the list of versions repeats its page for ever");
+        }
+    } while (!page.next_key_marker.empty() && list.versions.size() <= versions_max);
+    list.more = list.versions.size() > versions_max;
+    if (list.more) list.versions.resize(versions_max);
+    return list;
 }
 
 }  // namespace xbucket

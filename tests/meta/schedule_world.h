@@ -185,6 +185,9 @@ class ScheduledStore final : public ObjectStore {
     }
     Result<void> check_access(const CallOptions&) override { return not_here(); }
     Result<std::string> versioning(const CallOptions&) override { return not_here(); }
+    Result<VersionList> list_versions(const ObjectKey&, size_t, const CallOptions&) override {
+        return not_here();
+    }
     Stats stats() const override { return {}; }
 
   private:

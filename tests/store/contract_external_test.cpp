@@ -51,6 +51,7 @@ class ExternalContractBucket final : public HttpContractBucket {
             }
         }
     }
+    ObjectStore* versioned() override { return nullptr; }
     // Nobody can move a real service's clock: asks for its time until that has moved.
     void next_second() override {
         const auto time = [&] {

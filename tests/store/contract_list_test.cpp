@@ -160,6 +160,56 @@ TEST_P(ObjectStoreContract, start_after_applies_to_the_first_page_only) {
     EXPECT_EQ(MUST(list_names(store(), request)), (std::vector<std::string>{"c", "d", "e", "f"}));
 }
 
+TEST_P(ObjectStoreContract, versions_and_delete_markers_are_listed_from_the_newest) {
+    ObjectStore* kept = bucket().versioned();
+    if (kept == nullptr) GTEST_SKIP() << "no bucket that keeps versions";
+    const std::string name = "dir/f +%\xC3\xA9";
+    const ObjectKey key(name);
+    MUST(put_object(*kept, name, "one"));
+    MUST(put_object(*kept, name + " longer", "not of this key"));
+    bucket().next_second();
+    MUST(put_object(*kept, name, "three"));
+    MUST(kept->remove(key));
+    bucket().next_second();
+    MUST(put_object(*kept, name, "four!!"));
+    const ObjectInfo info = MUST(kept->head(key)).info;
+
+    const VersionList list = MUST(kept->list_versions(key, 10));
+    EXPECT_FALSE(list.more);
+    ASSERT_EQ(list.versions.size(), 4u);
+    const ObjectVersion& newest = list.versions[0];
+    EXPECT_EQ(newest.id, info.version_id);
+    EXPECT_EQ(newest.etag, info.etag);
+    EXPECT_EQ(newest.last_modified, info.last_modified);
+    std::set<std::string> ids;
+    for (const ObjectVersion& version : list.versions) ids.insert(version.id.str());
+    EXPECT_EQ(ids.size(), 4u);
+    for (size_t i = 0; i < 4; ++i) {
+        EXPECT_EQ(list.versions[i].latest, i == 0) << i;
+        EXPECT_EQ(list.versions[i].delete_marker, i == 1) << i;
+        EXPECT_EQ(list.versions[i].size, (std::vector<uint64_t>{6, 0, 5, 3})[i]) << i;
+    }
+    EXPECT_LT(list.versions[3].last_modified, list.versions[2].last_modified);
+
+    const VersionList two = MUST(kept->list_versions(key, 2));
+    EXPECT_TRUE(two.more);
+    ASSERT_EQ(two.versions.size(), 2u);
+    EXPECT_EQ(two.versions[1].id, list.versions[1].id);
+    EXPECT_FALSE(MUST(kept->list_versions(key, 4)).more);
+    EXPECT_TRUE(MUST(kept->list_versions(ObjectKey("dir/"), 10)).versions.empty());
+}
+
+TEST_P(ObjectStoreContract, a_bucket_that_keeps_no_versions_lists_the_object_as_version_null) {
+    put("f", "x");
+    put("f2", "y");
+    put("f", "xyz");
+    const VersionList list = MUST(store().list_versions(ObjectKey("f"), 10));
+    ASSERT_EQ(list.versions.size(), 1u);
+    EXPECT_EQ(list.versions[0].id.str(), "null");
+    EXPECT_TRUE(list.versions[0].latest);
+    EXPECT_EQ(list.versions[0].size, 3u);
+}
+
 TEST_P(ObjectStoreContract, a_listing_shows_what_was_just_written_and_deleted) {
     put("f", "x");
     EXPECT_EQ(MUST(list_names(store(), {})), std::vector<std::string>{"f"});

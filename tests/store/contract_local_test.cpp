@@ -34,6 +34,21 @@ class LocalContractBucket final : public HttpContractBucket {
         open();
     }
     void next_second() override { clock_.advance(std::chrono::seconds(1)); }
+    ObjectStore* versioned() override {
+        local::ServerConfig config;
+        config.directory = versioned_directory_.path();
+        config.versioning = true;
+        config.access_key_id = server_->access_key_id();
+        config.access_key_secret = server_->access_key_secret();
+        auto server = local::Server::start(config, clock_);
+        CHECK(server);
+        versioned_server_ = std::move(*server);
+        CHECK(versioned_server_->make_bucket("examplebucket"));
+        HttpStoreConfig of_bucket = config_;
+        of_bucket.endpoint = versioned_server_->base_url();
+        versioned_ = OwningStore::make(of_bucket, credentials_, clock_);
+        return &versioned_->store();
+    }
 
   protected:
     Clock& clock() override { return clock_; }
@@ -42,6 +57,9 @@ class LocalContractBucket final : public HttpContractBucket {
     TempDir directory_;
     FakeClock clock_;
     std::unique_ptr<local::Server> server_;
+    TempDir versioned_directory_;
+    std::unique_ptr<local::Server> versioned_server_;
+    std::unique_ptr<OwningStore> versioned_;
 };
 
 ContractParam local_row(std::string name, ServiceFacts facts, DialectKind dialect,

@@ -17,10 +17,17 @@ class MemoryContractBucket final : public ContractBucket {
         return store_.bucket()->fetch(url);
     }
     ObjectStore* wrong(WrongSetup) override { return nullptr; }
+    ObjectStore* versioned() override {
+        MemoryService service = store_.bucket()->service();
+        service.versioning = "Enabled";
+        versioned_ = std::make_unique<MemoryStore>(service, clock_);
+        return versioned_.get();
+    }
 
   private:
     FakeClock clock_;
     MemoryStore store_;
+    std::unique_ptr<MemoryStore> versioned_;
 };
 
 ContractParam memory_row(std::string name, ServiceFacts facts, MemoryService service) {

@@ -148,6 +148,8 @@ const std::map<std::string, Build>& operations() {
         {"put_symlink",
          [](const Dialect& d, bool) { return d.put_symlink(kKey, ObjectKey("t \xC3\xA9"), {}); }},
         {"get_symlink", [](const Dialect& d, bool) { return d.get_symlink(kKey); }},
+        {"list_versions",
+         [](const Dialect& d, bool) { return d.list_versions(kKey, kKey.str(), "v+1", 2000); }},
         {"versioning", [](const Dialect& d, bool) { return Result<RequestParts>(d.versioning()); }},
         {"put_with_everything",
          [](const Dialect& d, bool oss) {

@@ -2,6 +2,7 @@
 // Replies to values, hostile and broken ones included.
 #include "dialect.h"
 
+#include "xbucket/base/encoding.h"
 #include "xbucket/store/xml.h"
 
 #include <gtest/gtest.h>
@@ -383,6 +384,68 @@ TEST(ParseUploads, replies_of_multipart_are_read_and_checked) {
     EXPECT_EQ(kind(oss()->parse_uploads(xml("<ListMultipartUploadsResult><IsTruncated>true"
                                             "</IsTruncated></ListMultipartUploadsResult>"))),
               ErrorKind::bad_reply);
+}
+
+std::string version_element(const std::string& key, const std::string& id) {
+    return "<Version><Key>" + key + "</Key><VersionId>" + id +
+           "</VersionId><IsLatest>false</IsLatest><LastModified>2020-06-22T11:42:32.500Z"
+           "</LastModified><ETag>\"E\"</ETag><Size>7</Size><StorageClass>IA</StorageClass>"
+           "</Version>";
+}
+std::string versions_document(const std::string& elements, const std::string& rest) {
+    return "<ListVersionsResult xmlns=\"x\"><EncodingType>url</EncodingType>" + rest + elements +
+           "</ListVersionsResult>";
+}
+
+TEST(ParseVersions, those_of_the_key_in_the_replys_order_and_where_it_goes_on) {
+    const std::string marker =
+        "<DeleteMarker><Key>a%20b</Key><VersionId>v2</VersionId><IsLatest>true</IsLatest>"
+        "<LastModified>2020-06-22T11:42:33.000Z</LastModified></DeleteMarker>";
+    const std::string goes_on =
+        "<IsTruncated>true</IsTruncated><NextKeyMarker>a%20b</NextKeyMarker>"
+        "<NextVersionIdMarker>v1</NextVersionIdMarker>";
+    const auto page = oss()->parse_versions(
+        xml(versions_document(marker + version_element("a%20b", "v1"), goes_on)), ObjectKey("a b"));
+    ASSERT_TRUE(page) << page.error().describe();
+    ASSERT_EQ(page->versions.size(), 2U);
+    EXPECT_EQ(page->versions[0].id.str(), "v2");
+    EXPECT_TRUE(page->versions[0].latest);
+    EXPECT_TRUE(page->versions[0].delete_marker);
+    EXPECT_FALSE(page->versions[1].latest);
+    EXPECT_FALSE(page->versions[1].delete_marker);
+    EXPECT_EQ(page->versions[1].size, 7U);
+    EXPECT_EQ(page->versions[1].etag.str(), "E");
+    EXPECT_EQ(page->versions[1].storage_class, "IA");
+    EXPECT_EQ(page->versions[1].last_modified, *parse_iso8601("2020-06-22T11:42:32.000Z"));
+    EXPECT_EQ(page->next_key_marker, "a b");
+    EXPECT_EQ(page->next_version_marker, "v1");
+}
+
+TEST(ParseVersions, what_comes_behind_the_key_ends_the_list) {
+    const std::string goes_on =
+        "<IsTruncated>true</IsTruncated><NextKeyMarker>a.txt</NextKeyMarker>"
+        "<NextVersionIdMarker>w</NextVersionIdMarker>";
+    const auto page = s3()->parse_versions(
+        xml(versions_document(version_element("a", "v1") + version_element("a.txt", "w"), goes_on)),
+        ObjectKey("a"));
+    ASSERT_TRUE(page) << page.error().describe();
+    EXPECT_EQ(page->versions.size(), 1U);
+    EXPECT_EQ(page->next_key_marker, "");
+}
+
+TEST(ParseVersions, replies_that_make_no_sense_are_bad_replies) {
+    const std::string ends = "<IsTruncated>false</IsTruncated>";
+    std::string sizeless = version_element("a", "v");
+    sizeless.replace(sizeless.find("<Size>7"), 7, "<Size>-7");
+    std::string timeless = version_element("a", "v");
+    timeless.replace(timeless.find("2020-06-22T"), 11, "yesterday,");
+    for (const std::string& document :
+         {std::string("<Other/>"), versions_document("", ""),
+          versions_document(version_element("a", ""), ends), versions_document(sizeless, ends),
+          versions_document(timeless, ends),
+          versions_document(version_element("a", "v"), "<IsTruncated>true</IsTruncated>")})
+        EXPECT_EQ(kind(s3()->parse_versions(xml(document), ObjectKey("a"))), ErrorKind::bad_reply)
+            << document;
 }
 
 TEST(ParseTags, values_keep_every_character) {

@@ -82,6 +82,9 @@ class ContractBucket {
     virtual Result<std::string> fetch(const std::string& url) = 0;
     // A store like this one with one thing wrong, owned by the bucket; null where that cannot be.
     virtual ObjectStore* wrong(WrongSetup what) = 0;
+    // A store of another bucket, one that keeps versions, owned by this one; null where there is
+    // none.
+    virtual ObjectStore* versioned() = 0;
 };
 
 struct ContractParam {

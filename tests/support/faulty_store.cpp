@@ -388,4 +388,11 @@ Result<std::string> FaultyStore::versioning(const CallOptions& options) {
                             [this, options] { return inner_.versioning(options); });
 }
 
+Result<VersionList> FaultyStore::list_versions(const ObjectKey& key, size_t versions_max,
+                                               const CallOptions& options) {
+    return run<VersionList>(StoreCall::list_versions, key, [this, key, versions_max, options] {
+        return inner_.list_versions(key, versions_max, options);
+    });
+}
+
 }  // namespace xbucket::testing

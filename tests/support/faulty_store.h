@@ -158,6 +158,8 @@ class FaultyStore final : public ObjectStore {
     }
     Result<void> check_access(const CallOptions& options = {}) override;
     Result<std::string> versioning(const CallOptions& options = {}) override;
+    Result<VersionList> list_versions(const ObjectKey& key, size_t versions_max,
+                                      const CallOptions& options = {}) override;
     Stats stats() const override { return inner_.stats(); }
 
   private:

@@ -65,6 +65,7 @@ class MemoryBucket {
     // Whether the copy's conditions hold now: what a service asks that looks first and writes then.
     Result<void> judge(const CopyRequest& request) const;
     Result<ListPage> list(const ListRequest& request) const;
+    VersionList list_versions(const ObjectKey& key, size_t versions_max) const;
     Result<void> remove(const ObjectKey& key, const ETag& if_match);
     Result<UploadId> create_upload(const ObjectKey& key, const ObjectAttributes& attributes);
     Result<UploadPart> upload_part(const ObjectKey& key, const UploadId& id, unsigned number,

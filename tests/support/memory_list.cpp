@@ -98,4 +98,30 @@ Result<ListPage> MemoryBucket::list(const ListRequest& request) const {
     return page;
 }
 
+VersionList MemoryBucket::list_versions(const ObjectKey& key, size_t versions_max) const {
+    VersionList list;
+    LockGuard lock(mutex_);
+    const auto item = objects_.find(key.str());
+    if (item == objects_.end()) return list;
+    const Versions& stored = item->second;
+    for (auto version = stored.rbegin(); version != stored.rend(); ++version) {
+        if (list.versions.size() == versions_max) {
+            list.more = true;
+            break;
+        }
+        ObjectVersion told_version;
+        told_version.id = version->id.empty() ? VersionId("null") : version->id;
+        told_version.latest = version == stored.rbegin();
+        told_version.delete_marker = version->delete_marker;
+        told_version.last_modified = told(version->modified);
+        if (!version->delete_marker) {
+            told_version.size = version->body->size();
+            told_version.etag = version->etag;
+            told_version.storage_class = version->attributes.storage_class;
+        }
+        list.versions.push_back(std::move(told_version));
+    }
+    return list;
+}
+
 }  // namespace xbucket::testing

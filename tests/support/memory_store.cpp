@@ -300,4 +300,10 @@ Result<std::string> MemoryStore::versioning(const CallOptions& options) {
     return bucket_->service().versioning;
 }
 
+Result<VersionList> MemoryStore::list_versions(const ObjectKey& key, size_t versions_max,
+                                               const CallOptions& options) {
+    note(StoreCall::list_versions, key, options);
+    return bucket_->list_versions(key, versions_max);
+}
+
 }  // namespace xbucket::testing

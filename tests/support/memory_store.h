@@ -93,6 +93,8 @@ class MemoryStore final : public ObjectStore {
     Result<std::string> presign_get(const ObjectKey& key, std::chrono::seconds life) override;
     Result<void> check_access(const CallOptions& options = {}) override;
     Result<std::string> versioning(const CallOptions& options = {}) override;
+    Result<VersionList> list_versions(const ObjectKey& key, size_t versions_max,
+                                      const CallOptions& options = {}) override;
     Stats stats() const override;
 
   private:

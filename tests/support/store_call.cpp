@@ -52,6 +52,8 @@ std::string_view to_string(StoreCall call) {
             return "LIST";
         case StoreCall::versioning:
             return "VERSIONING";
+        case StoreCall::list_versions:
+            return "LIST_VERSIONS";
     }
     return "?";
 }
@@ -67,6 +69,7 @@ bool is_mutation(StoreCall call) {
         case StoreCall::get_symlink:
         case StoreCall::check_access:
         case StoreCall::versioning:
+        case StoreCall::list_versions:
             return false;
         case StoreCall::put:
         case StoreCall::copy:

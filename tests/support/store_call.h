@@ -30,6 +30,7 @@ enum class StoreCall {
     get_symlink,
     check_access,
     versioning,
+    list_versions,
 };
 
 // "HEAD", "COPY", ...: the names that ObjectStore::Stats::requests uses.

@@ -25,6 +25,7 @@ enum class AttrKind {
     acl,            // user.object.acl
     restore,        // user.object.restore
     url,            // user.object.url[.SECONDS]
+    versions,       // user.object.versions
     control,        // user.xbucket.headers, .refresh, .stats, .failures
     foreign,        // any name outside user.: answered locally, never a request
 };

@@ -220,6 +220,11 @@ class ObjectStore {
     virtual Result<void> check_access(const CallOptions& options = {}) = 0;
     // Whether the bucket is versioned ("", "Enabled", "Suspended").
     virtual Result<std::string> versioning(const CallOptions& options = {}) = 0;
+    // The versions and delete markers of `key`, the newest `versions_max` of them. A bucket that
+    // never kept versions tells the object itself, as version "null"; of a key that never was there
+    // are none. Errors: unsupported (the service has no such request), bad_reply.
+    virtual Result<VersionList> list_versions(const ObjectKey& key, size_t versions_max,
+                                              const CallOptions& options = {}) = 0;
 
     // Requests by kind ("HEAD", "COPY", "LIST", ...) and counts of retries; for user.xbucket.stats.
     struct Stats {

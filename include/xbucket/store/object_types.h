@@ -125,6 +125,22 @@ struct ListPage {
     WallTime date;                             // the reply's Date header
 };
 
+// One version of an object in a bucket that keeps them.
+struct ObjectVersion {
+    VersionId id;  // "null": made while the bucket kept none
+    bool latest = false;
+    bool delete_marker = false;  // it was deleted then: no content, no ETag
+    uint64_t size = 0;
+    ETag etag;
+    WallTime last_modified;  // cut to whole seconds
+    std::string storage_class;
+};
+
+struct VersionList {
+    std::vector<ObjectVersion> versions;  // newest first
+    bool more = false;                    // there are older ones than were asked for
+};
+
 // What is true of a service, as far as it is known when the store is made. meta/ learns the rest.
 struct StoreTraits {
     std::string dialect;  // "oss", "s3", "memory"

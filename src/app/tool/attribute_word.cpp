@@ -21,6 +21,7 @@ Result<std::string> checked_name(std::string_view word) {
     auto parsed = AttrName::parse(name);
     if (!parsed) return bad(fmt::format("'{}': {}", printable(word), parsed.error().message));
     const bool fixed = parsed->kind == AttrKind::object_fact || parsed->kind == AttrKind::url ||
+                       parsed->kind == AttrKind::versions ||
                        (parsed->kind == AttrKind::control && parsed->bare != "refresh");
     if (fixed) return bad(fmt::format("'{}' cannot be changed; the service says it", word));
     return name;

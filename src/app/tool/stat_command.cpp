@@ -68,6 +68,7 @@ void sort_in(const std::string& name, std::string value, Report& report) {
             report.facts.emplace_back("restore", std::move(value));
             return;
         case AttrKind::url:
+        case AttrKind::versions:
         case AttrKind::control:
         case AttrKind::foreign:
             return;
