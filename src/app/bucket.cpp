@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "bucket.h"
 
+#include "customer_key.h"
 #include "explain.h"
 #include "spool_place.h"
 
@@ -146,6 +147,8 @@ Result<void> Bucket::make_store() {
     store.signature = config_.signature;
     store.addressing = config_.addressing;
     store.requester_pays = config_.requester_pays;
+    if (!config_.customer_key_file.empty())
+        store.customer_key = TRY(read_customer_key(config_.customer_key_file));
     store.trusted_conditions = config_.source.local;
     store.metadata_deadline = config_.timeout;
     store_ = TRY(make_http_store(store, *transport_, *credentials_, clock_));

@@ -66,6 +66,11 @@ Result<void> validate_service(const Config& config) {
     if (!config.client_key.empty() && config.client_certificate.empty()) {
         return bad("--client-key has no meaning without --client-certificate");
     }
+    if (!config.customer_key_file.empty() && config.insecure_tls) {
+        return bad(
+            "--sse-c-key would show the key to whoever is on the way with --insecure-tls; use "
+            "--ca-bundle");
+    }
     if (config.signature == SignatureVersion::v1 && config.source.dialect == DialectKind::s3) {
         return bad("--signature=v1 is for OSS; s3:// is always signed with SigV4");
     }

@@ -62,6 +62,7 @@ struct Config {
     SignatureVersion signature = SignatureVersion::automatic;
     AddressingStyle addressing = AddressingStyle::automatic;
     bool requester_pays = false;
+    std::string customer_key_file;  // SSE-C
     std::string ca_bundle;
     std::string client_certificate;
     std::string client_key;

@@ -44,6 +44,7 @@ Result<ServeOptions> parse_serve(std::vector<std::string> words) {
     app.add_option("--fault", faults)->take_all()->expected(1)->allow_extra_args(false);
     app.add_option("--region", server.region);
     app.add_flag("--versioning", server.versioning);
+    app.add_flag("--requester-pays", server.requester_pays);
     app.add_option("--restore-seconds", restore_seconds);
     app.add_option("--threads", server.threads);
     app.add_flag("-h,--help", options.help);
@@ -100,6 +101,7 @@ Usage: xbucket serve DIR [options]
   --fault=RULE             a scripted fault, such as copy:2:apply-drop; can be repeated
   --region=ID              the region that replies name (default: cn-hangzhou)
   --versioning             new buckets are versioned
+  --requester-pays         refuse requests that do not say that the requester pays
   --restore-seconds=N      how long restoring an archived object takes (default: 0)
   --threads=N              threads that run connections (default: 2)
 

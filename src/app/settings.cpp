@@ -188,6 +188,8 @@ std::vector<Setting> make_settings() {
          set_signature},
         {"requester-pays", "", kService, "accept that requests are billed to you",
          set_flag<&Config::requester_pays>},
+        {"sse-c-key", "FILE", kService, "the key that objects are encrypted with on the service",
+         set_text<&Config::customer_key_file>},
         {"dialect", "oss|s3", kService,
          "for local: sources, what their server speaks (default: oss)", set_dialect},
         {"ca-bundle", "FILE", kService, "certificates to trust instead of the system's",

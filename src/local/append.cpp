@@ -2,6 +2,7 @@
 // AppendObject of OSS (protocol.md 6). Every append is a blob of its own; when there are many, the
 // next one writes them together, so that reading stays a matter of few files.
 #include "commit.h"
+#include "customer_key.h"
 #include "handlers.h"
 #include "metadata.h"
 
@@ -93,6 +94,7 @@ Outcome<Reply> append_object(Site& site, Call& call) {
     const BucketState bucket = ASK(find_bucket(site, c, request.bucket));
     const auto existing = ASK(find_current(c, request.bucket, request.key));
     ASK(check_position(existing, *position));
+    if (existing) ASK(check_customer_key(request, "", existing->attributes));
     ObjectRecord record = ASK(extended(request, existing, added));
     const bool changes = !existing || added.size() > 0;
     if (changes) {

@@ -115,6 +115,7 @@ Outcome<void> Exchange::prepare() {
     request_.presigned = who.presigned;
     if (request_.bucket.empty() && request_.has_param("x-faults")) return prepare_admin(who, *key);
     if (request_.bucket.empty() && request_.has_param("x-keys")) return prepare_admin(who, *key);
+    ASK(check_payer());
     operation_ = ASK(find_operation(request_));
     ASK(check_access(site, request_, operation_->access));
     const bool has_body =
@@ -123,6 +124,15 @@ Outcome<void> Exchange::prepare() {
         receiver_ = ASK(BodyReceiver::create(site.blobs, request_, who, *key, operation_->body));
     }
     return {};
+}
+
+Outcome<void> Exchange::check_payer() const {
+    if (!engine_.site.config.requester_pays || request_.bucket.empty()) return {};
+    const std::string name = std::string(request_.prefix()) + "request-payer";
+    const std::string* in_url = request_.param(name);
+    const std::string_view payer = in_url != nullptr ? *in_url : request_.header(name);
+    if (payer == "requester") return {};
+    return access_denied("The bucket's requesters pay: say so with " + name + ": requester.");
 }
 
 // Whoever holds the lasting key may do anything to the buckets already; nobody else may make the
@@ -236,6 +246,9 @@ void Exchange::finish_reply() {
     } else {
         reply_.add("x-amz-request-id", request_id_);
         reply_.add("x-amz-id-2", request_id_);
+    }
+    if (engine_.site.config.requester_pays && reply_.status < 300) {
+        reply_.add(std::string(request_.prefix()) + "request-charged", "requester");
     }
     reply_.add("Server", "xbucket");
     reply_.add("Date", format_http_date(engine_.site.clock.wall_now()));

@@ -67,6 +67,7 @@ class Exchange {
     void begin(MHD_Connection* connection, const char* method);
     void collect_headers(MHD_Connection* connection);
     Outcome<void> prepare();
+    Outcome<void> check_payer() const;
     Outcome<void> prepare_admin(const Authenticated& who, const AcceptedKey& key);
     void feed(std::string_view bytes);
     MHD_Result end(MHD_Connection* connection);

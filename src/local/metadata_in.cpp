@@ -1,4 +1,5 @@
 // SPDX-FileCopyrightText: the xbucket authors
+#include "customer_key.h"
 #include "metadata.h"
 
 #include "xbucket/base/encoding.h"
@@ -142,6 +143,14 @@ Outcome<void> take_persistent_headers(const Request& request, Attributes& into) 
 
 Outcome<void> take_encryption(const Request& request, Attributes& into) {
     const std::string_view algorithm = request.ext("server-side-encryption");
+    std::string customer_key = ASK(customer_key_of(request, ""));
+    if (!algorithm.empty() && !customer_key.empty()) {
+        return invalid_argument(
+            "Server Side Encryption with Customer provided key is incompatible "
+            "with the encryption method specified",
+            "server-side-encryption", std::string(algorithm));
+    }
+    take_customer_key(std::move(customer_key), into);
     if (algorithm.empty()) return {};
     const bool known =
         request.oss()

@@ -1,4 +1,5 @@
 // SPDX-FileCopyrightText: the xbucket authors
+#include "customer_key.h"
 #include "metadata.h"
 
 #include "xbucket/base/encoding.h"
@@ -177,6 +178,7 @@ std::string default_content_type(std::string_view key, Dialect dialect) {
 }
 
 void add_sse_headers(Reply& reply, const Request& request, const Attributes& attributes) {
+    add_customer_key_headers(reply, request, attributes);
     const std::string_view algorithm = attributes.get(AttributeKind::system, "sse");
     if (algorithm.empty()) return;
     const std::string_view key = attributes.get(AttributeKind::system, "sse-key-id");

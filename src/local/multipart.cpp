@@ -2,6 +2,7 @@
 // Multipart uploads: metadata is given at the start, parts are checked at the end (protocol.md 6).
 // A completed object is the list of its parts' blobs, so completing moves no byte.
 #include "commit.h"
+#include "customer_key.h"
 #include "handlers.h"
 #include "metadata.h"
 #include "uploads.h"
@@ -154,6 +155,7 @@ Outcome<Reply> upload_part(Site& site, Call& call) {
     auto transaction = ASK(site.db.begin());
     ASK(find_bucket(site, **transaction, request.bucket));
     const Upload upload = ASK(upload_of(**transaction, request));
+    ASK(check_customer_key(request, "", upload.metadata.attributes));
     ASK(write_part(*transaction, upload.id, part));
     ASK(transaction->commit());
     site.blobs.keep(file);

@@ -2,6 +2,7 @@
 // UploadPartCopy: a range of another object becomes a part, by hard link where it lies in a blob.
 #include "commit.h"
 #include "copy_source.h"
+#include "customer_key.h"
 #include "handlers.h"
 #include "metadata.h"
 #include "uploads.h"
@@ -113,6 +114,7 @@ Outcome<Reply> upload_part_copy(Site& site, Call& call) {
             source =
                 ASK(find_record(site, *lease, request, source_bucket, wanted.key, wanted.version));
         }
+        ASK(check_customer_key(request, "copy-source-", source.attributes));
         if (!call.misbehaviour.ignore_conditions) ASK(check_copy_conditions(request, source));
         ASK(check_readable(request, source, site.now()));
         const Range range = ASK(parse_source_range(request, source.size));
@@ -133,6 +135,7 @@ Outcome<Reply> upload_part_copy(Site& site, Call& call) {
             return Refusal(404, "NoSuchUpload", "The specified upload does not exist.",
                            "0042-00000002");
         }
+        ASK(check_customer_key(request, "", upload->metadata.attributes));
         ASK(write_part(*transaction, upload->id, piece->part));
         ASK(transaction->commit());
         for (const auto& blob : piece->blobs) site.blobs.keep(*blob);

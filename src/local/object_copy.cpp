@@ -6,6 +6,7 @@
 //   ACL, class and encryption never come from the source; tags do unless told otherwise.
 #include "commit.h"
 #include "copy_source.h"
+#include "customer_key.h"
 #include "handlers.h"
 #include "metadata.h"
 #include "versions.h"
@@ -48,7 +49,7 @@ Outcome<void> check_s3_change(const Request& request, const CopySource& source,
     const bool changes =
         (request.ext_if("storage-class") && wanted.storage_class != from.storage_class) ||
         wanted.attributes.has(AttributeKind::system, "website-redirect") ||
-        wanted.attributes.has(AttributeKind::system, "sse");
+        wanted.attributes.has(AttributeKind::system, "sse") || has_customer_key(wanted.attributes);
     if (changes) return {};
     return Refusal(400, "InvalidRequest",
                    "This copy request is illegal because it is trying to copy an object to itself "
@@ -121,6 +122,7 @@ ObjectRecord compose(const Request& request, const BucketState& bucket, const Co
             to.attributes.set(a.kind, a.name, a.value);
         }
     }
+    make_etag_opaque(to);
     return to;
 }
 
@@ -135,6 +137,7 @@ struct Plan {
 Outcome<ObjectRecord> judge(Site& site, const Call& call, Connection& c, const BucketState& bucket,
                             const Plan& plan, const ObjectRecord& from) {
     const Request& request = call.request;
+    ASK(check_customer_key(request, "copy-source-", from.attributes));
     if (!call.misbehaviour.ignore_conditions) ASK(check_copy_conditions(request, from));
     ASK(check_readable(request, from, site.now()));
     ASK(check_appendable(request, bucket, plan.source, from));

@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // GET and HEAD of objects: conditions, ranges, symlinks, archived classes (protocol.md 2 and 6).
+#include "customer_key.h"
 #include "handlers.h"
 #include "lookup.h"
 #include "metadata.h"
@@ -68,6 +69,7 @@ Outcome<Opened> find_and_open(Site& site, const Request& request) {
         Opened opened;
         opened.found = ASK(find_object(site, *lease, request, Links::follow));
         const ObjectRecord& record = opened.found.record;
+        ASK(check_customer_key(request, "", record.attributes));
         ASK(check_read_conditions(request, record));
         if (!request.is_head()) ASK(check_readable(request, record, site.now()));
         if (request.headers.has("range")) opened.answer = parse_range(request, record.size);

@@ -19,7 +19,7 @@ enum class AttributeKind : char {
     user = 'm',        // x-oss-meta-NAME / x-amz-meta-NAME
     persistent = 'p',  // OSS x-oss-persistent-headers
     system = 's',      // sse-algorithm, sse-key-id, sse-data-algorithm, website-redirect,
-                       // lock-mode, lock-until, lock-hold, checksum-*
+                       // lock-mode, lock-until, lock-hold, checksum-*, customer-key-md5
 };
 
 struct Attribute {

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // PutObject, and the commit that all writes share.
 #include "commit.h"
+#include "customer_key.h"
 #include "handlers.h"
 #include "metadata.h"
 #include "versions.h"
@@ -62,9 +63,11 @@ Outcome<Reply> put_object(Site& site, Call& call) {
     }
     std::vector<std::unique_ptr<Incoming>> blobs;
     Incoming& file = *call.body.file;
+    const std::string file_md5 = file.md5();
     record.size = file.size();
     record.crc64 = file.crc64();
-    record.etag = hex_encode(file.md5());
+    record.etag = hex_encode(file_md5);
+    make_etag_opaque(record);
     if (record.size > 0) {
         record.segments = {file.segment()};
         blobs.push_back(std::move(call.body.file));
@@ -76,7 +79,7 @@ Outcome<Reply> put_object(Site& site, Call& call) {
     reply.add("ETag", quoted_etag(record, request.dialect));
     if (request.oss()) {
         reply.add("x-oss-hash-crc64ecma", fmt::to_string(*record.crc64));
-        reply.add("Content-MD5", base64_encode(hex_decode(record.etag).value_or("")));
+        reply.add("Content-MD5", base64_encode(file_md5));
     }
     const std::string version = version_id_on_wire(bucket, record);
     if (!version.empty()) reply.add(std::string(request.prefix()) + "version-id", version);

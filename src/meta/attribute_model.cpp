@@ -43,7 +43,11 @@ constexpr Fact kFacts[] = {
     {"type", [](const ObjectInfo& i) { return std::optional(std::string(to_string(i.type))); }},
     {"version-id", [](const ObjectInfo& i) { return unless_empty(i.version_id.str()); }},
     {"crc64", [](const ObjectInfo& i) { return if_set(i.crc64); }},
-    {"encryption", [](const ObjectInfo& i) { return unless_empty(i.attributes.sse.algorithm); }},
+    {"encryption",
+     [](const ObjectInfo& i) {
+         if (i.attributes.sse.customer_key) return std::optional<std::string>("customer-key");
+         return unless_empty(i.attributes.sse.algorithm);
+     }},
     {"encryption-key-id",
      [](const ObjectInfo& i) { return unless_empty(i.attributes.sse.key_id); }},
     {"encryption-data-algorithm",

@@ -219,7 +219,7 @@ class GuardedUpdate {
 };
 
 // True where the ETag is a hash of the content, so that a copy must keep it: not for multipart,
-// KMS-encrypted, appendable or symlink objects.
+// KMS-encrypted, SSE-C, appendable or symlink objects.
 bool etag_is_content_hash(const ObjectInfo& info);
 
 // An answer may well come the next time.

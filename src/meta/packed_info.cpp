@@ -156,8 +156,9 @@ void visit_texts(Attributes& attributes, Visit visit) {
     static_cast<void>(acl);
     static_cast<void>(tags);
     static_cast<void>(persistent);
-    auto& [algorithm, key_id, data_algorithm, bucket_key] = sse;
+    auto& [algorithm, key_id, data_algorithm, bucket_key, customer_key] = sse;
     static_cast<void>(bucket_key);
+    static_cast<void>(customer_key);
     auto& [mode, retain_until, legal_hold] = lock;
     visit(algorithm);
     visit(key_id);
@@ -172,6 +173,7 @@ void write(Writer& out, const ObjectAttributes& attributes) {
     Presence there;
     for (const auto& field : attributes.http) there.add(field.has_value());
     there.add(attributes.sse.bucket_key);
+    there.add(attributes.sse.customer_key);
     there.add(!attributes.persistent.empty());
     visit_texts(attributes, [&](const std::string& text) { there.add(!text.empty()); });
     out.number(there.bits());
@@ -189,6 +191,7 @@ void read(Reader& in, ObjectAttributes& attributes) {
     for (auto& field : attributes.http)
         if (there.next()) field.emplace();  // marked; read below
     attributes.sse.bucket_key = there.next();
+    attributes.sse.customer_key = there.next();
     const bool persistent = there.next();
     for (auto& field : attributes.http)
         if (field) *field = in.text();

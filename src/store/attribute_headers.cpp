@@ -119,7 +119,11 @@ Result<void> Dialect::add_attributes(Headers& headers, const ObjectAttributes& a
     if (!attributes.storage_class.empty()) {
         TRY(add_safe_header(headers, own("storage-class"), attributes.storage_class));
     }
-    if (!attributes.sse.empty()) TRY(add_encryption(headers, attributes.sse));
+    add_customer_key(headers, KeyOf::object);
+    // One or the other: services refuse both.
+    if (!attributes.sse.empty() && config_.customer_key.empty()) {
+        TRY(add_encryption(headers, attributes.sse));
+    }
     if (!attributes.acl.empty() && attributes.acl != traits_.default_acl) {
         TRY(add_safe_header(headers, std::string(acl_header()), attributes.acl));
     }
@@ -166,6 +170,8 @@ Result<ObjectInfo> Dialect::parse_object(const Headers& headers,
     read_user_metadata(headers, own("meta-"), info.attributes.user);
     info.attributes.storage_class = own_value(headers, "storage-class");
     info.attributes.sse.algorithm = own_value(headers, "server-side-encryption");
+    info.attributes.sse.customer_key =
+        !own_value(headers, "server-side-encryption-customer-algorithm").empty();
     info.version_id = VersionId(own_value(headers, "version-id"));
     info.restore = own_value(headers, "restore");
     info.expiration = own_value(headers, "expiration");

@@ -64,13 +64,27 @@ std::string Dialect::copy_source(const ObjectKey& source, const VersionId& versi
     return out;
 }
 
+void Dialect::add_customer_key(Headers& headers, KeyOf whose) const {
+    if (config_.customer_key.empty()) return;
+    const std::string name =
+        own(whose == KeyOf::copy_source ? "copy-source-server-side-encryption-customer-"
+                                        : "server-side-encryption-customer-");
+    const std::string_view key = config_.customer_key.reveal();
+    headers.add(name + "algorithm", "AES256");
+    headers.add(name + "key", base64_encode(key));
+    headers.add(name + "key-MD5", base64_encode(md5(key)));
+}
+
 Result<RequestParts> Dialect::head(const ObjectKey& key) const {
-    return start("HEAD", HttpMethod::head, key);
+    RequestParts parts = start("HEAD", HttpMethod::head, key);
+    add_customer_key(parts.headers, KeyOf::object);
+    return parts;
 }
 
 Result<RequestParts> Dialect::get(const ObjectKey& key, uint64_t offset, uint64_t length,
                                   const ETag& if_match, const VersionId& version) const {
     RequestParts parts = start("GET", HttpMethod::get, key);
+    add_customer_key(parts.headers, KeyOf::object);
     if (!version.empty()) parts.query.emplace_back("versionId", version.str());
     if (offset != 0 || length != 0) {
         parts.headers.add("Range", range_value(offset, length));
@@ -99,7 +113,10 @@ Result<RequestParts> Dialect::copy(const CopyRequest& request) const {
     }
     RequestParts parts = start("COPY", HttpMethod::put, request.destination);
     parts.headers.add(own("copy-source"), copy_source(request.source, request.source_version));
+    add_customer_key(parts.headers, KeyOf::copy_source);
     parts.headers.add(own("metadata-directive"), request.replace ? "REPLACE" : "COPY");
+    // Without the complete set, which brings it along.
+    if (!request.replace) add_customer_key(parts.headers, KeyOf::object);
     if (request.replace) TRY(add_attributes(parts.headers, *request.replace, Purpose::copy));
     TRY(add_copy_guard(parts.headers, request.guard));
     if (request.guard.destination_must_not_exist) TRY(add_must_not_exist(parts.headers));
@@ -170,6 +187,7 @@ Result<RequestParts> Dialect::upload_part(const ObjectKey& key, const UploadId& 
                                           std::shared_ptr<BodySource> body) const {
     RequestParts parts = start("UPLOAD_PART", HttpMethod::put, key);
     parts.query = {{"partNumber", fmt::format("{}", number)}, {"uploadId", id.str()}};
+    add_customer_key(parts.headers, KeyOf::object);
     parts.body_source = std::move(body);
     parts.repeat = Repeat::harmless;
     return parts;
@@ -185,6 +203,8 @@ Result<RequestParts> Dialect::upload_part_copy(const ObjectKey& key, const Uploa
     parts.query = {{"partNumber", fmt::format("{}", number)}, {"uploadId", id.str()}};
     parts.headers.add(own("copy-source"), copy_source(source, source_version));
     parts.headers.add(own("copy-source-range"), range_value(offset, length));
+    add_customer_key(parts.headers, KeyOf::copy_source);
+    add_customer_key(parts.headers, KeyOf::object);
     if (!source_if_match.empty()) {
         CopyGuard guard;
         guard.source_if_match = source_if_match;

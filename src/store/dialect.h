@@ -45,6 +45,7 @@ struct DialectConfig {
     // Our own server: copy conditions hold as well.
     bool trusted_conditions = false;
     size_t key_prefix_bytes = 0;
+    Secret customer_key = {};
 };
 
 // Reply of ListMultipartUploads, one page.
@@ -158,6 +159,10 @@ class Dialect {
         return std::string(prefix_) + std::string(name);
     }
     std::string own_value(const Headers& headers, std::string_view name) const;
+    // The customer's key, where there is one: of the object that the request is for, or of the one
+    // that it copies.
+    enum class KeyOf { object, copy_source };
+    void add_customer_key(Headers& headers, KeyOf whose) const;
     // Whether listings come with encoded names and say so.
     bool lists_encoded() const {
         return config_.official || config_.trusted_conditions || traits_.dialect == "oss";

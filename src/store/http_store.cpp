@@ -14,7 +14,22 @@ DialectConfig dialect_config(const HttpStoreConfig& config, const Address& addre
             .requester_pays = config.requester_pays,
             .official = address.is_official(),
             .trusted_conditions = config.trusted_conditions,
-            .key_prefix_bytes = config.key_prefix.size()};
+            .key_prefix_bytes = config.key_prefix.size(),
+            .customer_key = config.customer_key};
+}
+
+Result<void> check_customer_key(const Secret& key, const Address& address) {
+    if (key.empty()) return {};
+    constexpr size_t kKeyBytes = 32;
+    if (key.reveal().size() != kKeyBytes) {
+        return fail(ErrorKind::invalid_argument, "a key for SSE-C has 32 bytes");
+    }
+    if (!address.is_authenticated()) {
+        return fail(ErrorKind::invalid_argument,
+                    "a key for SSE-C is sent with each request, and never over plain http to "
+                    "another machine: give an endpoint that begins with https://");
+    }
+    return {};
 }
 
 }  // namespace
@@ -27,6 +42,7 @@ Result<std::unique_ptr<ObjectStore>> make_http_store(const HttpStoreConfig& conf
         return fail(ErrorKind::invalid_argument, "the key prefix must end in '/'");
     }
     Address address = TRY(make_address(config));
+    TRY(check_customer_key(config.customer_key, address));
     const DialectConfig for_dialect = dialect_config(config, address);
     auto dialect = config.dialect == DialectKind::oss ? make_oss_dialect(for_dialect)
                                                       : make_s3_dialect(for_dialect);

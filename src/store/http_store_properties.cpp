@@ -69,6 +69,10 @@ Result<ObjectKey> HttpStore::get_symlink(const ObjectKey& key, const CallOptions
 }
 
 Result<std::string> HttpStore::presign_get(const ObjectKey& key, std::chrono::seconds life) {
+    if (!config_.customer_key.empty()) {
+        return fail(ErrorKind::unsupported,
+                    "the object is encrypted with a key of your own, which a URL does not carry");
+    }
     return requester_.presign(TRY(whole(key)), life);
 }
 

@@ -109,6 +109,7 @@ class OssDialect final : public Dialect {
                                 std::shared_ptr<BodySource> body) const override {
         RequestParts parts = start("APPEND", HttpMethod::post, key);
         parts.query = {{"append", ""}, {"position", fmt::to_string(position)}};
+        add_customer_key(parts.headers, KeyOf::object);
         parts.body_source = std::move(body);
         return parts;
     }

@@ -107,6 +107,7 @@ TEST(PackedInfo, random_objects_come_back_whole) {
         if (random() % 2 == 0) info.attributes.sse.key_id = text();
         if (random() % 2 == 0) info.attributes.lock.legal_hold = text();
         info.attributes.sse.bucket_key = random() % 2 == 0;
+        info.attributes.sse.customer_key = random() % 2 == 0;
         info.etag = ETag(text());
         info.size = random() >> (random() % 64);
         info.last_modified = WallTime::from_seconds(static_cast<int64_t>(random() >> 34U));

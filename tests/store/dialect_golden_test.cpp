@@ -295,6 +295,42 @@ TEST(DialectRequests, requester_pays_is_said_on_every_request) {
     EXPECT_EQ(oss(true)->presign_query(), (QueryParameters{{"x-oss-request-payer", "requester"}}));
 }
 
+// SSE-C: what needs the object's bytes or makes them carries the key, what does not, does not.
+TEST(DialectRequests, a_customers_key_goes_along_with_the_object_and_with_what_it_is_copied_from) {
+    const std::string of_object =
+        "server-side-encryption-customer-algorithm: AES256\n"
+        "x-oss-server-side-encryption-customer-key-MD5: "
+        "mT2HRsMGJ5IX5C+0rreZ8Q==\n"
+        "x-oss-server-side-encryption-customer-key: "
+        "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=\n";
+    const auto dialect =
+        make_oss_dialect({.bucket = "bucket", .customer_key = Secret(std::string(32, 'k'))});
+    const auto keys_in = [](const Result<RequestParts>& parts) {
+        const std::string text = render(parts);
+        const auto has = [&](const char* name) { return text.find(name) != std::string::npos; };
+        EXPECT_FALSE(has("x-oss-server-side-encryption: ")) << text;
+        return std::pair(has("x-oss-server-side-encryption-customer-key: a2tra2tr"),
+                         has("x-oss-copy-source-server-side-encryption-customer-key: a2tra2tr"));
+    };
+    EXPECT_EQ(render(dialect->head(kKey)), "HEAD /dir/a%20b%2B%C3%A9.txt\nx-oss-" + of_object);
+    const auto object_only = std::pair(true, false);
+    const auto both = std::pair(true, true);
+    const auto none = std::pair(false, false);
+    EXPECT_EQ(keys_in(dialect->get(kKey, 5, 10, kETag, {})), object_only);
+    EXPECT_EQ(keys_in(dialect->put({.key = kKey, .attributes = full_attributes(true)})),
+              object_only);
+    EXPECT_EQ(keys_in(dialect->create_upload(kKey, {})), object_only);
+    EXPECT_EQ(keys_in(dialect->upload_part(kKey, kUpload, 1, nullptr)), object_only);
+    EXPECT_EQ(keys_in(dialect->append(kKey, 0, nullptr)), object_only);
+    EXPECT_EQ(keys_in(dialect->copy(guarded_copy(true))), both);
+    EXPECT_EQ(keys_in(dialect->copy({.source = kKey, .destination = ObjectKey("other")})), both);
+    EXPECT_EQ(keys_in(dialect->upload_part_copy(kKey, kUpload, 1, kKey, {}, 0, 5, kETag)), both);
+    EXPECT_EQ(keys_in(dialect->get_tags(kKey)), none);
+    EXPECT_EQ(keys_in(dialect->remove(kKey, {})), none);
+    EXPECT_EQ(keys_in(dialect->list({})), none);
+    EXPECT_EQ(keys_in(oss()->get(kKey, 0, 0, {}, {})), none);
+}
+
 TEST(DialectTraits, tell_the_limits_of_each_service) {
     const StoreTraits a = oss()->traits();
     EXPECT_EQ(a.metadata_bytes_max, 8191U);

@@ -392,5 +392,65 @@ TEST_F(HttpStore, long_copies_may_be_silent_for_long) {
     EXPECT_GE(transport.sent(0).request.timeouts.total, transport.sent(0).request.timeouts.stall);
 }
 
+ScriptedReply versions_page(const std::string& versions, bool goes_on, const std::string& last) {
+    return xml_reply("<ListVersionsResult><IsTruncated>" + std::string(goes_on ? "true" : "false") +
+                     "</IsTruncated><NextKeyMarker>p/k</NextKeyMarker><NextVersionIdMarker>" +
+                     last + "</NextVersionIdMarker>" + versions + "</ListVersionsResult>");
+}
+std::string version_of(const std::string& id) {
+    return "<Version><Key>p/k</Key><VersionId>" + id +
+           "</VersionId><IsLatest>false</IsLatest><LastModified>2020-06-22T11:42:32.000Z"
+           "</LastModified><ETag>E</ETag><Size>1</Size></Version>";
+}
+
+TEST_F(HttpStore, versions_are_read_page_by_page_until_enough_are_there) {
+    HttpStoreConfig config = s3_config();
+    config.key_prefix = "p/";
+    ObjectStore& store = make(config);
+    transport.reply(versions_page(version_of("v4") + version_of("v3"), true, "v3"));
+    transport.reply(versions_page(version_of("v2"), true, "v2"));
+    const auto list = store.list_versions(ObjectKey("k"), 2);
+    ASSERT_TRUE(list) << list.error().describe();
+    EXPECT_TRUE(list->more);
+    ASSERT_EQ(list->versions.size(), 2U);
+    EXPECT_EQ(list->versions[1].id.str(), "v3");
+    EXPECT_THAT(target_of(transport.sent()[0]), HasSubstr("prefix=p%2Fk&max-keys=3&"));
+    EXPECT_THAT(target_of(transport.sent()[1]), HasSubstr("max-keys=1&"));
+    EXPECT_THAT(target_of(transport.sent()[1]), HasSubstr("key-marker=p%2Fk&version-id-marker=v3"));
+    transport.reply(versions_page(version_of("v4"), true, "v4"));
+    transport.reply(versions_page("", true, "v4"));
+    EXPECT_EQ(store.list_versions(ObjectKey("k"), 2).error().kind, ErrorKind::bad_reply);
+}
+
+TEST_F(HttpStore, a_customers_key_has_32_bytes_and_never_crosses_a_network_in_the_open) {
+    HttpStoreConfig config = s3_config();
+    config.customer_key = Secret(std::string(31, 'k'));
+    EXPECT_EQ(make_http_store(config, transport, credentials, clock).error().kind,
+              ErrorKind::invalid_argument);
+    config.customer_key = Secret(std::string(32, 'k'));
+    ObjectStore& store = make(config);
+    EXPECT_EQ(store.presign_get(ObjectKey("k"), std::chrono::minutes(1)).error().kind,
+              ErrorKind::unsupported);
+    config.endpoint = "http://s3.us-east-1.amazonaws.com";
+    EXPECT_THAT(make_http_store(config, transport, credentials, clock).error().message,
+                HasSubstr("https://"));
+    config.endpoint = "http://127.0.0.1:9000";
+    EXPECT_TRUE(make_http_store(config, transport, credentials, clock));
+    EXPECT_TRUE(transport.sent().empty());
+}
+
+TEST_F(HttpStore, an_error_never_says_the_customers_key) {
+    HttpStoreConfig config = s3_config();
+    config.customer_key = Secret(std::string(32, 'k'));
+    ObjectStore& store = make(config);
+    transport.reply(error_reply(400, ""));
+    const auto refused = store.head(ObjectKey("k"));
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().describe(), Not(HasSubstr("a2tra2tr")));
+    EXPECT_EQ(transport.sent().at(0).request.headers.value_or_empty(
+                  "x-amz-server-side-encryption-customer-algorithm"),
+              "AES256");
+}
+
 }  // namespace
 }  // namespace xbucket

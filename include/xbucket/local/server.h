@@ -53,6 +53,9 @@ struct ServerConfig {
     uint64_t error_seed = 1;  // of the generator behind error_rate
     // New buckets (and folders without a setting of their own) have versioning Enabled.
     bool versioning = false;
+    // Every request for a bucket must say that whoever sends it pays (x-*-request-payer), else it
+    // is refused: what strangers meet at a bucket whose owner does not want to pay for them.
+    bool requester_pays = false;
     // How long RestoreObject of an archived object takes.
     std::chrono::seconds restore_takes{0};
     // Smallest part that CompleteMultipartUpload takes (last one exempt). 0 = the dialect's own:

@@ -2,6 +2,7 @@
 // ObjectStore over HTTP: a Dialect builds and parses, the Transport carries, the credentials sign.
 #pragma once
 
+#include "xbucket/base/secret.h"
 #include "xbucket/http/transport.h"
 #include "xbucket/store/credentials.h"
 #include "xbucket/store/object_store.h"
@@ -25,6 +26,9 @@ struct HttpStoreConfig {
     // automatic: path style for IP addresses, localhost and names without the service's domain.
     AddressingStyle addressing = AddressingStyle::automatic;
     bool requester_pays = false;
+    // SSE-C: 32 bytes that every object is encrypted with, sent along with each request for one;
+    // empty = none. The service keeps only its MD5: objects without the key are lost.
+    Secret customer_key = {};
     // Copy conditions are honoured for sure (our own server).
     bool trusted_conditions = false;
     // Retries stop here for calls without a deadline of their own.
@@ -35,7 +39,8 @@ struct HttpStoreConfig {
 };
 
 // References must outlive the store. Errors: invalid_argument with what to give instead (no region
-// and none can be told from the endpoint, bad bucket name). Makes no request.
+// and none can be told from the endpoint, bad bucket name, a customer's key that is not 32 bytes or
+// would cross a network without TLS). Makes no request.
 Result<std::unique_ptr<ObjectStore>> make_http_store(const HttpStoreConfig& config,
                                                      Transport& transport,
                                                      CredentialsProvider& credentials,

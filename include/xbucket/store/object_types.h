@@ -44,6 +44,7 @@ struct ServerSideEncryption {
     std::string key_id;          // KMS key, "" = default
     std::string data_algorithm;  // OSS x-oss-server-side-data-encryption
     bool bucket_key = false;     // S3
+    bool customer_key = false;   // SSE-C: with a key that comes with each request
     bool empty() const { return algorithm.empty(); }
     friend bool operator==(const ServerSideEncryption&, const ServerSideEncryption&) = default;
 };
