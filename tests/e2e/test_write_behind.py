@@ -192,6 +192,11 @@ class WriteBehind:
         self.assertNotEqual(subprocess.run([BINARY, "sync", mount.path], capture_output=True, check=False).returncode, 0)
         sync(mount.path)
         self.assertEqual(len(self.failures(mount.path)), 2)
+        status = subprocess.run([BINARY, "status", mount.path], capture_output=True, text=True, check=False)
+        self.assertNotEqual(status.returncode, 0)
+        self.assertIn("2 changes of attributes could not be sent", status.stdout)
+        self.assertIn("  a: user.x=1: another client replaced the object's content", status.stdout)
+        self.assertIn("  b: user.x=1: the object does not exist any more", status.stdout)
         os.removexattr(mount.path, "user.xbucket.failures")
         self.assertEqual(self.failures(mount.path), [])
 

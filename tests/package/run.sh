@@ -7,7 +7,8 @@
 #   run.sh BUILD-FOLDER      exits 77 (skipped) where it is not root or debootstrap cannot work
 #
 # The fresh system is kept in BUILD-FOLDER as an archive, so that the next run need not make it again.
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "line $LINENO: $BASH_COMMAND: status $?"' ERR
 here=$(cd "$(dirname "$0")" && pwd)
 top=$here/../..
 out=${1:?usage: run.sh BUILD-FOLDER}

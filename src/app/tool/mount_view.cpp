@@ -32,19 +32,42 @@ std::optional<T> within_patience(std::function<T()> call) {
     return result.get();
 }
 
-struct RawStats {
+struct RawText {
     std::string text;
     int error = 0;
 };
 
-RawStats read_stats(const std::string& mountpoint) {
-    RawStats raw;
+RawText read_attribute(const std::string& mountpoint, const char* name) {
+    RawText raw;
     raw.text.resize(65536);
-    const ssize_t n =
-        getxattr(mountpoint.c_str(), "user.xbucket.stats", raw.text.data(), raw.text.size());
+    const ssize_t n = getxattr(mountpoint.c_str(), name, raw.text.data(), raw.text.size());
     if (n < 0) raw.error = errno;
     raw.text.resize(n > 0 ? static_cast<size_t>(n) : 0);
     return raw;
+}
+
+// What a mount says in one of its own attributes. Errors: as stats_of().
+Result<Json> ask(const MountEntry& mount, const char* name) {
+    const auto raw = within_patience<RawText>(
+        [path = mount.mountpoint, name] { return read_attribute(path, name); });
+    if (!raw) {
+        return fail(ErrorKind::timed_out,
+                    fmt::format("{}: its daemon does not answer", mount.mountpoint));
+    }
+    if (raw->error != 0) {
+        return fail(ErrorKind::io,
+                    raw->error == ENOTCONN
+                        ? fmt::format("{}: its daemon is gone; run: xbucket unmount --force {}",
+                                      mount.mountpoint, mount.mountpoint)
+                        : fmt::format("{}: {}", mount.mountpoint, std::strerror(raw->error)));
+    }
+    Json parsed = Json::parse(raw->text, nullptr, false);
+    if (parsed.is_discarded()) {
+        return fail(ErrorKind::io, fmt::format("{}: its {} is no JSON; is its daemon of another "
+                                               "version?",
+                                               mount.mountpoint, name));
+    }
+    return parsed;
 }
 
 }  // namespace
@@ -81,27 +104,21 @@ bool is_alive(const MountEntry& mount) {
 }
 
 Result<Json> stats_of(const MountEntry& mount) {
-    const auto raw =
-        within_patience<RawStats>([path = mount.mountpoint] { return read_stats(path); });
-    if (!raw) {
-        return fail(ErrorKind::timed_out,
-                    fmt::format("{}: its daemon does not answer", mount.mountpoint));
-    }
-    if (raw->error != 0) {
+    Json stats = TRY(ask(mount, "user.xbucket.stats"));
+    if (!stats.is_object()) {
         return fail(ErrorKind::io,
-                    raw->error == ENOTCONN
-                        ? fmt::format("{}: its daemon is gone; run: xbucket unmount --force {}",
-                                      mount.mountpoint, mount.mountpoint)
-                        : fmt::format("{}: {}", mount.mountpoint, std::strerror(raw->error)));
+                    fmt::format("{}: its statistics are no JSON object", mount.mountpoint));
     }
-    const std::string& text = raw->text;
-    Json parsed = Json::parse(text, nullptr, false);
-    if (parsed.is_discarded() || !parsed.is_object()) {
-        return fail(ErrorKind::io, fmt::format("{}: its statistics are no JSON; is its daemon of "
-                                               "another version?",
-                                               mount.mountpoint));
+    return stats;
+}
+
+Result<Json> failures_of(const MountEntry& mount) {
+    Json failures = TRY(ask(mount, "user.xbucket.failures"));
+    if (!failures.is_array()) {
+        return fail(ErrorKind::io,
+                    fmt::format("{}: its list of failures is no JSON array", mount.mountpoint));
     }
-    return parsed;
+    return failures;
 }
 
 uint64_t number_at(const Json& stats, std::string_view path) {

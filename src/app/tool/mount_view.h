@@ -24,6 +24,10 @@ Result<std::vector<MountEntry>> chosen_mounts(const std::vector<std::string>& pa
 bool is_alive(const MountEntry& mount);
 // user.xbucket.stats, parsed. Errors: io (dead, or the text is no JSON), timed_out (it hangs).
 Result<Json> stats_of(const MountEntry& mount);
+// user.xbucket.failures, parsed: an array of the changes of attributes that could not be sent, with
+// "key", "name", "value" (null: removed), "reason" and "time" (seconds), the newest first; its last
+// element is {"more": N} where the attribute could not hold all. Errors: as stats_of().
+Result<Json> failures_of(const MountEntry& mount);
 // A number below `path` of members ("updates.run"); 0 where it is not there.
 uint64_t number_at(const Json& stats, std::string_view path);
 

@@ -104,6 +104,7 @@ class StatusReport {
             for (const auto& [name, what] : kPending)
                 out[std::string(name)] = number_at(*stats, name);
             out["failures"] = failures;
+            if (failures > 0) out["unsent"] = failures_of(mount).value_or(Json::array());
             print_out(json_line(out));
             return;
         }
@@ -116,11 +117,7 @@ class StatusReport {
         print_out(fmt::format(
             "{} on {}: {}\n{}", printable(mount.source), printable(mount.mountpoint),
             pending.empty() ? "nothing waits to be sent" : "waits to be sent:", pending));
-        if (failures > 0)
-            print_out(
-                fmt::format("  {} changes could not be sent: getfattr --only-values -n "
-                            "user.xbucket.failures {}\n",
-                            with_commas(failures), printable(mount.mountpoint)));
+        if (failures > 0) show_failures(mount, failures);
     }
 
     // The default place of every source, so that what a mount left is found when it is gone.
@@ -143,6 +140,36 @@ class StatusReport {
     }
 
   private:
+    // What another client's change or the service stood against, for a person to decide.
+    void show_failures(const MountEntry& mount, uint64_t count) {
+        const std::string at = printable(mount.mountpoint);
+        print_out(
+            fmt::format("  {} changes of attributes could not be sent:\n", with_commas(count)));
+        const auto failures = failures_of(mount);
+        if (!failures) {
+            print_out(fmt::format("    they cannot be read: {}\n", failures.error().message));
+            return;
+        }
+        for (const Json& one : *failures) {
+            if (const uint64_t more = number_at(one, "more")) {
+                print_out(fmt::format("    and {} older ones\n", with_commas(more)));
+                continue;
+            }
+            const std::string name = text_member(one, "name");
+            const auto value = one.find("value");
+            const bool removed = value == one.end() || !value->is_string();
+            print_out(fmt::format(
+                "    {}: {}: {}\n", printable(text_member(one, "key")),
+                removed ? name + " removed"
+                        : fmt::format("{}={}", name, printable(value->get<std::string>())),
+                printable(text_member(one, "reason"))));
+        }
+        print_out(
+            fmt::format("  set again what shall hold, then clear the list: "
+                        "setfattr -x user.xbucket.failures {}\n",
+                        at));
+    }
+
     void show_spool(const std::string& spool) {
         const auto kept = kept_in(spool);
         if (!kept) {
