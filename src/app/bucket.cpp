@@ -42,12 +42,12 @@ Result<std::vector<std::string>> local_buckets(const std::string& directory) {
 }  // namespace
 
 Result<std::unique_ptr<Bucket>> Bucket::open(Config config, const Environment& environment,
-                                             Journal journal) {
+                                             Journal journal, const ProgramRunner& run_program) {
     std::unique_ptr<Bucket> bucket(new Bucket(std::move(config)));
     if (bucket->config_.source.local) {
         TRY(bucket->start_local_server());
     } else {
-        TRY(bucket->find_service(environment));
+        TRY(bucket->find_service(environment, run_program));
     }
     TRY(bucket->make_store());
     std::string directory;
@@ -90,8 +90,9 @@ Result<void> Bucket::start_local_server() {
     return {};
 }
 
-Result<void> Bucket::find_service(const Environment& environment) {
-    key_finder_ = TRY(KeyFinder::find(config_, environment, clock_));
+Result<void> Bucket::find_service(const Environment& environment,
+                                  const ProgramRunner& run_program) {
+    key_finder_ = TRY(KeyFinder::find(config_, environment, clock_, run_program));
     credentials_ = &key_finder_->provider();
     const ServiceHints& hints = key_finder_->hints();
     // A region of one's own means another place than the one that files know.

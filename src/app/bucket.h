@@ -21,9 +21,11 @@ class Bucket {
     // Changes may wait in a journal beside the spool (a mount), or never (a command, which ends).
     enum class Journal { none, beside_spool };
     // Starts threads: after fork only. Looks for credentials; makes no request of the service.
-    // Errors: as the parts' makers; the message is for a person.
+    // `run_program`: see KeyFinder::find(). Errors: as the parts' makers; the message is for a
+    // person.
     static Result<std::unique_ptr<Bucket>> open(Config config, const Environment& environment,
-                                                Journal journal = Journal::none);
+                                                Journal journal = Journal::none,
+                                                const ProgramRunner& run_program = {});
 
     // Proves that the bucket can be listed, and warns of a versioned one. Blocks for up to ten
     // seconds. Errors: the store's, explained for a person.
@@ -40,7 +42,7 @@ class Bucket {
     explicit Bucket(Config config) : config_(std::move(config)) {}
 
     Result<void> start_local_server();
-    Result<void> find_service(const Environment& environment);
+    Result<void> find_service(const Environment& environment, const ProgramRunner& run_program);
     void warn_of_open_transport() const;
     Result<void> make_store();
     Result<void> make_meta(const std::string& journal_directory);

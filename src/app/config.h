@@ -90,6 +90,7 @@ struct Config {
     std::optional<MetricsPlace> metrics;
     bool foreground = false;
     bool core_dumps = false;
+    bool syscall_filter = true;
     bool debug = false;
 
     // ---- where all this came from ----

@@ -25,19 +25,22 @@ CurlTransportConfig transport_of(const Config& config, const Environment& enviro
 
 }  // namespace
 
-KeyFinder::KeyFinder(const Config& config, const Environment& environment, Clock& clock)
+KeyFinder::KeyFinder(const Config& config, const Environment& environment, Clock& clock,
+                     const ProgramRunner& run_program)
     : direct_(small_transport()),
       transport_(transport_of(config, environment)),
       kitchen_(
           {.metadata_endpoint = config.metadata_endpoint.empty()
                                     ? environment.first_of({"AWS_EC2_METADATA_SERVICE_ENDPOINT"})
                                     : config.metadata_endpoint,
-           .sts_endpoint = config.sts_endpoint},
+           .sts_endpoint = config.sts_endpoint,
+           .run_program = run_program},
           direct_, transport_, clock) {}
 
 Result<std::unique_ptr<KeyFinder>> KeyFinder::find(const Config& config,
-                                                   const Environment& environment, Clock& clock) {
-    std::unique_ptr<KeyFinder> finder(new KeyFinder(config, environment, clock));
+                                                   const Environment& environment, Clock& clock,
+                                                   const ProgramRunner& run_program) {
+    std::unique_ptr<KeyFinder> finder(new KeyFinder(config, environment, clock, run_program));
     finder->found_ = TRY(find_credentials({.dialect = config.source.dialect,
                                            .bucket = config.source.bucket,
                                            .spec = config.credentials,

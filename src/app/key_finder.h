@@ -7,6 +7,7 @@
 
 #include "xbucket/base/environment.h"
 #include "xbucket/credentials/find.h"
+#include "xbucket/credentials/kitchen.h"
 
 #include <memory>
 
@@ -14,10 +15,11 @@ namespace xbucket::app {
 
 class KeyFinder {
   public:
-    // Blocks, and may start threads: after fork only. `clock` must outlive it. Errors: as
-    // find_credentials().
+    // Blocks, and may start threads: after fork only. `clock` must outlive it. Programs are run by
+    // `run_program`, or here where there is none. Errors: as find_credentials().
     static Result<std::unique_ptr<KeyFinder>> find(const Config& config,
-                                                   const Environment& environment, Clock& clock);
+                                                   const Environment& environment, Clock& clock,
+                                                   const ProgramRunner& run_program = {});
 
     ~KeyFinder() { kitchen_.stop(); }
 
@@ -27,7 +29,8 @@ class KeyFinder {
     const std::vector<std::string>& asked() const { return found_.asked; }
 
   private:
-    KeyFinder(const Config& config, const Environment& environment, Clock& clock);
+    KeyFinder(const Config& config, const Environment& environment, Clock& clock,
+              const ProgramRunner& run_program);
 
     // Members are in the order of dependence.
     LazyTransport direct_;

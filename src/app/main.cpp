@@ -2,6 +2,7 @@
 // xbucket(1): picks the command; without one it mounts. Called as mount.fuse.xbucket it takes
 // mount(8)'s flags, as umount.fuse.xbucket those of umount(8).
 #include "commands.h"
+#include "keeper.h"
 #include "options.h"
 #include "tool/command.h"
 
@@ -64,6 +65,7 @@ int main(int argc, char** argv) {
     const bool helper = argc > 0 && is_called(argv[0], "mount.");
     std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
     if (argc > 0 && is_called(argv[0], "umount.")) return to_int(umount_helper(words));
+    if (argc > 0 && argv[0] == kKeeperName) return keeper_command(words);
     if (words.empty()) {
         fmt::print(stderr, "{}", full_help());
         return to_int(ExitCode::usage);

@@ -1,11 +1,13 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // The life of a mount as a process: prepare, fork, build, serve, and go down in order.
 #include "commands.h"
+#include "keeper.h"
 #include "metrics.h"
 #include "mountpoint.h"
 #include "options.h"
 #include "service_manager.h"
 #include "signals.h"
+#include "syscall_filter.h"
 #include "wire.h"
 
 #include "xbucket/base/log.h"
@@ -117,6 +119,27 @@ ExitCode go_down(MountedBucket& mount, const Config& config, bool served) {
     return served ? ExitCode::ok : ExitCode::system;
 }
 
+// Who does what the filter will forbid this process; none where there will be no filter.
+std::unique_ptr<Keeper> start_keeper(const Config& config) {
+    if (!config.syscall_filter) return nullptr;
+    if (!SyscallFilter::is_possible()) {
+        log_info("app", "event=no_syscall_filter reason=\"built with a sanitizer\"");
+        return nullptr;
+    }
+    auto keeper = Keeper::start(config.mountpoint);
+    if (keeper) return std::move(*keeper);
+    log_warning("app", "event=no_syscall_filter reason=\"{}\"", keeper.error().message);
+    return nullptr;
+}
+
+std::unique_ptr<SyscallFilter> filter_calls(const Keeper& keeper) {
+    keeper.seal();
+    auto filter = SyscallFilter::load();
+    if (filter) return std::move(*filter);
+    log_warning("app", "event=no_syscall_filter reason=\"{}\"", filter.error().message);
+    return nullptr;
+}
+
 // Builds, serves, goes down. Runs in the process that will be the daemon.
 ExitCode serve_mount(const Config& config, const Environment& environment, const Reread& reread,
                      StartReport report) {
@@ -126,6 +149,8 @@ ExitCode serve_mount(const Config& config, const Environment& environment, const
     };
     harden_process(config.core_dumps);
     // In this order, so that signals are no longer acted on when the mount goes.
+    std::unique_ptr<Keeper> keeper;
+    std::unique_ptr<SyscallFilter> filter;
     std::unique_ptr<MountedBucket> mount;
     std::atomic<MountedBucket*> serving{nullptr};
     ServiceManager manager(environment);
@@ -146,7 +171,8 @@ ExitCode serve_mount(const Config& config, const Environment& environment, const
         reload(config, reread);
         manager.ready(status);
     });
-    auto created = MountedBucket::create(config, environment);
+    keeper = start_keeper(config);
+    auto created = MountedBucket::create(config, environment, keeper.get());
     if (!created) {
         const bool usage = created.error().kind == ErrorKind::invalid_argument;
         return give_up(
@@ -165,6 +191,7 @@ ExitCode serve_mount(const Config& config, const Environment& environment, const
     const auto served = mount->run([&] {
         log_info("app", "event=mounted source=\"{}\" mountpoint=\"{}\"", config.source_text,
                  config.mountpoint);
+        if (keeper) filter = filter_calls(*keeper);
         report.ready(config.log_target == "stderr");
         manager.ready(status);
         manager.keep_alive([&config] { return answers(config.mountpoint); });

@@ -255,6 +255,9 @@ std::vector<Setting> make_settings() {
         {"core-dumps", "", kMachine,
          "let a crash leave a core dump, which may hold content of files",
          set_flag<&Config::core_dumps>},
+        {"syscall-filter", "yes|no", kMachine,
+         "let the kernel refuse what no mount needs, such as starting programs (default: yes)",
+         set_flag<&Config::syscall_filter>},
         {"debug", "", kMachine, "log every operation; implies --foreground", set_debug},
     };
 }

@@ -23,15 +23,24 @@ std::string identity_json(const Config& config, const std::string& spool) {
 }  // namespace
 
 Result<std::unique_ptr<MountedBucket>> MountedBucket::create(Config config,
-                                                             const Environment& environment) {
-    auto bucket = TRY(Bucket::open(std::move(config), environment, Bucket::Journal::beside_spool));
+                                                             const Environment& environment,
+                                                             const Keeper* keeper) {
+    ProgramRunner run_program;
+    if (keeper != nullptr) {
+        run_program = [keeper](const std::string& command, bool shell,
+                               const ProcessLimits& limits) {
+            return keeper->run_program(command, shell, limits);
+        };
+    }
+    auto bucket = TRY(
+        Bucket::open(std::move(config), environment, Bucket::Journal::beside_spool, run_program));
     TRY(bucket->reach());
     std::unique_ptr<MountedBucket> mount(new MountedBucket(std::move(bucket)));
-    TRY(mount->make_mount(environment));
+    TRY(mount->make_mount(environment, keeper));
     return mount;
 }
 
-Result<void> MountedBucket::make_mount(const Environment& environment) {
+Result<void> MountedBucket::make_mount(const Environment& environment, const Keeper* keeper) {
     const Config& config = bucket_->config();
     FsConfig fs;
     fs.read_only = config.read_only;
@@ -72,6 +81,7 @@ Result<void> MountedBucket::make_mount(const Environment& environment) {
     session.workers = config.workers;
     session.negative_life = config.negative_ttl;
     session.read_ahead_kib = config.read_ahead_kib;
+    if (keeper != nullptr) session.unmount = [keeper] { return keeper->unmount(); };
     session_ = TRY(make_fuse_session(session, *fs_));
     return {};
 }

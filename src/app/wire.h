@@ -4,6 +4,7 @@
 #pragma once
 
 #include "bucket.h"
+#include "keeper.h"
 
 #include "xbucket/fuse/session.h"
 
@@ -16,10 +17,12 @@ namespace xbucket::app {
 class MountedBucket {
   public:
     // Starts threads: after fork only. Looks for credentials, reaches the bucket, and mounts.
-    // `config.mountpoint` is resolved and free. Errors: as their makers; the message is for the
-    // person who mounts.
+    // `config.mountpoint` is resolved and free. A keeper, where there is one, runs programs and
+    // unmounts; it must outlive the mount. Errors: as their makers; the message is for the person
+    // who mounts.
     static Result<std::unique_ptr<MountedBucket>> create(Config config,
-                                                         const Environment& environment);
+                                                         const Environment& environment,
+                                                         const Keeper* keeper);
 
     // Serves until unmounted or stop(); `ready` runs when the mount answers.
     Result<void> run(const std::function<void()>& ready) { return session_->run(ready); }
@@ -34,7 +37,7 @@ class MountedBucket {
   private:
     explicit MountedBucket(std::unique_ptr<Bucket> bucket) : bucket_(std::move(bucket)) {}
 
-    Result<void> make_mount(const Environment& environment);
+    Result<void> make_mount(const Environment& environment, const Keeper* keeper);
 
     std::unique_ptr<Bucket> bucket_;
     std::unique_ptr<FileSystem> fs_;

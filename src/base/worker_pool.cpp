@@ -4,32 +4,14 @@
 
 #include "xbucket/base/log.h"
 #include "xbucket/base/result.h"
+#include "xbucket/base/signals.h"
 
-#include <csignal>
 #include <exception>
-#include <pthread.h>
 #include <system_error>
 #include <utility>
 
 namespace xbucket {
 namespace {
-
-// A thread inherits its creator's mask: signals are for the threads that wait for them, and must
-// not interrupt a worker.
-class SignalsBlocked {
-  public:
-    SignalsBlocked() {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
-  private:
-    sigset_t before_{};
-};
 
 // A job that throws has broken its contract; the other jobs are not to suffer for it.
 void run_job(const std::function<void()>& job, const std::string& pool) {

@@ -17,7 +17,13 @@ std::string_view metadata_address(Cloud cloud) {
 
 Kitchen::Kitchen(KitchenConfig config, Transport& direct, Transport& transport, Clock& clock)
     : config_(std::move(config)), direct_(direct), transport_(transport), clock_(clock) {
-    config_.process.stop = &stopping_;
+    config_.process.stopped = [this] { return stopping_.load(); };
+    if (!config_.run_program) {
+        config_.run_program = [this](const std::string& command, bool shell,
+                                     const ProcessLimits& limits) {
+            return run_credential_process(command, shell, limits, clock_);
+        };
+    }
     while (config_.metadata_endpoint.ends_with('/')) config_.metadata_endpoint.pop_back();
 }
 
@@ -35,8 +41,8 @@ Result<Credentials> Kitchen::follow(const Recipe& recipe, unsigned depth) {
                                         : config_.metadata_endpoint,
                                     direct_);
             case Recipe::Method::process: {
-                const Secret output = TRY(
-                    run_credential_process(recipe.command, recipe.shell, config_.process, clock_));
+                const Secret output =
+                    TRY(config_.run_program(recipe.command, recipe.shell, config_.process));
                 return parse_key_document(output.reveal(), "the output of the credential process");
             }
             case Recipe::Method::uri:

@@ -217,7 +217,7 @@ Result<Secret> run_credential_process(const std::string& command, bool shell,
             outcome = too_slow(limits);
             break;
         }
-        if (limits.stop != nullptr && *limits.stop) {
+        if (limits.stopped && limits.stopped()) {
             outcome = fail(ErrorKind::cancelled, "the credential process was killed at the end");
             break;
         }

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "background.h"
 
+#include "xbucket/base/signals.h"
+
 #include <algorithm>
-#include <pthread.h>
-#include <signal.h>
 
 namespace xbucket {
 namespace {
@@ -15,12 +15,8 @@ constexpr size_t kForgetAtOnce = 1000;
 }  // namespace
 
 Background::Background(Core& core, Content& content) : core_(core), content_(content) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);  // signals are for the threads that expect them
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const SignalsBlocked blocked;
     thread_ = std::thread([this] { run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Background::~Background() { stop(); }

@@ -1,13 +1,13 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "loop.h"
 
+#include "xbucket/base/signals.h"
+
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <string>
 #include <sys/eventfd.h>
 #include <thread>
@@ -32,13 +32,11 @@ Result<std::unique_ptr<Loop>> Loop::create(fuse_session* session) {
 Loop::~Loop() { close(stop_event_); }
 
 Result<void> Loop::run(unsigned threads) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);  // signals are for the threads that expect them
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     std::vector<std::thread> servers;
-    for (unsigned i = 1; i < threads; ++i) servers.emplace_back([this] { serve(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    {
+        const SignalsBlocked blocked;
+        for (unsigned i = 1; i < threads; ++i) servers.emplace_back([this] { serve(); });
+    }
     serve();
     stop();  // unmounted: the others must see it too
     for (std::thread& server : servers) server.join();

@@ -1,17 +1,13 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "notifier.h"
 
-#include <csignal>
+#include "xbucket/base/signals.h"
 
 namespace xbucket::fuse {
 
 Notifier::Notifier(fuse_session* session) : session_(session) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);  // signals belong to the thread that runs the session
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const SignalsBlocked blocked;
     thread_ = std::thread([this] { run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Notifier::invalidate_entry(InodeNumber parent, const std::string& name) {

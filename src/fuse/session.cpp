@@ -9,14 +9,15 @@
 #include "operations.h"
 
 #include "xbucket/base/log.h"
+#include "xbucket/base/signals.h"
 
 #include <fuse3/fuse_lowlevel.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
+#include <fcntl.h>
 #include <fstream>
-#include <pthread.h>
+#include <poll.h>
 #include <sstream>
 #include <sys/statvfs.h>
 #include <thread>
@@ -135,18 +136,13 @@ class Session final : public FuseSession {
   private:
     // Says "ready" once the mount answers: statvfs returns when INIT is over and we replied.
     std::thread start_announcer(const std::function<void()>& ready) {
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        std::thread announcer([this, ready] {
+        const SignalsBlocked blocked;
+        return std::thread([this, ready] {
             struct statvfs ignored = {};
             if (statvfs(config_.mountpoint.c_str(), &ignored) != 0) return;
             raise_read_ahead(config_.mountpoint, config_.read_ahead_kib);
             if (ready) ready();
         });
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        return announcer;
     }
 
     std::string explanation() const {
@@ -169,7 +165,24 @@ class Session final : public FuseSession {
     void unmount() {
         if (!mounted_) return;
         mounted_ = false;
-        fuse_session_unmount(session_);
+        if (!config_.unmount) return fuse_session_unmount(session_);
+        // As libfuse does it: not what somebody mounted there after ours was gone, and the device
+        // is closed before, for the kernel may ask for something while it unmounts.
+        const int device = fuse_session_fd(session_);
+        pollfd asked{.fd = device, .events = 0, .revents = 0};
+        const bool gone = poll(&asked, 1, 0) > 0 && (asked.revents & POLLERR) != 0;
+        const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (null >= 0) {
+            dup3(null, device, O_CLOEXEC);  // the number stays libfuse's
+            close(null);
+        }
+        if (gone) return;
+        if (const Result<void> done = config_.unmount(); !done) {
+            log_error("fuse",
+                      "event=not_unmounted mountpoint=\"{}\" reason=\"{}\" note=\"run "
+                      "fusermount3 -u on it\"",
+                      config_.mountpoint, done.error().message);
+        }
     }
 
     const SessionConfig config_;

@@ -6,9 +6,10 @@
 #include "exchange.h"
 #include "request_check.h"
 
+#include "xbucket/base/signals.h"
+
 #include <fmt/format.h>
 
-#include <csignal>
 #include <cstring>
 #include <thread>
 #include <unistd.h>
@@ -16,14 +17,6 @@
 namespace xbucket {
 
 namespace {
-
-// Signals belong to the main thread, and SIGPIPE to nobody: with CURLOPT_NOSIGNAL libcurl leaves
-// it to us. Threads that libcurl makes (name lookups) inherit the mask.
-void block_signals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
 
 class CurlTransport final : public Transport {
   public:
@@ -36,6 +29,8 @@ class CurlTransport final : public Transport {
         // Handles share TLS sessions, so that a new connection resumes one. No locks: one thread.
         curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
         thread_ = std::thread([this]() noexcept {
+            // SIGPIPE is for nobody: with CURLOPT_NOSIGNAL libcurl leaves it to us. Threads that
+            // libcurl makes (name lookups) inherit the mask.
             block_signals();
             // In the thread, so that its handles are gone before share and multi are.
             CurlLoop(config_, multi_.get(), share_.get(), *inbox_, counters_, clock_).run();

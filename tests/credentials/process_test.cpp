@@ -78,7 +78,8 @@ TEST(CredentialProcess, one_that_runs_when_the_mount_ends_is_killed) {
     SystemClock clock;
     std::string said;
     std::thread caller([&] {
-        auto output = run_credential_process("sleep 1000", true, {.stop = &stop}, clock);
+        auto output = run_credential_process("sleep 1000", true,
+                                             {.stopped = [&] { return stop.load(); }}, clock);
         said = output ? "" : output.error().message;
     });
     stop = true;

@@ -9,6 +9,7 @@
 #include "xbucket/http/transport.h"
 
 #include <atomic>
+#include <functional>
 #include <string>
 
 namespace xbucket {
@@ -17,7 +18,7 @@ namespace xbucket {
 struct ProcessLimits {
     Duration timeout = std::chrono::seconds(60);
     size_t output_max = 64U << 10;
-    const std::atomic<bool>* stop = nullptr;  // becomes true: kill it now
+    std::function<bool()> stopped;  // asked now and then; true: kill it now
 };
 // Runs `command` without this process's secrets: standard input and error are /dev/null, no other
 // descriptor is open. Gives its standard output. Blocks. Errors: bad_credentials (cannot be
@@ -26,11 +27,16 @@ struct ProcessLimits {
 Result<Secret> run_credential_process(const std::string& command, bool shell,
                                       const ProcessLimits& limits, Clock& clock);
 
+// As run_credential_process(), where this process may not start programs itself.
+using ProgramRunner =
+    std::function<Result<Secret>(const std::string& command, bool shell, const ProcessLimits&)>;
+
 struct KitchenConfig {
     // Instead of http://100.100.100.200 and http://169.254.169.254, and of the STS's own addresses.
     std::string metadata_endpoint;
     std::string sts_endpoint;
     ProcessLimits process;
+    ProgramRunner run_program;  // unset: run_credential_process()
 };
 
 // Thread-safe. Transports must outlive it: metadata is asked without a proxy, whatever the mount

@@ -25,6 +25,8 @@ struct SessionConfig {
     unsigned workers = 64;                   // blocking workers
     Duration negative_life = std::chrono::seconds(5);  // the kernel keeps "no such name" so long
     unsigned read_ahead_kib = 1024;                    // written to the mount's bdi where permitted
+    // Takes the mount away, where this process may not; unset: libfuse does.
+    std::function<Result<void>()> unmount;
 };
 
 class FuseSession {
