@@ -7,8 +7,6 @@
 namespace xbucket {
 namespace {
 
-constexpr uint32_t kPermissionBits = 07777;
-
 uint32_t default_mode(NodeType type, const FsConfig& config) {
     switch (type) {
         case NodeType::directory:
@@ -22,6 +20,10 @@ uint32_t default_mode(NodeType type, const FsConfig& config) {
 }
 
 }  // namespace
+
+uint32_t shown_mode(NodeType type, uint32_t mode) {
+    return mode & (type == NodeType::file ? 01777U : 07777U);
+}
 
 uint32_t type_bits(NodeType type) {
     switch (type) {
@@ -77,7 +79,7 @@ Shift Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin)
     shown.last_modified = modified;
     if (type != NodeType::symlink || link_target.empty()) shown.size = stat.size;
     if (!keeps_modes) {
-        shown.mode = default_mode(type, config) & kPermissionBits;
+        shown.mode = shown_mode(type, default_mode(type, config));
         shown.uid = config.uid;
         shown.gid = config.gid;
     }
@@ -89,7 +91,7 @@ Shift Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin)
     shown.ctime = modified;
     if (stat.posix_known && origin != Origin::own_upload) {
         const PosixRecord& posix = stat.posix;
-        if (posix.mode && type != NodeType::symlink) shown.mode = *posix.mode & kPermissionBits;
+        if (posix.mode && type != NodeType::symlink) shown.mode = shown_mode(type, *posix.mode);
         if (posix.uid) shown.uid = *posix.uid;
         if (posix.gid) shown.gid = *posix.gid;
         if (posix.mtime) {
@@ -107,7 +109,7 @@ void Inode::show_implicit(const FsConfig& config, TimePoint fresh_until) {
     shown.fresh_until = fresh_until;
     if (shown.valid) return;
     shown.valid = true;
-    shown.mode = default_mode(type, config) & kPermissionBits;
+    shown.mode = shown_mode(type, default_mode(type, config));
     shown.uid = config.uid;
     shown.gid = config.gid;
     shown.last_modified = shown.mtime = shown.atime = shown.ctime = config.mount_time;
@@ -117,7 +119,7 @@ void Inode::show_created(uint32_t mode, uint32_t uid, uint32_t gid, WallTime now
                          TimePoint fresh_until) {
     shown = Shown{};
     shown.valid = true;
-    shown.mode = mode & kPermissionBits;
+    shown.mode = shown_mode(type, mode);
     shown.uid = uid;
     shown.gid = gid;
     shown.last_modified = shown.mtime = shown.atime = shown.ctime = now;

@@ -231,9 +231,13 @@ class Keys(BucketCase):
         self.client.put("odd", b"", **{"x-oss-meta-mode": "99999999999999999999", "x-oss-meta-uid": "-5",
                                        "x-oss-meta-mtime": "1e400"})
         mount = self.mount("-o", "stat=meta")
+        self.assertEqual(stat.S_IMODE(os.stat(mount / "suid").st_mode), 0o755)
+        os.chmod(mount / "suid", 0o6711)
+        self.assertEqual(stat.S_IMODE(os.stat(mount / "suid").st_mode), 0o711)
         for name in ("suid", "device", "odd"):
             found = os.lstat(mount / name)
             self.assertTrue(stat.S_ISREG(found.st_mode), name)
+            self.assertFalse(found.st_mode & (stat.S_ISUID | stat.S_ISGID), name)
         with open("/proc/mounts", encoding="utf-8") as mounts:
             options = next(line.split()[3] for line in mounts if mount.path in line)
         self.assertIn("nosuid", options)

@@ -173,11 +173,11 @@ TEST_F(AttributesTest, fresh_file_can_be_looked_at_without_a_request) {
     EXPECT_EQ(store_.count(), 0u);
 }
 
-TEST_F(AttributesTest, set_id_bits_are_shown_for_their_owners_own_use) {
+TEST_F(AttributesTest, set_id_bits_that_others_recorded_are_not_shown_and_the_others_are) {
     ObjectAttributes attributes;
     attributes.user = {{"mode", "36863"}};  // 0107777
     put("f", "body", attributes);
-    EXPECT_EQ(stat("f")->mode, static_cast<uint32_t>(S_IFREG | 07777));
+    EXPECT_EQ(stat("f")->mode, static_cast<uint32_t>(S_IFREG | 01777));
 }
 
 TEST_F(AttributesTest, size_of_directories_and_links_cannot_be_set) {
