@@ -20,6 +20,7 @@ ROLE = "xbucket-role"
 ALIBABA_ROLE = "acs:ram::1234567890:role/photos"
 AWS_ROLE = "arn:aws:iam::123456789012:role/photos"
 OIDC_PROVIDER = "acs:ram::1234567890:oidc-provider/cluster"
+CONTAINER_TOKEN = "planted-container-token"
 
 
 class Issuer:
@@ -103,6 +104,10 @@ class FakeCloud:
             return self.session(method, headers)
         if path.startswith("/latest/meta-data/"):
             return self.metadata(path, headers)
+        if path == "/container":
+            if headers.get("Authorization") != CONTAINER_TOKEN:
+                return self.refuse(401, "NoAuthorization")
+            return 200, self.document("SecretAccessKey", "Token")
         if path == "/keys":
             return 200, self.document("AccessKeySecret", "SecurityToken")
         if method == "POST" and urlsplit(path).path == "/":

@@ -226,6 +226,10 @@ print(json.dumps({document}))
         rewrite()
         self.survives("oss", f"--credentials-file={self.home}/key.json", each_round=rewrite)
 
+    def test_address_that_a_container_is_given_with_its_authorization(self):
+        self.survives("s3", AWS_CONTAINER_CREDENTIALS_FULL_URI=self.cloud.url + "/container",
+                      AWS_CONTAINER_AUTHORIZATION_TOKEN=fake_clouds.CONTAINER_TOKEN)
+
     def test_address(self):
         self.survives("oss", ALIBABA_CLOUD_CREDENTIALS_URI=self.cloud.url + "/keys")
 
