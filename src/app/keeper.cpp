@@ -35,16 +35,11 @@ int spawn_keeper(const std::string& mountpoint, int control, pid_t& process) {
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, control, kKeeperControl);
     posix_spawn_file_actions_addclosefrom_np(&actions, kKeeperControl + 1);
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    // Not in the way of signals that the terminal sends to the mount.
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
     std::string name(kKeeperName);
     std::string path = mountpoint;
     const std::array<char*, 3> argv{name.data(), path.data(), nullptr};
     const int error =
-        posix_spawn(&process, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
-    posix_spawnattr_destroy(&attributes);
+        posix_spawn(&process, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
     return error;
 }

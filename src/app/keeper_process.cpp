@@ -123,6 +123,8 @@ void serve_keeper(int control, const std::string& mountpoint) {
             write_reply(received->reply_end, fail(ErrorKind::internal, "no request"));
         } else if (received->request->kind == KeeperRequest::Kind::seal) {
             permitted.seal();
+            // Not sooner: see StartReport::ready().
+            setsid();
             write_reply(received->reply_end, Secret());
         } else if (const auto allowed = permitted.check(*received->request); !allowed) {
             write_reply(received->reply_end, allowed.error());

@@ -255,9 +255,12 @@ class Mount:
         return self.process.returncode
 
     def end(self):
-        """Stops, if it still runs, and forgets what it said."""
+        """Stops, if it still runs, and forgets what it said. No mount asks for what its filter refuses."""
         self.stop()
+        refused = [line for line in self.said().splitlines() if "event=syscall_refused" in line]
         self.errors.close()
+        if refused:
+            raise AssertionError(f"refused by the filter of system calls: {refused}")
 
 
 def mount_options(dialect, server):

@@ -117,11 +117,11 @@ class Hardening(BucketCase):
 
     def test_mount_that_is_busy_ends_when_told(self):
         mount = self.filtered()
-        with open(mount / "f", "w", encoding="ascii") as file:
-            file.write("kept")
-            file.flush()
-            self.assertEqual(mount.stop(), 0)
-            self.assertFalse(os.path.ismount(mount.path))
+        file = os.open(mount / "f", os.O_CREAT | os.O_WRONLY)
+        os.write(file, b"kept")
+        self.assertEqual(mount.stop(), 0)
+        self.assertFalse(os.path.ismount(mount.path))
+        self.assertEqual(error_of(os.close, file), "ENOTCONN")
         self.assertEqual(self.client.get("f"), b"kept")
 
     def test_keeper_ends_with_a_mount_that_is_killed_and_holds_nothing_of_it(self):
@@ -152,7 +152,13 @@ class Hardening(BucketCase):
         with open(mount / "f", "w", encoding="ascii") as file:
             file.write("x")
         self.write_profile(home, f"touch {marker}")
-        wait_for(lambda: "event=renewal_failed" in mount.said(), seconds=60, what="a renewal")
+
+        def asked_again():
+            os.setxattr(mount.path, "user.xbucket.refresh", b"1")
+            error_of(os.listdir, mount.path)
+            return "event=renewal_failed" in mount.said()
+
+        wait_for(asked_again, seconds=60, what="a renewal")
         self.assertIn("mount anew", mount.said())
         self.assertFalse(os.path.exists(marker))
         self.assertEqual(mount.stop(), 0)

@@ -48,7 +48,8 @@ def daemons(mountpoint):
                 words = file.read().split(b"\0")
         except OSError:
             continue
-        if os.path.basename(words[0]).startswith((b"xbucket", b"mount.fuse.xbucket")) and \
+        name = os.path.basename(words[0])
+        if name.startswith((b"xbucket", b"mount.fuse.xbucket")) and name != b"xbucket-keeper" and \
                 mountpoint.encode() in words:
             found.append(int(pid))
     return found
