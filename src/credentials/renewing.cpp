@@ -30,6 +30,14 @@ bool may_pass(const Error& error) {
            error.kind == ErrorKind::not_found;
 }
 
+// What a request hears that gets no key. Never what could be taken for the answer to the request: a
+// metadata service that is not found is no object that is not found.
+Error no_key(const Error& why) {
+    const ErrorKind kind =
+        may_pass(why) ? ErrorKind::expired_credentials : ErrorKind::bad_credentials;
+    return fail(kind, fmt::format("no valid key: {}", why.message));
+}
+
 }  // namespace
 
 RenewingCredentials::RenewingCredentials(Credentials first, RenewalSource source, Clock& clock,
@@ -63,10 +71,10 @@ Result<Credentials> RenewingCredentials::get() {
     const TimePoint deadline = now + kPatience;
     while (!is_valid()) {
         if (!renewing_ && last_error_ && !may_pass(*last_error_) && now < retry_at_) {
-            return *last_error_;
+            return no_key(*last_error_);
         }
         if (now >= deadline) {
-            return last_error_ ? *last_error_
+            return last_error_ ? no_key(*last_error_)
                                : fail(ErrorKind::expired_credentials,
                                       "the key has ended, and no other came within 30 seconds");
         }
@@ -183,7 +191,6 @@ void RenewingCredentials::failed(const Error& error) {
                          current_.expiration ? format_iso8601(*current_.expiration) : "ever",
                          std::chrono::ceil<std::chrono::seconds>(wait).count(), error.message));
     last_error_ = error;
-    last_error_->message = fmt::format("no valid key: {}", error.message);
 }
 
 Duration RenewingCredentials::backoff() {

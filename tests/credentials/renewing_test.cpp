@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <set>
@@ -184,6 +185,41 @@ TEST_F(Renewing, without_a_valid_key_a_definite_refusal_is_said_at_once) {
     EXPECT_EQ(id(*provider), "second") << "it heals by itself";
 }
 
+TEST_F(Renewing, request_without_a_key_hears_nothing_that_could_be_the_services_answer) {
+    for (const ErrorKind kind : {ErrorKind::access_denied, ErrorKind::unsupported, ErrorKind::stale,
+                                 ErrorKind::precondition_failed, ErrorKind::bad_reply}) {
+        Answers own;
+        RenewingCredentials provider(key("first", 60s), {.fetch = [&] { return own.fetch(); }},
+                                     clock_, 7);
+        clock_.advance(61s);
+        own.put(fail(kind, "why"));
+        const auto none = provider.get();
+        ASSERT_FALSE(none.has_value());
+        EXPECT_EQ(none.error().kind, ErrorKind::bad_credentials) << to_string(kind);
+        EXPECT_THAT(none.error().message, HasSubstr("no valid key: why"));
+    }
+    // What may pass is waited for.
+    for (const ErrorKind kind : {ErrorKind::not_found, ErrorKind::network}) {
+        Answers own;
+        RenewingCredentials provider(key("first", 60s), {.fetch = [&] { return own.fetch(); }},
+                                     clock_, 7);
+        clock_.advance(61s);
+        for (int i = 0; i < 100; ++i) own.put(fail(kind, "why"));
+        std::atomic<bool> done{false};
+        std::thread time([&] {
+            while (!done) {
+                clock_.advance(1s);
+                std::this_thread::yield();
+            }
+        });
+        const auto none = provider.get();
+        done = true;
+        time.join();
+        ASSERT_FALSE(none.has_value());
+        EXPECT_EQ(none.error().kind, ErrorKind::expired_credentials) << to_string(kind);
+    }
+}
+
 TEST_F(Renewing, refused_key_is_asked_for_again_but_not_in_a_storm) {
     const auto provider = start(60min);
     const Credentials first = *provider->get();
@@ -237,7 +273,8 @@ TEST_F(Renewing, same_key_again_is_asked_for_in_a_while_not_at_once) {
     EXPECT_EQ(answers_.fetches(), 1);
     clock_.advance(61s);
     answers_.put(key("second", 60min));
-    EXPECT_TRUE(becomes(*provider, "second"));
+    // The wait begins when the first answer is taken in, which may be only now.
+    EXPECT_TRUE(becomes(*provider, "second", 2s));
 }
 
 }  // namespace
