@@ -18,6 +18,8 @@
 namespace xbucket::app {
 namespace {
 
+using Numbers = std::initializer_list<uint64_t>;
+
 constexpr const char* kFiles[] = {
     "access",    "chmod",      "close",    "close_range", "copy_file_range", "creat",
     "dup",       "dup2",       "dup3",     "faccessat",   "faccessat2",      "fadvise64",
@@ -171,8 +173,8 @@ scmp_arg_cmp masked(unsigned argument, uint64_t mask, uint64_t value) {
 int allow_sockets(scmp_filter_ctx filter) {
     constexpr uint64_t kInt = UINT32_MAX;
     constexpr uint64_t kType = 0xf;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
-    for (const uint64_t family : {AF_UNIX, AF_INET, AF_INET6}) {
-        for (const uint64_t type : {SOCK_STREAM, SOCK_DGRAM}) {
+    for (const uint64_t family : Numbers{AF_UNIX, AF_INET, AF_INET6}) {
+        for (const uint64_t type : Numbers{SOCK_STREAM, SOCK_DGRAM}) {
             const int added =
                 allow(filter, "socket", {masked(0, kInt, family), masked(1, kType, type)});
             if (added != 0) return added;
@@ -185,7 +187,7 @@ int allow_sockets(scmp_filter_ctx filter) {
 // Memory is written to or run, never both.
 int allow_memory(scmp_filter_ctx filter) {
     for (const char* name : {"mmap", "mmap2", "mprotect"}) {
-        for (const uint64_t absent : {PROT_EXEC, PROT_WRITE}) {
+        for (const uint64_t absent : Numbers{PROT_EXEC, PROT_WRITE}) {
             if (const int added = allow(filter, name, {masked(2, absent, 0)}); added != 0) {
                 return added;
             }
@@ -224,15 +226,14 @@ int allow_threads(scmp_filter_ctx filter) {
 
 int allow_the_rest(scmp_filter_ctx filter) {
     constexpr uint64_t kInt = UINT32_MAX;
-    for (const uint64_t request : {FIONBIO, FIONREAD, FIOCLEX, FIONCLEX, TCGETS, TIOCGWINSZ,
-                                   SIOCGIFCONF, SIOCGIFNAME, SIOCGIFINDEX}) {
+    for (const uint64_t request : Numbers{FIONBIO, FIONREAD, FIOCLEX, FIONCLEX, TCGETS, TIOCGWINSZ,
+                                          SIOCGIFCONF, SIOCGIFNAME, SIOCGIFINDEX}) {
         if (const int added = allow(filter, "ioctl", {masked(1, kInt, request)}); added != 0) {
             return added;
         }
     }
     constexpr uint64_t kNameMemory = 0x53564d41;  // PR_SET_VMA, which Debian 12's headers lack
-    for (const uint64_t option :
-         {uint64_t{PR_SET_NAME}, uint64_t{PR_GET_NAME}, uint64_t{PR_GET_DUMPABLE}, kNameMemory}) {
+    for (const uint64_t option : Numbers{PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, kNameMemory}) {
         if (const int added = allow(filter, "prctl", {masked(0, kInt, option)}); added != 0) {
             return added;
         }
