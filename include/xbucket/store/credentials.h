@@ -27,8 +27,8 @@ class CredentialsProvider {
   public:
     virtual ~CredentialsProvider() = default;
     // Credentials that are valid now. May block while a refresh is under way and none are valid.
-    // Errors: bad_credentials, expired_credentials; no other, which would be taken for the answer to
-    // the request that wants to be signed.
+    // Errors: bad_credentials, expired_credentials; no other, which would be taken for the answer
+    // to the request that wants to be signed.
     virtual Result<Credentials> get() = 0;
     // A service refused these (by access_key_id): the next get() loads again. Returns whether a
     // reload can give anything else, so that the caller knows if one retry is worth it.
