@@ -198,19 +198,16 @@ Result<PutReply> PartUploadImpl::complete(const std::optional<ETag>& if_match) {
     }
     if (!reply) return reply;
     parts_.log.over(ticket_);
-    std::optional<uint64_t> crc = 0;
+    uint64_t crc = 0;
     for (const UploadPart& part : chosen) {
-        if (crc && part.crc64) {
-            crc = crc64_combine(*crc, *part.crc64, part.bytes);
-        } else {
-            crc.reset();
-        }
+        if (!part.crc64) return reply;
+        crc = crc64_combine(crc, *part.crc64, part.bytes);
     }
-    if (!crc || !reply->crc64 || *crc == *reply->crc64) return reply;
+    if (!reply->crc64 || crc == *reply->crc64) return reply;
     return fail(ErrorKind::checksum_mismatch,
                 fmt::format("'{}': the service made other content of the parts than was sent "
                             "(CRC64 {} instead of {})",
-                            printable(key_.str()), *reply->crc64, *crc));
+                            printable(key_.str()), *reply->crc64, crc));
 }
 
 void PartUploadImpl::abort() {
