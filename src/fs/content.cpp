@@ -446,12 +446,14 @@ void Content::forget_copy(const InodePtr& inode, const ObjectKey& from) {
 void Content::mark_dirty(const InodePtr& inode) {
     LockGuard lock(mutex_);
     dirty_.emplace(static_cast<uint64_t>(inode->ino), inode);
+    core_.files_dirty = dirty_.size();
 }
 
 void Content::mark_clean(const InodePtr& inode) {
     LockGuard lock(mutex_);
     const auto found = dirty_.find(static_cast<uint64_t>(inode->ino));
     if (found != dirty_.end() && found->second == inode) dirty_.erase(found);
+    core_.files_dirty = dirty_.size();
 }
 
 std::vector<InodePtr> Content::dirty_inodes() const {

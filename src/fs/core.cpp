@@ -137,9 +137,11 @@ Attr Core::attr_of(const InodePtr& inode) const {
 std::string Core::stats_json() const {
     const auto uptime = clock.wall_now().seconds() - config.mount_time.seconds();
     // Behind its opening brace, what meta says.
-    return fmt::format(R"({{{}{}"uptime_seconds":{},"spool_bytes":{},{})", config.stats_head,
-                       config.stats_head.empty() ? "" : ",", std::max<int64_t>(uptime, 0),
-                       spool ? spool->bytes_used() : 0, meta.stats_json().substr(1));
+    return fmt::format(
+        R"({{{}{}"uptime_seconds":{},"inodes":{},"files_dirty":{},"spool_bytes":{},{})",
+        config.stats_head, config.stats_head.empty() ? "" : ",", std::max<int64_t>(uptime, 0),
+        table.size(), files_dirty.load(), spool ? spool->bytes_used() : 0,
+        meta.stats_json().substr(1));
 }
 
 void Core::note_created(const ObjectKey& key) {

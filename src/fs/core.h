@@ -41,6 +41,7 @@ struct Core {
     WalkAhead walks;
     LookupAhead lookups;
     std::atomic<KernelNotifier*> notifier{nullptr};
+    std::atomic<size_t> files_dirty{0};  // written and not uploaded; Content's
     Directories* directories = nullptr;  // set once, before use
     WorkerPool helpers;                  // last: its jobs use what stands above
 

@@ -133,6 +133,16 @@ TEST_F(XattrsTest, root_has_no_attributes_and_takes_none) {
                 ::testing::StartsWith("{"));
 }
 
+TEST_F(XattrsTest, statistics_tell_how_many_files_are_written_and_not_uploaded) {
+    const FileSystem::Created file = *create("f");
+    ASSERT_TRUE(fs_->write(file.entry.attr.ino, file.opened.handle, 0, "body").has_value());
+    const auto stats = [&] { return *fs_->getxattr(kRootInode, "user.xbucket.stats", kUser); };
+    EXPECT_THAT(stats(), ::testing::HasSubstr(R"("files_dirty":1,)"));
+    ASSERT_TRUE(fs_->flush(file.entry.attr.ino, file.opened.handle).has_value());
+    EXPECT_THAT(stats(), ::testing::HasSubstr(R"("files_dirty":0,)"));
+    fs_->release(file.entry.attr.ino, file.opened.handle);
+}
+
 TEST_F(XattrsTest, presigned_url_is_for_the_owner_and_root_only) {
     put("f", "body");
     const InodeNumber number = ino("f");
