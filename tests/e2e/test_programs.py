@@ -5,11 +5,13 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 import threading
 import unittest
+import unittest.mock
 import zipfile
 
-from harness import both_dialects
+from harness import BINARY, both_dialects
 
 REPOSITORY = os.path.join(os.path.dirname(__file__), "..", "..")
 
@@ -139,6 +141,23 @@ class Programs:
         self.run_in("/", "rsync", "-a", tree + "/", mount / "out/")
         self.assertEqual(self.run_in("/", "rsync", "-a", "--itemize-changes", tree + "/", mount / "out/"), "")
         self.same_trees(tree, mount / "out")
+
+    @needs("rsync")
+    def test_rsync_from_another_machine_sends_nothing_either(self):
+        tree = self.source_tree()
+        os.chmod(os.path.join(tree, sorted(os.listdir(tree))[0]), 0o750)
+        first = self.mount("-o", "stat=meta")
+        self.run_in("/", "rsync", "-a", tree + "/", first / "out/")
+        subprocess.run([BINARY, "sync", first.path], check=True)
+        # Nothing but the bucket is shared with the other one: other state, an empty cache.
+        state = tempfile.TemporaryDirectory(prefix="xbucket-state-")
+        self.addCleanup(state.cleanup)
+        with unittest.mock.patch.dict(os.environ, XDG_STATE_HOME=state.name):
+            other = self.mount("-o", "stat=meta")
+        since = len(self.server.requests())
+        self.assertEqual(self.run_in("/", "rsync", "-a", "--itemize-changes", tree + "/", other / "out/"), "")
+        writes = {"PUT", "POST", "DELETE"}
+        self.assertEqual([r for r in self.server.requests()[since:] if r["method"] in writes], [])
 
     def test_cp_copies_within_a_mount_by_the_service(self):
         content = os.urandom(3 << 20)
