@@ -2,6 +2,7 @@
 // Attribute values, with any bytes: what a program sets comes back byte by byte, its header is
 // plain visible ASCII whatever it was, and a header of anybody's decodes to something (rules V1 to
 // V9 of xbucket-attributes(7)).
+#include "packed_attributes.h"
 #include "value_codec.h"
 
 #include "xbucket/base/encoding.h"
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 
 using namespace xbucket;  // NOLINT
 
@@ -34,6 +36,28 @@ void check_model(const AttributeModel& model, const std::string& value, const st
     const std::string spelled = info.attributes.user.at("k");
     CHECK(model.apply(key, {name, value, SetFlag::any}, info.attributes).has_value());
     CHECK(info.attributes.user.at("k") == spelled);
+}
+
+// The value as the entry in which s3fs keeps everything: what is shown of it can be read, and all
+// of that is there after another attribute was set.
+void check_packed(const AttributeModel& model, const std::string& value) {
+    const ObjectKey key("a");
+    ObjectInfo info;
+    info.attributes.user["xattr"] = value;
+    const auto packed = read_packed(info.attributes.user);
+    if (!packed) return;
+    if (!packed->empty()) {
+        CHECK(read_packed({{"xattr", write_packed(*packed)}}) == packed);
+    }
+    std::map<std::string, std::string> before;
+    for (const std::string& listed : model.list(key, info, std::nullopt, {}))
+        before[listed] = model.get(key, info, *AttrName::parse(listed)).value();
+    const AttrName name = *AttrName::parse("user.k");
+    if (!model.apply(key, {name, "new", SetFlag::any}, info.attributes)) return;
+    before["user.k"] = "new";
+    before.erase("user.xattr");
+    for (const auto& [listed, was] : before)
+        CHECK(model.get(key, info, *AttrName::parse(listed)).value() == was);
 }
 
 void check_field(const AttributeModel& model, const std::string& value) {
@@ -72,5 +96,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check_model(model, value, "before");
     check_model(model, meaning, value);
     check_field(model, value);
+    check_packed(model, value);
     return 0;
 }

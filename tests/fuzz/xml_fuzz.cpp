@@ -22,6 +22,16 @@ void check_page(const Result<ListPage>& page, std::string_view given) {
     }
 }
 
+void check_versions(const Result<VersionsPage>& page) {
+    if (!page) return;
+    for (const ObjectVersion& version : page->versions) {
+        CHECK(!version.id.empty());
+        CHECK(version.size <= INT64_MAX);
+        CHECK(!version.delete_marker || version.etag.empty());
+    }
+    CHECK(page->next_key_marker.empty() || page->next_key_marker == "a b");
+}
+
 template <class T>
 void check_kind(const Result<T>& result) {
     CHECK(result || result.error().kind == ErrorKind::bad_reply ||
@@ -36,6 +46,8 @@ void parse_all(const Dialect& dialect, const HttpResponse& response) {
     check_kind(dialect.parse_complete(response));
     check_kind(dialect.parse_uploads(response));
     check_kind(dialect.parse_tags(response));
+    check_kind(dialect.parse_versions(response, ObjectKey("a b")));
+    check_versions(dialect.parse_versions(response, ObjectKey("a b")));
     check_kind(dialect.parse_acl(response));
     check_kind(dialect.parse_versioning(response));
     const auto failures = dialect.parse_remove_many(response, {ObjectKey("a"), ObjectKey("b")});
