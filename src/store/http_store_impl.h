@@ -9,11 +9,12 @@
 
 #include "xbucket/store/http_store.h"
 
+#include <atomic>
 #include <memory>
 
 namespace xbucket {
 
-// Thread-safe: immutable but for the Requester.
+// Thread-safe: immutable but for the Requester and a flag.
 class HttpStore final : public ObjectStore {
   public:
     HttpStore(const HttpStoreConfig& config, Address address, std::unique_ptr<Dialect> dialect,
@@ -91,10 +92,14 @@ class HttpStore final : public ObjectStore {
     ETag etag_of_parts(const ObjectKey& key, size_t parts, const CallOptions& options);
     Result<std::vector<DeleteFailure>> remove_in_one(const std::vector<ObjectKey>& keys,
                                                      const CallOptions& options);
+    // Where an object cannot be read because it is encrypted otherwise than the request says: what
+    // to do about it, as access_denied, and once in the log.
+    Error with_key_hint(Error error);
     Result<CopyReply> copy_once(const CopyRequest& request, const CallOptions& options);
 
     const HttpStoreConfig config_;
     const std::unique_ptr<Dialect> dialect_;
+    std::atomic<bool> key_hint_given_{false};
     Requester requester_;  // last: waits for its calls, which use the dialect
 };
 

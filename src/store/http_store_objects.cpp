@@ -5,6 +5,8 @@
 #include "http_store_impl.h"
 #include "multipart_copy.h"
 
+#include "xbucket/base/log.h"
+
 #include <fmt/format.h>
 
 namespace xbucket {
@@ -37,7 +39,9 @@ Error as_copy_error(Error error, const CopyRequest& request) {
 
 Result<HeadReply> HttpStore::head(const ObjectKey& key, const CallOptions& options) {
     const RequestParts parts = TRY(dialect_->head(TRY(whole(key))));
-    return read_head(*dialect_, key, TRY(requester_.call(parts, options)));
+    auto response = requester_.call(parts, options);
+    if (!response) return with_key_hint(std::move(response.error()));
+    return read_head(*dialect_, key, *std::move(response));
 }
 
 void HttpStore::head_async(const ObjectKey& key, const CallOptions& options,
@@ -48,7 +52,8 @@ void HttpStore::head_async(const ObjectKey& key, const CallOptions& options,
     if (!parts) return done(std::move(parts.error()));
     requester_.call_async(std::move(*parts), options,
                           [this, key, done = std::move(done)](Result<HttpResponse> response) {
-                              if (!response) return done(std::move(response.error()));
+                              if (!response)
+                                  return done(with_key_hint(std::move(response.error())));
                               done(read_head(*dialect_, key, std::move(*response)));
                           });
 }
@@ -58,7 +63,24 @@ Result<ObjectInfo> HttpStore::get(const GetRequest& request, GetSink& sink,
     GetRequest whole_request = request;
     whole_request.key = TRY(whole(request.key));
     if (request.length > UINT64_MAX - request.offset) whole_request.length = 0;
-    return run_get(requester_, *dialect_, whole_request, sink, options);
+    auto got = run_get(requester_, *dialect_, whole_request, sink, options);
+    if (!got) return with_key_hint(std::move(got.error()));
+    return got;
+}
+
+// Reading says so little that nothing else of it can be an invalid request.
+Error HttpStore::with_key_hint(Error error) {
+    constexpr int kBadRequest = 400;
+    if (error.http_status != kBadRequest || error.code != "InvalidRequest") return error;
+    const std::string_view hint =
+        config_.customer_key.empty()
+            ? "the object is encrypted with a key of its owner's (SSE-C): mount with --sse-c-key"
+            : "the object is not encrypted with the key of --sse-c-key: mount without it";
+    if (!key_hint_given_.exchange(true))
+        log_warning("store", "event=encrypted_otherwise note=\"{}\" error=\"{}\"", hint,
+                    error.describe());
+    error.kind = ErrorKind::access_denied;
+    return std::move(error).with_context(hint);
 }
 
 Result<PutReply> HttpStore::put(const PutRequest& request, const CallOptions& options) {

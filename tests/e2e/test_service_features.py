@@ -94,6 +94,18 @@ class CustomerKey:
         self.assertIn("a.txt", said)
         self.assertNotIn(base64.b64encode(self.KEY).decode(), said)
 
+    def test_without_the_key_or_with_one_too_many_the_log_says_what_to_do(self):
+        self.client.ok("PUT", "a.txt", headers=self.key_headers(), body=b"x")
+        self.client.put("open.txt", b"x")
+        mount = self.mount()
+        self.assertEqual(error_of(os.getxattr, mount / "a.txt", "user.x"), "EACCES")
+        self.assertEqual(error_of(os.setxattr, mount / "a.txt", "user.x", b"1"), "EACCES")
+        self.assertIn("mount with --sse-c-key", mount.said())
+        mount = self.mount_with_key()
+        self.assertEqual(error_of(os.getxattr, mount / "open.txt", "user.x"), "EACCES")
+        self.assertIn("mount without it", mount.said())
+        self.assertEqual(self.client.get("open.txt"), b"x")
+
     def test_large_files_go_up_under_the_key(self):
         content = os.urandom(12 << 20)
         mount = self.mount_with_key("-o", "part_size=5M")

@@ -439,6 +439,22 @@ TEST_F(HttpStore, a_customers_key_has_32_bytes_and_never_crosses_a_network_in_th
     EXPECT_TRUE(transport.sent().empty());
 }
 
+TEST_F(HttpStore, an_object_that_is_encrypted_otherwise_says_what_to_do) {
+    HttpStoreConfig config = s3_config();
+    ObjectStore& without = make(config);
+    transport.reply(error_reply(400, ""));
+    transport.reply(error_reply(400, "InvalidRequest"));  // asked again, with GET
+    const auto refused = without.head(ObjectKey("k"));
+    EXPECT_EQ(refused.error().kind, ErrorKind::access_denied);
+    EXPECT_THAT(refused.error().message, HasSubstr("mount with --sse-c-key"));
+    config.customer_key = Secret(std::string(32, 'k'));
+    ObjectStore& with = make(config);
+    transport.reply(error_reply(400, "InvalidRequest"));
+    StringSink sink;
+    EXPECT_THAT(with.get({.key = ObjectKey("k")}, sink).error().message,
+                HasSubstr("mount without it"));
+}
+
 TEST_F(HttpStore, an_error_never_says_the_customers_key) {
     HttpStoreConfig config = s3_config();
     config.customer_key = Secret(std::string(32, 'k'));
