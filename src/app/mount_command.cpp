@@ -216,7 +216,11 @@ ExitCode mount_command(Config config, const Environment& environment, const Rere
 
     auto forked = fork_to_background();
     if (!forked) return complain(ExitCode::system, forked.error().message);
-    if (forked->parent_exit) return static_cast<ExitCode>(*forked->parent_exit);
+    if (forked->parent_exit) {
+        const auto code = static_cast<ExitCode>(*forked->parent_exit);
+        if (code == ExitCode::ok) announce_mount(config.source_text, config.mountpoint);
+        return code;
+    }
     return serve_mount(config, environment, reread, std::move(forked->report));
 }
 

@@ -78,16 +78,13 @@ void for_each_mount(std::string_view mountinfo, const Visit& visit) {
     }
 }
 
-// Runs fusermount3, which is setuid: it unmounts what this user mounted.
-Result<void> run_unmount_helper(const std::string& path, bool lazily) {
+// Runs a program to its end. Errors: io, with what it said.
+Result<void> run_program(std::vector<std::string> words) {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0) return fail(ErrorKind::io, std::strerror(errno));
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-    std::vector<std::string> words = {"fusermount3", "-u"};
-    if (lazily) words.emplace_back("-z");
-    words.insert(words.end(), {"--", path});
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
@@ -99,10 +96,8 @@ Result<void> run_unmount_helper(const std::string& path, bool lazily) {
     const ssize_t n = spawned == 0 ? read(ends[0], said.data(), said.size()) : 0;
     close(ends[0]);
     if (spawned != 0) {
-        return fail(ErrorKind::io,
-                    fmt::format("fusermount3 cannot be run: {}; is the package fuse3 "
-                                "installed?",
-                                std::strerror(spawned)));
+        return fail(ErrorKind::io, fmt::format("{} cannot be run: {}; is its package installed?",
+                                               words[0], std::strerror(spawned)));
     }
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -110,7 +105,15 @@ Result<void> run_unmount_helper(const std::string& path, bool lazily) {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
     said.resize(n > 0 ? static_cast<size_t>(n) : 0);
     while (said.ends_with('\n')) said.pop_back();
-    return fail(ErrorKind::io, said.empty() ? "fusermount3 failed" : said);
+    return fail(ErrorKind::io, said.empty() ? words[0] + " failed" : said);
+}
+
+// fusermount3 is setuid: it unmounts what this user mounted.
+Result<void> run_unmount_helper(const std::string& path, bool lazily) {
+    std::vector<std::string> words = {"fusermount3", "-u"};
+    if (lazily) words.emplace_back("-z");
+    words.insert(words.end(), {"--", path});
+    return run_program(std::move(words));
 }
 
 }  // namespace
@@ -206,6 +209,19 @@ Result<void> unmount(const std::string& path, bool lazily) {
     if (errno != EPERM)
         return fail(ErrorKind::io, fmt::format("{}: {}", path, std::strerror(errno)));
     return run_unmount_helper(path, lazily);
+}
+
+void announce_mount(const std::string& source, const std::string& path) {
+    constexpr const char* kHelper = "/sbin/umount.fuse.xbucket";
+    if (geteuid() != 0 || access(kHelper, X_OK) != 0) return;
+    const Result<void> announced =
+        run_program({"mount", "--fake", "--internal-only", "--no-canonicalize", "--types",
+                     "fuse.xbucket", "--options", "uhelper=fuse.xbucket", "--", source, path});
+    if (!announced)
+        log_warning("app",
+                    "event=not_announced mountpoint=\"{}\" reason=\"{}\" note=\"umount(8) "
+                    "will not wait for what is pending\"",
+                    path, announced.error().message);
 }
 
 }  // namespace xbucket::app

@@ -36,6 +36,11 @@ Result<std::string> resolve_mountpoint(const std::string& path);
 // living mount is there), io (somebody else's dead mount, or no permission).
 Result<void> clear_mountpoint(const std::string& path);
 
+// Has umount(8) call /sbin/umount.fuse.xbucket, which waits for the daemon: by itself it asks only
+// for "fuse" where root mounted. Nothing without root or where that helper is not installed. Blocks
+// for a run of mount(8), which notes it in /run/mount/utab; a failure is logged.
+void announce_mount(const std::string& source, const std::string& path);
+
 // Unmounts, as root or through the setuid helper. With `lazily` also where files are open, or the
 // daemon is dead. Errors: io with the helper's reason.
 Result<void> unmount(const std::string& path, bool lazily);
