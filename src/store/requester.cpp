@@ -70,9 +70,12 @@ Requester::Call Requester::begin(const RequestParts& parts, const CallOptions& o
     if (options.deadline > Duration::zero()) {
         call.deadline = clock_.now() + options.deadline;
     } else if (!streams_a_body(parts)) {
-        constexpr Duration kAfterSilence = std::chrono::seconds(30);
-        call.deadline =
-            clock_.now() + std::max(config_.metadata_deadline, parts.silence + kAfterSilence);
+        Duration limit = config_.metadata_deadline;
+        if (parts.silence > Duration::zero()) {
+            constexpr Duration kAfterSilence = std::chrono::seconds(30);
+            limit = std::max(limit, parts.silence + kAfterSilence);
+        }
+        call.deadline = clock_.now() + limit;
     }
     return call;
 }

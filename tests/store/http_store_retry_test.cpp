@@ -72,6 +72,20 @@ TEST_F(HttpStoreRetry, a_deadline_ends_the_attempts) {
     EXPECT_LE(transport.sent(0).request.timeouts.total, std::chrono::seconds(10));
 }
 
+TEST_F(HttpStoreRetry, the_deadline_of_the_store_holds_for_reads_and_changes_of_metadata) {
+    HttpStoreConfig config = oss_config();
+    config.metadata_deadline = std::chrono::seconds(3);
+    ObjectStore& store = make(config);
+    transport.reply(object_reply("x"));
+    ASSERT_TRUE(store.head(ObjectKey("k")));
+    transport.reply(broken(ErrorKind::timed_out, true));
+    ASSERT_FALSE(store.copy(metadata_update()));
+    for (const size_t n : {0U, 1U}) {
+        EXPECT_GT(transport.sent(n).request.timeouts.total, Duration::zero());
+        EXPECT_LE(transport.sent(n).request.timeouts.total, std::chrono::seconds(3));
+    }
+}
+
 TEST_F(HttpStoreRetry, a_missing_object_is_not_asked_for_twice) {
     ObjectStore& store = make(oss_config());
     transport.reply(head_error(404, "NoSuchKey"));
