@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "dir_handle.h"
 
+#include "directories.h"
 #include "path_rules.h"
 
 #include "xbucket/base/encoding.h"
@@ -144,8 +145,9 @@ Result<void> DirHandle::fetch_page() {
 }
 
 void DirHandle::log_unshown() {
-    if (logged_ || (listing_->skipped() == 0 && listing_->shadowed() == 0)) return;
-    logged_ = true;
+    const bool news = core_.directories->is_news(listing_->directory(), listing_->skipped(),
+                                                 listing_->shadowed());
+    if (!news || (listing_->skipped() == 0 && listing_->shadowed() == 0)) return;
     log_warning("fs",
                 "directory='{}' unshown_keys={} hidden_files={}: keys that no path can express "
                 "(empty, '.', '..', over 255 bytes) and files that a directory of the same name "

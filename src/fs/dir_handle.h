@@ -59,7 +59,6 @@ class DirHandle {
     std::deque<Item> window_;
     uint64_t window_start_ = 3;    // number of window_'s first item; 1 and 2 are "." and ".."
     size_t attributes_asked_ = 0;  // items at the front of window_ that were asked for
-    bool logged_ = false;
     std::set<std::string, std::less<>> local_names_;
 
     mutable Mutex mutex_;

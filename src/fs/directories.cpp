@@ -51,4 +51,16 @@ std::vector<Directories::HandlePtr> Directories::open_handles_of(const ObjectKey
     return all;
 }
 
+bool Directories::is_news(const ObjectKey& directory, uint64_t unshown, uint64_t hidden) {
+    LockGuard lock(mutex_);
+    const LeftOut left_out(unshown, hidden);
+    if (const auto told = told_.find(directory.str()); told != told_.end()) {
+        return std::exchange(told->second, left_out) != left_out;
+    }
+    if (left_out == LeftOut(0, 0)) return false;
+    if (told_.size() == kToldMax) told_.clear();
+    told_.emplace(directory.str(), left_out);
+    return true;
+}
+
 }  // namespace xbucket
