@@ -5,10 +5,40 @@
 
 #include <gmock/gmock.h>
 
+#include <arpa/inet.h>
+#include <cstring>
+#include <filesystem>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string>
+#include <sys/socket.h>
+#include <vector>
+
 namespace xbucket::testing {
 namespace {
 
 constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+// This process's own sockets whose peer is a port of 127.0.0.1.
+std::vector<int> sockets_to(uint16_t port) {
+    std::vector<int> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        const int fd = std::stoi(entry.path().filename().string());
+        sockaddr_storage peer{};
+        socklen_t length = sizeof peer;
+        if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0) continue;
+        if (peer.ss_family != AF_INET) continue;
+        sockaddr_in address{};
+        std::memcpy(&address, &peer, sizeof address);
+        if (ntohs(address.sin_port) == port) found.push_back(fd);
+    }
+    return found;
+}
+int option_of(int fd, int level, int name) {
+    int value = -1;
+    socklen_t length = sizeof value;
+    return getsockopt(fd, level, name, &value, &length) == 0 ? value : -1;
+}
 
 class FaultsTest : public HttpTest {
   protected:
@@ -90,6 +120,29 @@ TEST_F(FaultsTest, early_refusal_of_an_upload_is_a_reply) {
     ASSERT_TRUE(response) << response.error().describe();
     EXPECT_EQ(response->status, 403);
     EXPECT_EQ(response->body, "denied");
+}
+
+TEST_F(FaultsTest, name_that_cannot_be_resolved_is_a_network_error_with_a_known_outcome) {
+    HttpRequest made = request(HttpMethod::put);
+    made.origin = "http://" + std::string(64, 'a') + ".test";  // no label may be that long
+    const auto response = send(std::move(made));
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().kind, ErrorKind::network) << response.error().describe();
+    EXPECT_FALSE(response.error().outcome_unknown);
+}
+
+// Half-open connections (a peer that is gone without a word) are found out by the kernel: idle ones
+// by keep-alive, those with something under way by what nobody acknowledges for 30 s.
+TEST_F(FaultsTest, kernel_is_asked_to_find_out_peers_that_are_gone) {
+    ASSERT_TRUE(send(request(HttpMethod::get)));
+    const std::vector<int> sockets = sockets_to(server.port());
+    ASSERT_FALSE(sockets.empty());
+    for (const int fd : sockets) {
+        EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+        EXPECT_LE(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 30);
+        EXPECT_LE(option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL), 10);
+        EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 30'000);
+    }
 }
 
 // A reused connection that dies is repeated by libcurl for reads, and never for mutations of which
