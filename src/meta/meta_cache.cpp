@@ -165,7 +165,19 @@ bool MetaCache::was_changed(const ObjectKey& key, uint64_t since) const {
 
 void MetaCache::note_change(Shard& shard, const ObjectKey& key) {
     Changes& changes = shard.changes;
+    changes.times[changes.count % Changes::kKept] = clock_.now();
     changes.hashes[changes.count++ % Changes::kKept] = std::hash<ObjectKey>{}(key);
+}
+
+uint64_t MetaCache::epoch_at(const Shard& shard, TimePoint time) {
+    const Changes& changes = shard.changes;
+    uint64_t epoch = changes.count;
+    while (epoch > 0 && changes.count - epoch < Changes::kKept &&
+           changes.times[(epoch - 1) % Changes::kKept] > time)
+        --epoch;
+    // All that are remembered came later: so may have others.
+    const bool all_later = changes.count - epoch == Changes::kKept;
+    return all_later && epoch > 0 ? epoch - 1 : epoch;
 }
 
 bool MetaCache::was_changed(const Shard& shard, const ObjectKey& key, uint64_t epoch) {
@@ -211,14 +223,16 @@ void MetaCache::adopt_absent(const ObjectKey& key) {
 std::vector<const ListEntry*> MetaCache::observe(const ListPage& page) {
     std::vector<const ListEntry*> changed;
     for (const ListEntry& listed : page.objects)
-        if (observe_one(listed, page.date)) changed.push_back(&listed);
+        if (observe_one(listed, page)) changed.push_back(&listed);
     return changed;
 }
 
 // Returns whether something else was known of it.
-bool MetaCache::observe_one(const ListEntry& listed, WallTime date) {
+bool MetaCache::observe_one(const ListEntry& listed, const ListPage& page) {
     Shard& shard = shard_of(listed.key);
     LockGuard lock(shard.mutex);
+    if (was_changed(shard, listed.key, epoch_at(shard, page.begun))) return false;
+    const WallTime date = page.date;
     const TimePoint now = clock_.now();
     Entry& entry = make(shard, listed.key);
     bool same = false;
@@ -317,6 +331,8 @@ void MetaCache::forget(const ObjectKey& key) {
 void MetaCache::forget_below(std::string_view prefix) {
     for (Shard& shard : shards_) {
         LockGuard lock(shard.mutex);
+        shard.changes.times[shard.changes.count % Changes::kKept] = clock_.now();
+        shard.changes.hashes[shard.changes.count % Changes::kKept] = 0;
         shard.changes.all_before = ++shard.changes.count;
         for (auto entry = shard.entries.begin(); entry != shard.entries.end();) {
             const auto here = entry++;

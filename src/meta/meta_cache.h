@@ -53,7 +53,8 @@ class MetaCache {
     TimePoint adopt(const ObjectKey& key, const SharedInfo& info);
     void adopt_absent(const ObjectKey& key);
 
-    // The entries of which something else was known; they point into `page`.
+    // The entries of which something else was known; they point into `page`. Those that this mount
+    // changed since the page was asked for are passed over.
     std::vector<const ListEntry*> observe(const ListPage& page);
     void observe_absent(const ObjectKey& key);
 
@@ -100,6 +101,7 @@ class MetaCache {
     struct Changes {
         static constexpr size_t kKept = 64;
         std::array<size_t, kKept> hashes{};
+        std::array<TimePoint, kKept> times{};
         uint64_t count = 0;       // the epoch
         uint64_t all_before = 0;  // changes before this one concern every key
     };
@@ -123,10 +125,12 @@ class MetaCache {
         REQUIRES(shard.mutex);
     void put_absent(Shard& shard, const ObjectKey& key) REQUIRES(shard.mutex);
     SharedInfo unpack(Shard& shard, Entry& entry) REQUIRES(shard.mutex);
-    static void note_change(Shard& shard, const ObjectKey& key) REQUIRES(shard.mutex);
+    void note_change(Shard& shard, const ObjectKey& key) REQUIRES(shard.mutex);
     static bool was_changed(const Shard& shard, const ObjectKey& key, uint64_t epoch)
         REQUIRES(shard.mutex);
-    bool observe_one(const ListEntry& listed, WallTime date);
+    // The epoch at that time, or an older one.
+    static uint64_t epoch_at(const Shard& shard, TimePoint time) REQUIRES(shard.mutex);
+    bool observe_one(const ListEntry& listed, const ListPage& page);
 
     const Duration positive_life_;
     const Duration negative_life_;

@@ -150,9 +150,11 @@ Result<ListPage> HttpStore::list(const ListRequest& request, const CallOptions& 
         whole_request.start_after = config_.key_prefix + request.start_after;
     }
     const RequestParts parts = TRY(dialect_->list(whole_request));
+    const TimePoint begun = requester_.clock().now();
     const HttpResponse response = TRY(requester_.call(parts, options));
     ListPage page = TRY(in_context(dialect_->parse_list(response, request.token), "LIST",
                                    ObjectKey(whole_request.prefix)));
+    page.begun = begun;
     if (config_.key_prefix.empty()) return page;
     for (ListEntry& entry : page.objects) entry.key = ObjectKey(TRY(cut(entry.key.str())));
     for (std::string& prefix : page.common_prefixes) prefix = TRY(cut(prefix));

@@ -117,6 +117,28 @@ TEST_F(EngineTest, a_racy_entry_is_not_renewed_by_a_listing) {
     EXPECT_EQ(get("a", "user.x"), "3");
 }
 
+TEST_F(EngineTest, a_listing_asked_for_before_an_own_change_does_not_undo_it_in_the_same_second) {
+    put("a", {.user = {{"x", "1"}}});
+    const ListPage asked_before = page();
+    clock.advance(std::chrono::milliseconds(1));
+    EXPECT_EQ(set("a", "user.x", "2"), std::nullopt);
+    engine->observe_listing(asked_before);
+    raw.clear_log();
+    EXPECT_EQ(get("a", "user.x"), "2");
+    EXPECT_EQ(raw.count(), 0U);
+    // Not even where the change has been forgotten, or many others came after it.
+    engine->forget_below("");
+    engine->observe_listing(asked_before);
+    EXPECT_EQ(engine->stat_cached(ObjectKey("a")), std::nullopt);
+    engine->observe_listing(page());
+    EXPECT_TRUE(engine->stat_cached(ObjectKey("a")));
+    clock.advance(std::chrono::milliseconds(1));
+    for (int i = 0; i < 2000; ++i) engine->forget(ObjectKey(std::to_string(i)));
+    engine->forget(ObjectKey("a"));
+    engine->observe_listing(asked_before);
+    EXPECT_EQ(engine->stat_cached(ObjectKey("a")), std::nullopt);
+}
+
 TEST_F(EngineTest, a_listing_older_than_an_own_change_does_not_undo_it) {
     put("a", {.user = {{"x", "1"}}});
     const ListPage old = page();

@@ -32,6 +32,7 @@ Result<ListPage> MemoryBucket::list(const ListRequest& request) const {
     LockGuard lock(mutex_);
     ListPage page;
     page.date = told(service_time());
+    page.begun = clock_.now();
     std::string from = request.prefix;  // first key that may appear
     std::string after = request.start_after;
     if (!request.token.empty()) {

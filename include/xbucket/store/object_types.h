@@ -124,6 +124,8 @@ struct ListPage {
     std::vector<std::string> common_prefixes;  // raw bytes, ending in the delimiter
     std::string next_token;                    // "" = last page
     WallTime date;                             // the reply's Date header
+    // When it was asked for; what this client changes later it need not show.
+    TimePoint begun = TimePoint::never();
 };
 
 // One version of an object in a bucket that keeps them.
