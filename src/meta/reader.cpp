@@ -21,8 +21,7 @@ constexpr size_t kVersionsMax = 1000;
 constexpr std::string_view kMoreVersions = "{\"more\":true}\n";
 
 // Nobody needs the answer yet: it may fail early, and whoever needs it then asks himself.
-constexpr CallOptions kAheadCall{.request_class = RequestClass::prefetch,
-                                 .deadline = std::chrono::seconds(10)};
+constexpr Duration kAheadDeadline = std::chrono::seconds(10);
 // What one entry may take of the cache, when it is asked how much may be fetched ahead.
 constexpr uint64_t kEntryBytesAhead = 4096;
 
@@ -152,7 +151,11 @@ void Reader::prefetch(const std::vector<ObjectKey>& keys, bool with_tags) {
             heads_.land(key, flight, std::move(reading));
             one_less_under_way();
         };
-        parts_.store.head_async(key, kAheadCall, done);
+        parts_.store.head_async(
+            key,
+            {.request_class = RequestClass::prefetch,
+             .deadline = std::min(kAheadDeadline, parts_.config.update_deadline)},
+            done);
     }
 }
 
