@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import SANITIZED, STATE, both_dialects, error_of, wait_for
+from harness import SANITIZED, STATE, Mount, both_dialects, error_of, wait_for
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -455,5 +456,88 @@ class OneVersion(FaultCase):
         self.assertEqual((self.client.metadata("small")["n"], self.versions("small")), ("1", before + 1))
 
 
-for case in (Service, Copies, Names, Crashes, Machine, OneVersion):
+RESOLVER = r"""
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int script = -1, log_fd = -1;
+
+__attribute__((constructor)) static void start(void) {
+    script = open(getenv("TEST_ADDRESSES"), O_RDONLY | O_CLOEXEC);
+    log_fd = open(getenv("TEST_LOOKUPS"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+}
+
+/* The addresses of bucket.test are the lines of a file; without any, the resolver fails for now. */
+int getaddrinfo(const char* node, const char* service, const struct addrinfo* hints, struct addrinfo** result) {
+    int (*next)(const char*, const char*, const struct addrinfo*, struct addrinfo**) = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (node == NULL || strcmp(node, "bucket.test") != 0) return next(node, service, hints, result);
+    if (write(log_fd, ".", 1) != 1) return EAI_SYSTEM;
+    char text[256] = "";
+    if (pread(script, text, sizeof text - 1, 0) <= 0) return EAI_AGAIN;
+    struct addrinfo** end = result;
+    *end = NULL;
+    for (char* address = strtok(text, "\n"); address; address = strtok(NULL, "\n")) {
+        int failed = next(address, service, hints, end);
+        if (failed) return failed;
+        while (*end) end = &(*end)->ai_next;
+    }
+    return 0;
+}
+"""
+
+
+@unittest.skipIf(SANITIZED, "a sanitizer wants to be loaded first")
+class Resolver(FaultCase):
+    """What the resolver says of the endpoint, told by a library that is loaded before it."""
+
+    def mount_by_name(self, addresses):
+        compiler = shutil.which("cc")
+        if not compiler:
+            self.skipTest("no C compiler")
+        self.addresses, self.lookups = (os.path.join(self.scratch.name, name) for name in ("addresses", "lookups"))
+        source, library = (os.path.join(self.scratch.name, name) for name in ("resolver.c", "resolver.so"))
+        with open(source, "w", encoding="ascii") as file:
+            file.write(RESOLVER)
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+        self.resolve(addresses)
+        region = "cn-hangzhou" if self.dialect == "oss" else "us-east-1"
+        mounted = Mount(f"{self.dialect}://examplebucket", f"--endpoint=http://bucket.test:{self.server.port}",
+                        f"--region={region}", "--addressing=path", "--allow-http",
+                        env={"LD_PRELOAD": library, "TEST_ADDRESSES": self.addresses, "TEST_LOOKUPS": self.lookups})
+        self.addCleanup(mounted.end)
+        return mounted
+
+    def resolve(self, addresses):
+        with open(self.addresses, "w", encoding="ascii") as file:
+            file.write("\n".join(addresses))
+
+    def asked(self):
+        return os.path.exists(self.lookups) and os.path.getsize(self.lookups)
+
+    def test_every_address_of_a_name_is_tried(self):
+        self.client.put("f", b"content")
+        mount = self.mount_by_name(["127.0.0.2", "127.0.0.3", "127.0.0.1"])  # nobody listens on the first two
+        self.assertEqual(read_all(mount / "f"), b"content")
+        write_all(mount / "g", b"new")
+        self.assertEqual(self.client.get("g"), b"new")
+
+    def test_a_resolver_that_fails_for_a_while_is_asked_again(self):
+        self.client.put("f", b"content")
+        self.addresses = os.path.join(self.scratch.name, "addresses")
+        self.lookups = os.path.join(self.scratch.name, "lookups")
+        recovery = threading.Thread(target=lambda: (wait_for(lambda: self.asked() >= 2, what="lookups"),
+                                                    self.resolve(["127.0.0.1"])))
+        recovery.start()
+        mount = self.mount_by_name([])
+        recovery.join()
+        self.assertEqual(read_all(mount / "f"), b"content")
+
+
+for case in (Service, Copies, Names, Crashes, Machine, OneVersion, Resolver):
     both_dialects(case)
