@@ -221,7 +221,11 @@ Result<void> Content::upload_in_turn(const InodePtr& inode, const ObjectKey& key
         file.busy = true;
     }
     Result<Uploaded> uploaded = uploader_.upload(job);
-    if (uploaded) core_.table.settle(inode);
+    if (uploaded) {
+        // A directory that was listed since the file was made lacks it.
+        core_.note_created(key);
+        core_.table.settle(inode);
+    }
     {
         LockGuard lock(inode->mutex);
         FileState& file = *inode->file;

@@ -10,6 +10,11 @@ namespace xbucket {
 DirListing::DirListing(Core& core, ObjectKey directory, ListingCache::For whom)
     : core_(core), directory_(std::move(directory)), whom_(whom), stream_(directory_) {}
 
+// Before the first page is asked for: what is made here from then on is kept beside the listing.
+void DirListing::begin() {
+    if (ticket_ == 0) ticket_ = core_.listings.begin(directory_, whom_);
+}
+
 ListRequest DirListing::request() const {
     ListRequest request;
     request.prefix = directory_.str();
@@ -21,13 +26,14 @@ ListRequest DirListing::request() const {
 
 bool DirListing::ask_ahead() {
     if (done_ || ahead_) return false;
+    begin();
     ahead_ = Later<Result<ListPage>>::start(
         core_.helpers, [&core = core_, request = request()] { return core.store.list(request); });
     return true;
 }
 
 Result<std::vector<ListedName>> DirListing::next() {
-    if (ticket_ == 0) ticket_ = core_.listings.begin(directory_, whom_);
+    begin();
     Result<ListPage> answer = ahead_ ? ahead_->get() : core_.store.list(request());
     ahead_.reset();
     const ListPage page = TRY(std::move(answer));

@@ -39,6 +39,7 @@ class DirListing {
     uint64_t shadowed() const { return stream_.shadowed(); }
 
   private:
+    void begin();
     ListRequest request() const;
 
     Core& core_;

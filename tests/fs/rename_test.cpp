@@ -53,6 +53,16 @@ TEST_F(RenameTest, no_replace_refuses_an_existing_target_and_changes_nothing) {
     EXPECT_EQ(body_of("c"), "A");
 }
 
+TEST_F(RenameTest, a_file_that_went_up_after_its_directory_was_listed_can_be_renamed) {
+    const FileSystem::Created file = *create("part");
+    ASSERT_TRUE(fs_->write(file.entry.attr.ino, file.opened.handle, 0, "body"));
+    EXPECT_THAT(*names_in(""), ElementsAre("part"));
+    ASSERT_TRUE(fs_->flush(file.entry.attr.ino, file.opened.handle));
+    fs_->release(file.entry.attr.ino, file.opened.handle);
+    ASSERT_TRUE(rename("part", "whole"));
+    EXPECT_EQ(body_of("whole"), "body");
+}
+
 TEST_F(RenameTest, missing_source_is_not_found) {
     EXPECT_EQ(rename("nope", "b").error().kind, ErrorKind::not_found);
 }
