@@ -97,7 +97,7 @@ PosixRecord Attributes::change_shown(Inode& inode, const SetAttr& change) {
     PosixRecord record;
     const bool uploads_later = inode.file && inode.file->dirty;
     if (change.mode && inode.type != NodeType::symlink) {
-        shown.mode = shown_mode(inode.type, *change.mode);
+        shown.mode = *change.mode & kModeBits;
         record.mode = type_bits(inode.type) | shown.mode;
     }
     if (change.uid) record.uid = shown.uid = *change.uid;

@@ -21,8 +21,8 @@ uint32_t default_mode(NodeType type, const FsConfig& config) {
 
 }  // namespace
 
-uint32_t shown_mode(NodeType type, uint32_t mode) {
-    return mode & (type == NodeType::file ? 01777U : 07777U);
+uint32_t mode_from_bucket(NodeType type, uint32_t mode) {
+    return mode & (type == NodeType::file ? 01777U : kModeBits);
 }
 
 uint32_t type_bits(NodeType type) {
@@ -79,7 +79,7 @@ Shift Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin)
     shown.last_modified = modified;
     if (type != NodeType::symlink || link_target.empty()) shown.size = stat.size;
     if (!keeps_modes) {
-        shown.mode = shown_mode(type, default_mode(type, config));
+        shown.mode = mode_from_bucket(type, default_mode(type, config));
         shown.uid = config.uid;
         shown.gid = config.gid;
     }
@@ -91,7 +91,12 @@ Shift Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin)
     shown.ctime = modified;
     if (stat.posix_known && origin != Origin::own_upload) {
         const PosixRecord& posix = stat.posix;
-        if (posix.mode && type != NodeType::symlink) shown.mode = shown_mode(type, *posix.mode);
+        if (posix.mode && type != NodeType::symlink) {
+            const uint32_t recorded = mode_from_bucket(type, *posix.mode);
+            // What chmod set here stays when its own record comes back.
+            const bool own = keeps && mode_from_bucket(type, shown.mode) == recorded;
+            if (!own) shown.mode = recorded;
+        }
         if (posix.uid) shown.uid = *posix.uid;
         if (posix.gid) shown.gid = *posix.gid;
         if (posix.mtime) {
@@ -109,7 +114,7 @@ void Inode::show_implicit(const FsConfig& config, TimePoint fresh_until) {
     shown.fresh_until = fresh_until;
     if (shown.valid) return;
     shown.valid = true;
-    shown.mode = shown_mode(type, default_mode(type, config));
+    shown.mode = mode_from_bucket(type, default_mode(type, config));
     shown.uid = config.uid;
     shown.gid = config.gid;
     shown.last_modified = shown.mtime = shown.atime = shown.ctime = config.mount_time;
@@ -119,7 +124,7 @@ void Inode::show_created(uint32_t mode, uint32_t uid, uint32_t gid, WallTime now
                          TimePoint fresh_until) {
     shown = Shown{};
     shown.valid = true;
-    shown.mode = shown_mode(type, mode);
+    shown.mode = mode & kModeBits;
     shown.uid = uid;
     shown.gid = gid;
     shown.last_modified = shown.mtime = shown.atime = shown.ctime = now;

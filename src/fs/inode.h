@@ -28,7 +28,7 @@ struct Shown {
     ETag etag;
     WallTime last_modified;
     uint64_t size = 0;
-    uint32_t mode = 0;  // permission bits; see shown_mode()
+    uint32_t mode = 0;  // permission bits; see mode_from_bucket()
     uint32_t uid = 0;
     uint32_t gid = 0;
     WallTime atime, mtime, ctime;
@@ -103,10 +103,11 @@ using InodePtr = std::shared_ptr<Inode>;  // shared by the table and the calls t
 
 // Type bits of st_mode.
 uint32_t type_bits(NodeType type);
-// The bits of a mode that a file of the mount can have. A file has no set-user-ID and no
-// set-group-ID: here the mount is nosuid, but whoever copies a tree as root (cp -a, rsync, tar)
-// would make a program of root's of what somebody wrote into the bucket.
-uint32_t shown_mode(NodeType type, uint32_t mode);
+inline constexpr uint32_t kModeBits = 07777;
+// What is shown of a mode that the bucket has. A file has no set-user-ID and no set-group-ID then:
+// here the mount is nosuid, but whoever copies a tree as root (cp -a, rsync, tar) would make a
+// program of root's of what somebody wrote into the bucket.
+uint32_t mode_from_bucket(NodeType type, uint32_t mode);
 // What kind of inode a stat describes, where the key is a file's.
 NodeType node_type_of(const ObjectStat& stat);
 

@@ -233,7 +233,10 @@ class Keys(BucketCase):
         mount = self.mount("-o", "stat=meta")
         self.assertEqual(stat.S_IMODE(os.stat(mount / "suid").st_mode), 0o755)
         os.chmod(mount / "suid", 0o6711)
-        self.assertEqual(stat.S_IMODE(os.stat(mount / "suid").st_mode), 0o711)
+        self.assertEqual(stat.S_IMODE(os.stat(mount / "suid").st_mode), 0o6711)  # set here, by its owner
+        mount.stop()
+        self.assertEqual(int(self.client.metadata("suid")["mode"]), 0o106711)
+        mount = self.mount("-o", "stat=meta")
         for name in ("suid", "device", "odd"):
             found = os.lstat(mount / name)
             self.assertTrue(stat.S_ISREG(found.st_mode), name)
