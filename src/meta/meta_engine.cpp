@@ -113,7 +113,7 @@ class Engine final : public MetaEngine {
     void forget_below(const std::string& prefix) override;
 
     std::string stats_json() const override;
-    void set_listener(Listener listener) override { parts_.listener = std::move(listener); }
+    void set_listener(Listener listener) override { parts_.listener.set(std::move(listener)); }
     Result<void> shutdown() override {
         stopped_ = true;
         auto sent = sender_.shutdown();

@@ -16,8 +16,28 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
+#include <shared_mutex>
 
 namespace xbucket {
+
+// Who hears of changes. Replies come from other threads: once set() has returned, nobody is in the
+// listener that was there before.
+class ListenerSlot {
+  public:
+    void set(MetaEngine::Listener listener) {
+        const std::unique_lock lock(mutex_);
+        listener_ = std::move(listener);
+    }
+    void call(const ObjectKey& key, const ObjectStat& stat, ChangedBy whose) const {
+        const std::shared_lock lock(mutex_);
+        if (listener_) listener_(key, stat, whose);
+    }
+
+  private:
+    mutable std::shared_mutex mutex_;
+    MetaEngine::Listener listener_;
+};
 
 struct MetaParts {
     MetaParts(const MetaConfig& c, ObjectStore& s, Clock& k)
@@ -45,7 +65,7 @@ struct MetaParts {
     OwnResults own;
     KeyOrder order;
     std::atomic<uint64_t> random;
-    MetaEngine::Listener listener;  // set before use
+    ListenerSlot listener;
 
     uint64_t next_seed() { return random.fetch_add(0x9e3779b97f4a7c15U) + 0x2545f4914f6cdd1dU; }
 
@@ -54,7 +74,7 @@ struct MetaParts {
     // What fs sees of a complete reading, with what is pending merged in.
     ObjectStat stat_of(const ObjectKey& key, const ObjectInfo& info, TimePoint expires) const;
     void announce(const ObjectKey& key, const ObjectStat& stat, ChangedBy whose) const {
-        if (listener) listener(key, stat, whose);
+        listener.call(key, stat, whose);
     }
     // Puts the object as this mount left it into the cache, and tells the listener.
     ObjectStat adopt(const ObjectKey& key, const ObjectInfo& info, ChangedBy whose);
