@@ -214,9 +214,9 @@ Result<void> unmount(const std::string& path, bool lazily) {
 void announce_mount(const std::string& source, const std::string& path) {
     constexpr const char* kHelper = "/sbin/umount.fuse.xbucket";
     if (geteuid() != 0 || access(kHelper, X_OK) != 0) return;
-    const Result<void> announced =
-        run_program({"mount", "--fake", "--internal-only", "--no-canonicalize", "--types",
-                     "fuse.xbucket", "--options", "uhelper=fuse.xbucket", "--", source, path});
+    const Result<void> announced = run_program(
+        {"mount", "--fake", "--internal-only", "--no-canonicalize", "--types", "fuse.xbucket",
+         "--options", "_netdev,uhelper=fuse.xbucket", "--", source, path});
     if (!announced)
         log_warning("app",
                     "event=not_announced mountpoint=\"{}\" reason=\"{}\" note=\"umount(8) "

@@ -38,7 +38,8 @@ Result<void> clear_mountpoint(const std::string& path);
 
 // Has umount(8) call /sbin/umount.fuse.xbucket, which waits for the daemon: by itself it asks only
 // for "fuse" where root mounted. Nothing without root or where that helper is not installed. Blocks
-// for a run of mount(8), which notes it in /run/mount/utab; a failure is logged.
+// for a run of mount(8), which notes it in /run/mount/utab; a failure is logged. The note says that
+// the mount needs the network as well: systemd goes by it when the machine goes down.
 void announce_mount(const std::string& source, const std::string& path);
 
 // Unmounts, as root or through the setuid helper. With `lazily` also where files are open, or the
