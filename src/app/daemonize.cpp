@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "daemonize.h"
 
+#include "pipe_io.h"
+
 #include "xbucket/base/secret.h"
 
 #include <fmt/format.h>
@@ -19,15 +21,6 @@
 
 namespace xbucket::app {
 namespace {
-
-void write_all(int fd, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const ssize_t n = write(fd, bytes.data(), bytes.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return;  // the parent is gone: nobody to tell
-        bytes.remove_prefix(static_cast<size_t>(n));
-    }
-}
 
 std::string read_all(int fd) {
     std::string text;

@@ -44,26 +44,6 @@ int spawn_keeper(const std::string& mountpoint, int control, pid_t& process) {
     return error;
 }
 
-// One packet with one descriptor.
-bool send_request(int control, std::string_view packet, int reply_end) {
-    iovec bytes{const_cast<char*>(packet.data()), packet.size()};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> rights{};
-    msghdr message{};
-    message.msg_iov = &bytes;
-    message.msg_iovlen = 1;
-    message.msg_control = rights.data();
-    message.msg_controllen = rights.size();
-    cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof reply_end);
-    std::memcpy(CMSG_DATA(header), &reply_end, sizeof reply_end);
-    ssize_t sent = 0;
-    while ((sent = sendmsg(control, &message, MSG_NOSIGNAL)) < 0 && errno == EINTR) {
-    }
-    return sent == static_cast<ssize_t>(packet.size());
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Keeper>> Keeper::start(const std::string& mountpoint) {
@@ -98,7 +78,7 @@ Result<Secret> Keeper::ask(std::string_view request, const ProcessLimits& limits
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
         return no_keeper(errno);
     }
-    const bool sent = send_request(control_, request, ends[1]);
+    const bool sent = send_packet(control_, request, ends[1]);
     close(ends[1]);
     std::string reply;
     reply.reserve(limits.output_max + 1);  // never moved, so that it can be wiped where it lies

@@ -1,26 +1,37 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "keeper_messages.h"
 
+#include "pipe_io.h"
+
 #include "xbucket/base/encoding.h"
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cerrno>
-#include <unistd.h>
+#include <cstring>
+#include <sys/socket.h>
 
 namespace xbucket::app {
 namespace {
 
 constexpr char kFirstErrorKind = ' ';
 
-void write_all(int fd, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const ssize_t n = write(fd, bytes.data(), bytes.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return;  // nobody waits for it any more
-        bytes.remove_prefix(static_cast<size_t>(n));
+// One packet, and room for one descriptor.
+struct Message {
+    Message(char* data, size_t size) : bytes{data, size} {
+        header.msg_iov = &bytes;
+        header.msg_iovlen = 1;
+        header.msg_control = rights.data();
+        header.msg_controllen = rights.size();
     }
-}
+    Message(const Message&) = delete;
+    Message& operator=(const Message&) = delete;
+
+    msghdr header{};
+    iovec bytes;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> rights{};
+};
 
 }  // namespace
 
@@ -45,6 +56,37 @@ std::optional<KeeperRequest> parse_packet(std::string_view packet) {
             return request;
     }
     return std::nullopt;
+}
+
+bool send_packet(int control, std::string_view packet, int reply_end) {
+    Message message(const_cast<char*>(packet.data()), packet.size());
+    cmsghdr* const header = CMSG_FIRSTHDR(&message.header);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof reply_end);
+    std::memcpy(CMSG_DATA(header), &reply_end, sizeof reply_end);
+    ssize_t sent = 0;
+    while ((sent = sendmsg(control, &message.header, MSG_NOSIGNAL)) < 0 && errno == EINTR) {
+    }
+    return sent == static_cast<ssize_t>(packet.size());
+}
+
+std::optional<ReceivedPacket> receive_packet(int control, std::string& buffer) {
+    buffer.resize(kRequestBytesMax);
+    Message message(buffer.data(), buffer.size());
+    ssize_t n = 0;
+    while ((n = recvmsg(control, &message.header, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
+    }
+    if (n <= 0) return std::nullopt;
+    ReceivedPacket received;
+    const cmsghdr* const header = CMSG_FIRSTHDR(&message.header);
+    if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+        std::memcpy(&received.reply_end, CMSG_DATA(header), sizeof received.reply_end);
+    }
+    if ((message.header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) {
+        received.request = parse_packet(std::string_view(buffer).substr(0, static_cast<size_t>(n)));
+    }
+    return received;
 }
 
 void write_reply(int fd, const Result<Secret>& result) {

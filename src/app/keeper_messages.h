@@ -25,6 +25,15 @@ std::string to_packet(const KeeperRequest& request);
 // nullopt: no request.
 std::optional<KeeperRequest> parse_packet(std::string_view packet);
 
+// A packet with the end of a stream for its reply. False: nobody is there to receive it.
+bool send_packet(int control, std::string_view packet, int reply_end);
+struct ReceivedPacket {
+    std::optional<KeeperRequest> request;  // nullopt: it was none
+    int reply_end = -1;                    // the receiver's to close; -1: none came
+};
+// Blocks. nullopt: the other end is gone. `buffer` is used again from call to call.
+std::optional<ReceivedPacket> receive_packet(int control, std::string& buffer);
+
 // A reply is 'k' and the output, or 'e', a letter for the kind of error, and its message.
 void write_reply(int fd, const Result<Secret>& result);
 // `reply` is all of it; "" where the keeper ended without one.

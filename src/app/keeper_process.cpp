@@ -17,42 +17,11 @@
 #include <poll.h>
 #include <set>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace xbucket::app {
 namespace {
-
-struct Received {
-    std::optional<KeeperRequest> request;
-    int reply_end = -1;
-};
-
-// nullopt: the mount is gone.
-std::optional<Received> receive(int control, std::string& buffer) {
-    buffer.resize(kRequestBytesMax);
-    iovec bytes{buffer.data(), buffer.size()};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> rights{};
-    msghdr message{};
-    message.msg_iov = &bytes;
-    message.msg_iovlen = 1;
-    message.msg_control = rights.data();
-    message.msg_controllen = rights.size();
-    ssize_t n = 0;
-    while ((n = recvmsg(control, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
-    }
-    if (n <= 0) return std::nullopt;
-    Received received;
-    const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
-        std::memcpy(&received.reply_end, CMSG_DATA(header), sizeof received.reply_end);
-    }
-    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) {
-        received.request = parse_packet(std::string_view(buffer).substr(0, static_cast<size_t>(n)));
-    }
-    return received;
-}
 
 bool is_hung_up(int fd) {
     pollfd asked{.fd = fd, .events = 0, .revents = 0};
@@ -117,7 +86,7 @@ void serve_keeper(int control, const std::string& mountpoint) {
     std::signal(SIGCHLD, SIG_IGN);  // children are reaped by the kernel
     Permitted permitted;
     std::string buffer;
-    while (auto received = receive(control, buffer)) {
+    while (auto received = receive_packet(control, buffer)) {
         if (received->reply_end < 0) continue;
         if (!received->request) {
             write_reply(received->reply_end, fail(ErrorKind::internal, "no request"));
