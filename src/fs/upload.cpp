@@ -3,6 +3,7 @@
 
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
+#include "xbucket/meta/content_hash.h"
 #include "xbucket/meta/posix_record.h"
 
 #include <fmt/format.h>
@@ -289,11 +290,9 @@ Result<std::optional<Uploader::Landed>> Uploader::look_for(const UploadJob& job,
         plan.exists && now.etag == plan.base_etag && now.last_modified == plan.base_last_modified;
     if (untouched || now.size != job.content->size()) return std::optional<Landed>();
     const bool all_here = job.content->missing({0, now.size}).empty();
-    // Without a content hash in the ETag (multipart, KMS) the size must do: the key's turn is ours,
-    // and the object changed within the request's time.
-    const bool etag_is_hash = now.type == ObjectType::normal && now.etag.size() == 32 &&
-                              now.attributes.sse.algorithm != "aws:kms" &&
-                              now.attributes.sse.algorithm != "KMS";
+    // Without a content hash in the ETag the size must do: the key's turn is ours, and the object
+    // changed within the request's time.
+    const bool etag_is_hash = etag_is_content_hash(now);
     if (all_here && now.crc64) {
         if (*now.crc64 != TRY(job.content->crc64())) return std::optional<Landed>();
     } else if (etag_is_hash && !iequals(now.etag.str(), TRY(job.content->md5_hex()))) {

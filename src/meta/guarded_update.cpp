@@ -49,17 +49,6 @@ bool same_object(const ObjectInfo& a, const ObjectInfo& b) {
 
 }  // namespace
 
-bool etag_is_content_hash(const ObjectInfo& info) {
-    constexpr size_t kMd5Digits = 32;
-    const std::string& etag = info.etag.str();
-    if (info.type != ObjectType::normal || etag.size() != kMd5Digits) return false;
-    if (to_lower(info.attributes.sse.algorithm).find("kms") != std::string::npos) return false;
-    if (info.attributes.sse.customer_key) return false;
-    return std::all_of(etag.begin(), etag.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-    });
-}
-
 GuardedUpdate::GuardedUpdate(const AttributeModel& model, const StoreTraits& traits,
                              ServiceFacts& facts, const UpdatePolicy& policy, UpdateWork work,
                              uint64_t seed)

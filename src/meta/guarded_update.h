@@ -218,10 +218,6 @@ class GuardedUpdate {
     UpdateOutcome outcome_;
 };
 
-// True where the ETag is a hash of the content, so that a copy must keep it: not for multipart,
-// KMS-encrypted, SSE-C, appendable or symlink objects.
-bool etag_is_content_hash(const ObjectInfo& info);
-
 // An answer may well come the next time.
 inline bool is_transient(ErrorKind kind) {
     return kind == ErrorKind::timed_out || kind == ErrorKind::network ||

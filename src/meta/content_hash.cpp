@@ -1,0 +1,21 @@
+// SPDX-FileCopyrightText: the xbucket authors
+#include "xbucket/meta/content_hash.h"
+
+#include "xbucket/base/encoding.h"
+
+#include <algorithm>
+
+namespace xbucket {
+
+bool etag_is_content_hash(const ObjectInfo& info) {
+    constexpr size_t kMd5Digits = 32;
+    const std::string& etag = info.etag.str();
+    if (info.type != ObjectType::normal || etag.size() != kMd5Digits) return false;
+    if (to_lower(info.attributes.sse.algorithm).find("kms") != std::string::npos) return false;
+    if (info.attributes.sse.customer_key) return false;
+    return std::all_of(etag.begin(), etag.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    });
+}
+
+}  // namespace xbucket
