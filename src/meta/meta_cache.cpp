@@ -164,9 +164,7 @@ bool MetaCache::was_changed(const ObjectKey& key, uint64_t since) const {
 }
 
 void MetaCache::note_change(Shard& shard, const ObjectKey& key) {
-    Changes& changes = shard.changes;
-    changes.times[changes.count % Changes::kKept] = clock_.now();
-    changes.hashes[changes.count++ % Changes::kKept] = std::hash<ObjectKey>{}(key);
+    shard.changes.note(std::hash<ObjectKey>{}(key), clock_.now());
 }
 
 uint64_t MetaCache::epoch_at(const Shard& shard, TimePoint time) {
@@ -331,9 +329,8 @@ void MetaCache::forget(const ObjectKey& key) {
 void MetaCache::forget_below(std::string_view prefix) {
     for (Shard& shard : shards_) {
         LockGuard lock(shard.mutex);
-        shard.changes.times[shard.changes.count % Changes::kKept] = clock_.now();
-        shard.changes.hashes[shard.changes.count % Changes::kKept] = 0;
-        shard.changes.all_before = ++shard.changes.count;
+        shard.changes.note(0, clock_.now());
+        shard.changes.all_before = shard.changes.count;
         for (auto entry = shard.entries.begin(); entry != shard.entries.end();) {
             const auto here = entry++;
             if (std::string_view(here->key).starts_with(prefix)) erase(shard, here);

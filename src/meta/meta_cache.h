@@ -104,6 +104,10 @@ class MetaCache {
         std::array<TimePoint, kKept> times{};
         uint64_t count = 0;       // the epoch
         uint64_t all_before = 0;  // changes before this one concern every key
+        void note(size_t hash, TimePoint now) {
+            hashes[count % kKept] = hash;
+            times[count++ % kKept] = now;
+        }
     };
     struct Shard {
         mutable Mutex mutex;

@@ -37,6 +37,20 @@ class GoneFilesTest : public FsTest {
         faulty_.clear_faults();
         return number;
     }
+    // A file that somebody else deleted, and that is written here the moment the service says so.
+    InodeNumber deleted_and_written() {
+        put("f", "old");
+        const InodeNumber number = ino("f");
+        clock_.advance(std::chrono::seconds(61));
+        EXPECT_TRUE(other_.remove(ObjectKey("f")));
+        faulty_.after(StoreCall::head, [this, number] {
+            written_ = fs_->open(number, kOverwrite);
+            ASSERT_TRUE(written_.has_value());
+            ASSERT_TRUE(fs_->write(number, written_->handle, 0, "new").has_value());
+        });
+        return number;
+    }
+    Result<Opened> written_ = fail(ErrorKind::internal, "not opened");
     static constexpr FileSystem::OpenFlags kOverwrite{.write = true, .truncate = true};
 };
 
@@ -81,36 +95,18 @@ TEST_F(GoneFilesTest, file_that_was_unlinked_while_open_can_be_opened_again_by_w
 }
 
 TEST_F(GoneFilesTest, what_is_written_while_a_stat_finds_the_object_deleted_is_uploaded) {
-    put("f", "old");
-    const InodeNumber number = ino("f");
-    clock_.advance(std::chrono::seconds(61));
-    ASSERT_TRUE(other_.remove(ObjectKey("f")));
-    Result<Opened> opened = fail(ErrorKind::internal, "not opened");
-    faulty_.after(StoreCall::head, [&] {
-        opened = fs_->open(number, kOverwrite);
-        ASSERT_TRUE(opened.has_value());
-        ASSERT_TRUE(fs_->write(number, opened->handle, 0, "new").has_value());
-    });
+    const InodeNumber number = deleted_and_written();
     const Result<Attr> attr = fs_->getattr(number, std::nullopt);
     ASSERT_TRUE(attr.has_value()) << attr.error().describe();
     EXPECT_EQ(attr->size, 3u);
-    ASSERT_TRUE(close(number, opened->handle));
+    ASSERT_TRUE(close(number, written_->handle));
     EXPECT_EQ(body_of("f"), "new");
 }
 
 TEST_F(GoneFilesTest, what_is_written_while_a_lookup_finds_the_object_deleted_is_uploaded) {
-    put("f", "old");
-    const InodeNumber number = ino("f");
-    clock_.advance(std::chrono::seconds(61));
-    ASSERT_TRUE(other_.remove(ObjectKey("f")));
-    Result<Opened> opened = fail(ErrorKind::internal, "not opened");
-    faulty_.after(StoreCall::head, [&] {
-        opened = fs_->open(number, kOverwrite);
-        ASSERT_TRUE(opened.has_value());
-        ASSERT_TRUE(fs_->write(number, opened->handle, 0, "new").has_value());
-    });
+    const InodeNumber number = deleted_and_written();
     EXPECT_EQ(ino("f"), number);
-    ASSERT_TRUE(close(number, opened->handle));
+    ASSERT_TRUE(close(number, written_->handle));
     EXPECT_EQ(body_of("f"), "new");
 }
 
