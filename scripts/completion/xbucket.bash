@@ -16,9 +16,15 @@ _xbucket_values() { # _xbucket_values OPTION [COMMAND]
         sed -n "s/^ \{1,4\}\(-[^ ,]*, \)\{0,1\}$option=\([a-z0-9.-]*|[a-z0-9.|-]*\).*/\2/p" | tr '|' '\n'
 }
 
+# Mount points that begin with $1, as one would type them. The kernel writes a blank as \040.
 _xbucket_mountpoints() {
-    awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i+1) == "fuse.xbucket") print $5 }' \
-        /proc/self/mountinfo 2>/dev/null
+    local point
+    while IFS= read -r point; do
+        printf -v point '%b' "${point//\\/\\0}"
+        printf -v point '%q' "$point"
+        [[ $point == "$1"* ]] && printf '%s\n' "$point"
+    done < <(awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i+1) == "fuse.xbucket") print $5 }' \
+        /proc/self/mountinfo 2>/dev/null)
 }
 
 _xbucket() {
@@ -68,7 +74,7 @@ _xbucket() {
     help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
     mounts) ;;
     unmount | stats | status)
-        mapfile -t COMPREPLY < <(compgen -W "$(_xbucket_mountpoints)" -- "$cur")
+        mapfile -t COMPREPLY < <(_xbucket_mountpoints "$cur")
         ;;
     serve) _filedir -d ;;
     set | unset)

@@ -52,7 +52,9 @@ def attribute_of(group, name):
 
 
 def _text(value):
-    return value.decode("utf-8", "backslashreplace")
+    """As a field of a window can hold it: other bytes than UTF-8 are written out, and so is NUL, where a
+    field would end."""
+    return value.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 
 def _get(path, name):

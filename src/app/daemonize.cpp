@@ -2,6 +2,7 @@
 #include "daemonize.h"
 
 #include "pipe_io.h"
+#include "streams.h"
 
 #include "xbucket/base/secret.h"
 
@@ -34,8 +35,7 @@ std::string read_all(int fd) {
 }
 
 void print_failure(std::string_view sentence) {
-    fmt::print(stderr, "xbucket: {}\n", sentence);
-    std::fflush(stderr);
+    print_error(fmt::format("xbucket: {}\n", sentence));
 }
 
 // The first byte of a report is the exit code, the rest the sentence.
@@ -101,7 +101,7 @@ Result<Forked> fork_to_background() {
     if (pipe2(ends.data(), O_CLOEXEC) != 0) {
         return fail(ErrorKind::io, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
     }
-    std::fflush(nullptr);
+    (void)flush_out();
     const pid_t child = fork();
     if (child < 0) {
         const int error = errno;

@@ -5,6 +5,7 @@
 #include "keeper.h"
 #include "keeper_messages.h"
 #include "mountpoint.h"
+#include "streams.h"
 
 #include <fmt/format.h>
 
@@ -107,7 +108,7 @@ void serve_keeper(int control, const std::string& mountpoint) {
 int keeper_command(const std::vector<std::string>& words) {
     struct stat st {};
     if (words.size() != 1 || fstat(kKeeperControl, &st) != 0 || !S_ISSOCK(st.st_mode)) {
-        fmt::print(stderr, "{}: a part of a mount, which starts it\n", kKeeperName);
+        print_error(fmt::format("{}: a part of a mount, which starts it\n", kKeeperName));
         return to_int(ExitCode::usage);
     }
     fcntl(kKeeperControl, F_SETFD, FD_CLOEXEC);

@@ -4,11 +4,12 @@
 #include "commands.h"
 #include "keeper.h"
 #include "options.h"
+#include "streams.h"
 #include "tool/command.h"
 
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <clocale>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ namespace {
 
 using namespace xbucket::app;
 using xbucket::Environment;
+using xbucket::ErrorKind;
 using xbucket::scrub_environment;
 
 bool is_called(std::string_view program, std::string_view name) {
@@ -29,6 +31,23 @@ std::string full_help() {
         help_text(), tool_overview());
 }
 
+// What was printed and did not arrive makes no success.
+ExitCode with_output(ExitCode code) {
+    const auto flushed = flush_out();
+    if (flushed) return code;
+    if (flushed.error().kind == ErrorKind::cancelled) return ExitCode::interrupted;
+    print_error(fmt::format("xbucket: {}\n", flushed.error().message));
+    return ExitCode::system;
+}
+
+ExitCode run_tool(const Command& command, const std::vector<std::string>& words,
+                  const Environment& environment) {
+    // Names of objects are UTF-8 whatever the caller's language is: '?' and '.' of patterns stand
+    // for a character, not for a byte.
+    static_cast<void>(std::setlocale(LC_CTYPE, "C.UTF-8"));
+    return with_output(command.run(words, environment));
+}
+
 ExitCode run_mount(const std::vector<std::string>& words, const Environment& environment,
                    bool helper) {
     auto parsed = parse_mount_command(words, environment, helper);
@@ -38,11 +57,11 @@ ExitCode run_mount(const std::vector<std::string>& words, const Environment& env
     }
     switch (parsed->action) {
         case ParsedCommand::Action::help:
-            fmt::print("{}", full_help());
-            return ExitCode::ok;
+            print_out(full_help());
+            return with_output(ExitCode::ok);
         case ParsedCommand::Action::version:
-            fmt::print("{}", version_text());
-            return ExitCode::ok;
+            print_out(version_text());
+            return with_output(ExitCode::ok);
         case ParsedCommand::Action::nothing:
             return ExitCode::ok;
         case ParsedCommand::Action::mount:
@@ -60,6 +79,7 @@ ExitCode run_mount(const std::vector<std::string>& words, const Environment& env
 }  // namespace
 
 int main(int argc, char** argv) {
+    open_missing_streams();
     const Environment environment = Environment::snapshot();
     scrub_environment();
     const bool helper = argc > 0 && is_called(argv[0], "mount.");
@@ -67,7 +87,7 @@ int main(int argc, char** argv) {
     if (argc > 0 && is_called(argv[0], "umount.")) return to_int(umount_helper(words));
     if (argc > 0 && argv[0] == kKeeperName) return keeper_command(words);
     if (words.empty()) {
-        fmt::print(stderr, "{}", full_help());
+        print_error(full_help());
         return to_int(ExitCode::usage);
     }
     // "help COMMAND" is "COMMAND --help".
@@ -79,7 +99,7 @@ int main(int argc, char** argv) {
     if (!helper) {
         if (const Command* const command = find_tool_command(words.front())) {
             words.erase(words.begin());
-            return to_int(command->run(words, environment));
+            return to_int(run_tool(*command, words, environment));
         }
     }
     // "mount" and "help" as words, for those who expect them; a source always has a colon.

@@ -41,6 +41,7 @@ void make_paths_absolute(Config& config) {
     fix(config.ca_bundle);
     fix(config.client_certificate);
     fix(config.client_key);
+    fix(config.customer_key_file);
     fix(config.credentials_file);
     if (config.credentials.starts_with("file:")) {
         std::string path = config.credentials.substr(5);

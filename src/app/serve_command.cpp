@@ -3,6 +3,7 @@
 // clients.
 #include "commands.h"
 #include "signals.h"
+#include "streams.h"
 
 #include "xbucket/base/log.h"
 #include "xbucket/credentials/find.h"
@@ -118,8 +119,8 @@ ExitCode serve_command(const std::vector<std::string>& arguments, const Environm
     auto options = parse_serve(arguments);
     if (!options) return complain(ExitCode::usage, options.error().message);
     if (options->help) {
-        fmt::print("{}", serve_help_text());
-        return ExitCode::ok;
+        print_out(serve_help_text());
+        return flush_out() ? ExitCode::ok : ExitCode::system;
     }
     auto key_given = take_key_pair(environment, options->server);
     if (!key_given) return complain(ExitCode::usage, key_given.error().message);
@@ -129,13 +130,14 @@ ExitCode serve_command(const std::vector<std::string>& arguments, const Environm
     SystemClock clock;
     auto server = local::Server::start(options->server, clock);
     if (!server) return complain(ExitCode::system, server.error().message);
-    fmt::print("xbucket serves {} at {}\n", options->server.directory, (*server)->base_url());
+    print_out(
+        fmt::format("xbucket serves {} at {}\n", options->server.directory, (*server)->base_url()));
     if (!*key_given) {
         // The pair opens this server only; whoever started it needs it.
-        fmt::print("export OSS_ACCESS_KEY_ID={} OSS_ACCESS_KEY_SECRET={}\n",
-                   (*server)->access_key_id(), (*server)->access_key_secret().reveal());
+        print_out(fmt::format("export OSS_ACCESS_KEY_ID={} OSS_ACCESS_KEY_SECRET={}\n",
+                              (*server)->access_key_id(), (*server)->access_key_secret().reveal()));
     }
-    std::fflush(stdout);
+    (void)flush_out();
 
     std::binary_semaphore ended{0};
     signals.start({.end = [&ended] { ended.release(); },

@@ -391,13 +391,15 @@ Result<void> Engine::change_attributes(const ObjectKey& key, std::vector<AttrCha
             std::move(together.changes.begin(), together.changes.end(),
                       std::inserter(single, single.begin()));
     }
+    // One that cannot be changed keeps no other from it.
+    Result<void> first;
     for (AttrChange& change : single) {
         auto changed = change_attribute(key, change.name.full, change.value, change.flag);
         const bool gone =
             !changed && !change.value && changed.error().kind == ErrorKind::no_such_attribute;
-        if (!changed && !gone) return changed;
+        if (!changed && !gone && first) first = std::move(changed);
     }
-    return {};
+    return first;
 }
 
 // Read-only, except that writing what is there succeeds: copiers write back what they listed.

@@ -17,7 +17,8 @@ TEST(MetricsText, numbers_become_metrics_and_text_becomes_labels) {
         R"({"version":"0.1","pid":7,"source":"oss://a\"b","uptime_seconds":5,"retries":2,)"
         R"("requests":{"HEAD":3,"LIST":1},"updates":{"run":4},"service":{"honours":true}})");
     ASSERT_TRUE(text);
-    EXPECT_THAT(*text, HasSubstr("# TYPE xbucket_uptime_seconds gauge\n"
+    EXPECT_THAT(*text, HasSubstr("# HELP xbucket_uptime_seconds Time since the mount.\n"
+                                 "# TYPE xbucket_uptime_seconds gauge\n"
                                  "xbucket_uptime_seconds{source=\"oss://a\\\"b\"} 5\n"));
     EXPECT_THAT(*text, HasSubstr("# TYPE xbucket_retries_total counter\n"));
     EXPECT_THAT(*text,

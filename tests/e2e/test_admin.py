@@ -87,6 +87,10 @@ class Metrics(BucketCase):
         types = re.findall(r"^# TYPE (\S+) (?:counter|gauge)$", text, re.M)
         self.assertEqual(len(types), len(set(types)))
         self.assertEqual(set(types), {line.split("{")[0] for line in lines})
+        # And what each one is, in words; what counts events says so by its name.
+        self.assertEqual(set(re.findall(r"^# HELP (\S+) [A-Z1].*\.$", text, re.M)), set(types))
+        for kind, name in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M):
+            self.assertEqual(kind.endswith("_total"), name == "counter", kind)
         self.assertRegex(text, r'(?m)^xbucket_requests_total\{source="oss://examplebucket",kind="LIST"\} [1-9]')
         self.assertRegex(text, r"(?m)^# TYPE xbucket_uptime_seconds gauge$")
 

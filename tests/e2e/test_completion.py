@@ -24,6 +24,14 @@ class ShellCase(unittest.TestCase):
         self.env = dict(os.environ, PATH=self.scratch.name + ":" + os.environ["PATH"], HOME=self.scratch.name,
                         LC_ALL="C.UTF-8")
 
+    def mount_at(self, name):
+        point = os.path.join(self.scratch.name, name)
+        os.mkdir(point)
+        self.addCleanup(subprocess.run, ["fusermount3", "-u", "-z", "-q", point], check=False)
+        subprocess.run([BINARY, "local:" + os.path.join(self.scratch.name, "data"), point], check=True,
+                       stdin=subprocess.DEVNULL, timeout=60)
+        return point
+
 
 @unittest.skipUnless(os.path.exists(BASH_COMPLETION), "bash-completion is not installed")
 class Bash(ShellCase):
@@ -41,7 +49,7 @@ class Bash(ShellCase):
         done = subprocess.run(["bash", "--norc", "-c", script], env=self.env, cwd=self.scratch.name, check=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
         self.assertEqual(done.stderr, "")
-        return done.stdout.split()
+        return [line for line in done.stdout.splitlines() if line]
 
     def test_commands_options_and_values(self):
         first = self.offered("xbucket", "")
@@ -55,6 +63,12 @@ class Bash(ShellCase):
         self.assertIn("--watch", self.offered("xbucket", "stats", "--w"))
         self.assertIn("--read-only", self.offered("xbucket", "doctor", "--r"))
         self.assertEqual(self.offered("xbucket", "set", "http.cache"), ["http.cache-control="])
+
+    def test_mount_points_as_one_would_type_them(self):
+        point = self.mount_at("my b\\ucket")
+        self.assertEqual(self.offered("xbucket", "unmount", self.scratch.name),
+                         [point.replace("\\", "\\\\").replace(" ", "\\ ")])
+        self.assertEqual(self.offered("xbucket", "stats", "/nowhere"), [])
 
     def test_files_and_every_option_of_every_help(self):
         with open(os.path.join(self.scratch.name, "photo.jpg"), "w", encoding="utf-8"):
@@ -113,6 +127,11 @@ class Zsh(ShellCase):
         self.assertTrue(read_until("unmount"), text())
         read_until, text, _ = self.screen_after("xbucket set --")
         self.assertTrue(read_until("--recursive") and read_until("--include="), text())
+
+    def test_mount_points_as_one_would_type_them(self):
+        point = self.mount_at("my bucket")
+        read_until, text, _ = self.screen_after(f"xbucket unmount {self.scratch.name}/my")
+        self.assertTrue(read_until(point.replace(" ", "\\ ")), text())
 
 
 if __name__ == "__main__":

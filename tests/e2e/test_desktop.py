@@ -133,6 +133,13 @@ class PropertiesPage:
         self.assertEqual(model.group_of("user.xbucket.stats"), (None, None))
         self.assertEqual(model.group_of("security.selinux"), (None, None))
 
+    def test_values_that_are_no_text_are_shown_and_stay_unless_changed(self):
+        os.setxattr(self.files[0], "user.bytes", b"a\0\xff")
+        selection = model.Selection(self.files[:1])
+        self.assertEqual(selection.groups["metadata"]["bytes"], "a\\x00\\xff")
+        self.assertEqual(selection.change("metadata", "bytes", "a\\x00\\xff"), [])  # Enter, and nothing else
+        self.assertEqual(os.getxattr(self.files[0], "user.bytes"), b"a\0\xff")
+
     def test_only_files_of_a_mount_of_ours_have_the_page(self):
         self.assertTrue(model.is_on_mount(self.files[0]))
         self.assertFalse(model.is_on_mount("/etc/passwd"))

@@ -143,8 +143,10 @@ class Elsewhere(BucketCase):
     # Where indented lines are, and what runs them. A new place must be named here.
     PLACES = {
         "# xbucket": "Elsewhere", "### One minute with it": "Tour", "## Mounting": "Mounting, Elsewhere",
-        "## Commands": "Tour", "## Try it": "scripts/test, and Elsewhere for their options",
-        "## Building by hand": "scripts/test and scripts/package, in other folders", "### Tests": "scripts/test",
+        "## Commands": "Tour",
+        # On a fresh system, with those above, as their words stand:
+        "## Try it": "tests/package/newcomer.sh", "### Install it": "tests/package/newcomer.sh",
+        "## Building by hand": "tests/package/newcomer.sh", "### Tests": "tests/package/newcomer.sh",
         "## Source map": "a drawing",
     }
     # In sentences; each stands for a run in which nothing real is meant by it.

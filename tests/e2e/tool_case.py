@@ -6,7 +6,7 @@ import subprocess
 
 from harness import ACCESS_KEY, BINARY, SECRET, mount_options
 
-OK, USAGE, SYSTEM, CHANGES_LOST, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+OK, USAGE, SYSTEM, CHANGES_LOST, SOME_FAILED, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 32, 130
 
 
 def clean_environment(home):

@@ -39,7 +39,7 @@ inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root L
 
 remove_fresh() {
     local place
-    for place in mnt root/b dev/fuse dev/null dev/urandom dev/pts proc; do
+    for place in mnt root/b root/.ccache var/cache/apt/archives dev/fuse dev/null dev/urandom dev/pts proc; do
         mountpoint -q "$root/$place" 2>/dev/null && umount -l "$root/$place"
     done
     # Never into what is still mounted.

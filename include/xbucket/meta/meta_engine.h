@@ -150,8 +150,8 @@ class MetaEngine {
                                           std::optional<std::string> value, SetFlag flag) = 0;
     // Several changes of one object: metadata, headers and class as one update, all or none of them
     // (but where one to be removed is not there, each by itself); then tags, ACL and restore, each
-    // by its own request. Removing what is not there succeeds. The first error; errors as
-    // change_attribute().
+    // by its own request, and one that fails keeps no other from it. Removing what is not there
+    // succeeds. The first error; errors as change_attribute().
     virtual Result<void> change_attributes(const ObjectKey& key,
                                            std::vector<AttrChange> changes) = 0;
     // chmod, chown, utimens: never fails, never blocks; merged, sent within posix_delay, by

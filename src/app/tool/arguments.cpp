@@ -2,12 +2,10 @@
 #include "arguments.h"
 
 #include "../options.h"
-#include "interrupt.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 
 namespace xbucket::app {
 
@@ -61,8 +59,9 @@ std::vector<std::string> Arguments::given_settings() const {
 }
 
 ExitCode Arguments::complain(ExitCode code, std::string_view sentence) const {
-    std::fflush(stdout);
-    fmt::print(stderr, "xbucket {}: {}\n", command_, sentence);
+    // In the order in which it happened, where both streams are one.
+    (void)flush_out();
+    print_error(fmt::format("xbucket {}: {}\n", command_, sentence));
     return code;
 }
 
@@ -80,11 +79,6 @@ ExitCode exit_code_of(const Error& error) {
         return ExitCode::some_failed;
     }
     return ExitCode::mount_failed;  // bucket, endpoint, key, clock
-}
-
-void print_out(std::string_view text) {
-    const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-    if (!written) interrupt();
 }
 
 }  // namespace xbucket::app

@@ -3,6 +3,7 @@
 // its words.
 #pragma once
 
+#include "../streams.h"
 #include "command.h"
 
 #include "xbucket/base/result.h"
@@ -58,7 +59,5 @@ class Arguments {
 
 // The exit code for an error that ended a command.
 ExitCode exit_code_of(const Error& error);
-// Writes to standard output; where nobody reads it any more the command is interrupted.
-void print_out(std::string_view text);
 
 }  // namespace xbucket::app

@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <unistd.h>
 
 namespace xbucket::app {
@@ -63,6 +62,7 @@ bool ChangeRun::was_done(const std::string& object) {
         ++counts_.skipped;
         counts = counts_;
     }
+    outcome_.done();
     progress_.update(counts);
     return true;
 }
@@ -99,7 +99,7 @@ bool ChangeRun::add_word(Forest& forest, const std::string& word,
         if (interrupted()) return {};
         const auto node = tree->look(word);
         if (node) return was_done(node->shown) ? Crew::Delivery() : work(*tree, *node, changes);
-        count(word, &node.error());
+        count(word, &node.error(), false);
         return {};
     });
     return true;
@@ -144,7 +144,9 @@ Crew::Delivery ChangeRun::compare(Tree& tree, const Node& node,
     };
 }
 
-void ChangeRun::count(const std::string& object, const Error* error) {
+void ChangeRun::count(const std::string& object, const Error* error, bool begun) {
+    if (error == nullptr) outcome_.done();
+    if (error != nullptr) begun ? outcome_.failed() : outcome_.not_begun(*error);
     if (log_ && error == nullptr) log_->done(object);
     if (log_ && error != nullptr) log_->failed(object, error->message);
     Counts counts;
@@ -168,9 +170,9 @@ void ChangeRun::say_failure(const std::string& text) {
     if (failed == kFailuresShown + 1) progress_.say("xbucket: further failures are only counted");
 }
 
-void ChangeRun::not_found(const std::string& word, const Error& error) {
+void ChangeRun::not_found(const std::string& word, const Error& error, bool begun) {
     found_one();
-    count(word, &error);
+    count(word, &error, begun);
 }
 
 ExitCode ChangeRun::finish(Forest& forest) {
@@ -199,7 +201,7 @@ ExitCode ChangeRun::finish(Forest& forest) {
     }
     if (!sent) return arguments_.complain(ExitCode::some_failed, sent.error().message);
     if (stopped) return ExitCode::interrupted;
-    return counts.failed > 0 ? ExitCode::some_failed : ExitCode::ok;
+    return outcome_.code();
 }
 
 void ChangeRun::summarise(const Counts& counts) {

@@ -6,6 +6,7 @@
 #include "arguments.h"
 #include "crew.h"
 #include "forest.h"
+#include "outcome.h"
 #include "progress.h"
 #include "work_log.h"
 
@@ -39,8 +40,8 @@ class ChangeRun {
     // The same for a path or URL that is still to be looked at, which happens beside the others.
     // False also where its bucket cannot be opened.
     bool add_word(Forest& forest, const std::string& word, std::vector<AttributeWord> changes);
-    // What could not even be found.
-    void not_found(const std::string& word, const Error& error);
+    // What could not even be looked at (`begun` false), or not listed to its end.
+    void not_found(const std::string& word, const Error& error, bool begun = false);
     // Waits for all, says what was done, and gives the exit code.
     ExitCode finish(Forest& forest);
 
@@ -57,7 +58,7 @@ class ChangeRun {
     Crew::Delivery work(Tree& tree, const Node& node, const std::vector<AttributeWord>& changes);
     Crew::Delivery change(Tree& tree, const Node& node, const std::vector<AttributeWord>& changes);
     Crew::Delivery compare(Tree& tree, const Node& node, const std::vector<AttributeWord>& changes);
-    void count(const std::string& object, const Error* error) EXCLUDES(mutex_);
+    void count(const std::string& object, const Error* error, bool begun = true) EXCLUDES(mutex_);
     void say_failure(const std::string& text) EXCLUDES(mutex_);
     void summarise(const Counts& counts);
 
@@ -72,6 +73,7 @@ class ChangeRun {
     Mutex mutex_;
     Counts counts_ GUARDED_BY(mutex_);
     uint64_t would_change_ GUARDED_BY(mutex_) = 0;
+    Outcome outcome_;
     Crew crew_;  // last: its jobs use what stands above
 };
 

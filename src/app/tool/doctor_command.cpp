@@ -44,7 +44,7 @@ class Report {
                 print_out(fmt::format("{:<18} -> {}\n", "", finding.remedy));
             }
         }
-        std::fflush(stdout);
+        (void)flush_out();
     }
     unsigned bad() const { return bad_; }
 

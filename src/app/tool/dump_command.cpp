@@ -5,6 +5,7 @@
 #include "bucket_tree.h"
 #include "change_run.h"
 #include "interrupt.h"
+#include "outcome.h"
 #include "selection.h"
 
 #include "xbucket/base/encoding.h"
@@ -12,11 +13,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <filesystem>
-#include <fstream>
-#include <iostream>
 #include <sstream>
+#include <unistd.h>
 
 namespace xbucket::app {
 namespace {
@@ -52,10 +55,10 @@ struct DumpOptions {
 };
 
 ExitCode dump_all(const Arguments& arguments, const DumpOptions& options, Forest& forest) {
-    std::atomic<bool> failed{false};
-    const auto complain = [&](const Error& error) {
+    Outcome outcome;
+    const auto complain = [&](const Error& error, bool begun) {
         arguments.complain(ExitCode::some_failed, error.message);
-        failed = true;
+        begun ? outcome.failed() : outcome.not_begun(error);
     };
     Crew crew(options.jobs, 10'000);
     select(
@@ -67,24 +70,48 @@ ExitCode dump_all(const Arguments& arguments, const DumpOptions& options, Forest
                 auto text = dump_of(tree, node, options.all, options.absolute);
                 return [&, text = std::move(text)] {
                     if (text) {
+                        outcome.done();
                         print_out(*text);
                     } else if (text.error().kind != ErrorKind::not_found) {
-                        complain(text.error());
+                        complain(text.error(), true);
                     }
                 };
             });
             return true;
         },
-        [&](const std::string&, const Error& error) { complain(error); });
+        [&](const std::string&, const Error& error, bool begun) { complain(error, begun); });
     crew.finish();
-    std::fflush(stdout);
-    if (interrupted()) return ExitCode::interrupted;
-    return failed ? ExitCode::some_failed : ExitCode::ok;
+    return interrupted() ? ExitCode::interrupted : outcome.code();
 }
 
-std::string below(const std::string& root, const std::string& path) {
+std::string below(const std::string& root, std::string path) {
     if (root.empty()) return path;
+    path.erase(0, std::min(path.find_first_not_of('/'), path.size()));
     return fmt::format("{}{}{}", root, root.ends_with('/') ? "" : "/", path);
+}
+
+// All of a file; "-" is standard input. Errors: io with the reason.
+Result<std::string> read_text(const std::string& name) {
+    const bool named = name != "-";
+    const int fd = named ? open(name.c_str(), O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    const auto unreadable = [&] {
+        return fail(ErrorKind::io,
+                    fmt::format("{} cannot be read: {}",
+                                named ? printable(name) : std::string("standard input"),
+                                std::strerror(errno)));
+    };
+    if (fd < 0) return unreadable();
+    std::string text;
+    std::array<char, 65536> buffer;
+    ssize_t n = 0;
+    while ((n = read(fd, buffer.data(), buffer.size())) != 0) {
+        if (n < 0 && errno == EINTR && !interrupted()) continue;
+        if (n < 0) break;
+        text.append(buffer.data(), static_cast<size_t>(n));
+    }
+    Result<std::string> result = n < 0 ? Result<std::string>(unreadable()) : std::move(text);
+    if (named) close(fd);
+    return result;
 }
 
 // A mistake anywhere in the text must not leave the half before it restored.
@@ -145,27 +172,17 @@ ExitCode restore_command(const std::vector<std::string>& words, const Environmen
     watch_interrupts();
 
     // The whole text is what a resumed run must agree on.
-    std::ostringstream read;
-    if (given[0] == "-") {
-        read << std::cin.rdbuf();
-    } else {
-        std::ifstream file(given[0], std::ios::binary);
-        if (!file) {
-            return arguments.complain(ExitCode::system,
-                                      fmt::format("{} cannot be read", printable(given[0])));
-        }
-        read << file.rdbuf();
-    }
-    const std::string text = read.str();
-    if (const auto good = check_text(text); !good) return arguments.usage(good.error().message);
+    const auto text = read_text(given[0]);
+    if (!text) return arguments.complain(ExitCode::system, text.error().message);
+    if (const auto good = check_text(*text); !good) return arguments.usage(good.error().message);
     std::error_code ignored;
     const std::string place =
         is_object_url(root) ? root : std::filesystem::absolute(root, ignored).string();
     auto run = ChangeRun::start(arguments, options, environment,
-                                fmt::format("restore {} {}", place, text));
+                                fmt::format("restore {} {}", place, *text));
     if (!run) return arguments.complain(exit_code_of(run.error()), run.error().message);
     Forest forest(environment, arguments.given_settings(), options.jobs);
-    return restore_all(text, root, **run, forest);
+    return restore_all(*text, root, **run, forest);
 }
 
 }  // namespace xbucket::app

@@ -5,13 +5,12 @@
 #include "expression.h"
 #include "forest.h"
 #include "interrupt.h"
+#include "outcome.h"
 #include "selection.h"
 
 #include "xbucket/base/encoding.h"
 
 #include <fmt/format.h>
-
-#include <atomic>
 
 namespace xbucket::app {
 namespace {
@@ -85,16 +84,14 @@ class Search {
         });
         return true;
     }
-    void fail_with(const Error& error) {
-        failed_ = true;
+    void fail_with(const Error& error, bool begun) {
+        begun ? outcome_.failed() : outcome_.not_begun(error);
         arguments_.complain(ExitCode::some_failed, error.message);
     }
     ExitCode finish() {
         crew_.finish();
         if (options_.count) print_out(fmt::format("{}\n", found_));
-        std::fflush(stdout);
-        if (interrupted()) return ExitCode::interrupted;
-        return failed_ ? ExitCode::some_failed : ExitCode::ok;
+        return interrupted() ? ExitCode::interrupted : outcome_.code();
     }
 
   private:
@@ -105,11 +102,13 @@ class Search {
             if (!matches) {
                 // Deleted since it was listed: find(1) is silent about that race, too.
                 if (matches.error().kind == ErrorKind::not_found) return {};
-                return [this, error = matches.error()] { fail_with(error); };
+                return [this, error = matches.error()] { fail_with(error, true); };
             }
+            outcome_.done();
             if (!*matches) return {};
         }
         return [this, shown = node.shown] {
+            outcome_.done();
             ++found_;
             if (options_.count) return;
             print_out(shown + (options_.print0 ? '\0' : '\n'));
@@ -120,7 +119,7 @@ class Search {
     const FindOptions options_;
     const Expression* const expression_;
     uint64_t found_ = 0;  // deliveries come one at a time
-    std::atomic<bool> failed_{false};
+    Outcome outcome_;
     Crew crew_;
 };
 
@@ -154,7 +153,6 @@ ExitCode find_command(const std::vector<std::string>& words, const Environment& 
     watch_interrupts();
 
     Forest forest(environment, arguments.given_settings(), options.jobs);
-    std::optional<ExitCode> begin_failed;
     Search search(arguments, options, expression ? &*expression : nullptr);
     Selection selection;
     selection.words = {arguments.words().front()};
@@ -163,12 +161,10 @@ ExitCode find_command(const std::vector<std::string>& words, const Environment& 
     selection.links = true;
     select(
         forest, selection, [&](Tree& tree, const Node& node) { return search.add(tree, node); },
-        [&](const std::string&, const Error& error) {
-            begin_failed = exit_code_of(error);
-            search.fail_with(error);
+        [&](const std::string&, const Error& error, bool begun) {
+            search.fail_with(error, begun);
         });
-    const ExitCode code = search.finish();
-    return begin_failed && code == ExitCode::some_failed ? *begin_failed : code;
+    return search.finish();
 }
 
 }  // namespace xbucket::app

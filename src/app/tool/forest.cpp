@@ -42,6 +42,7 @@ Result<Tree*> Forest::tree_of(const std::string& word) {
     if (!tree) {
         Config config = TRY(config_of_source(source, service_, environment_));
         config.workers = std::max(config.workers, jobs_);
+        prepare_process(config);
         auto bucket = TRY(Bucket::open(std::move(config), environment_));
         TRY(bucket->reach());
         tree = make_bucket_tree(std::move(bucket), source);

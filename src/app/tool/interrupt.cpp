@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "interrupt.h"
 
+#include "../streams.h"
+
 #include <atomic>
 #include <csignal>
 
@@ -23,7 +25,6 @@ void watch_interrupts() {
     std::signal(SIGPIPE, SIG_IGN);
 }
 
-bool interrupted() { return g_interrupted; }
-void interrupt() { g_interrupted = true; }
+bool interrupted() { return g_interrupted || out_failed(); }
 
 }  // namespace xbucket::app

@@ -7,8 +7,7 @@ namespace xbucket::app {
 
 // Call once, before any thread. Also ignores SIGPIPE: a closed output shows as a failed write.
 void watch_interrupts();
+// Also where standard output is closed or full: what is printed then is lost.
 bool interrupted();
-// As if the user had asked: standard output is closed, say.
-void interrupt();
 
 }  // namespace xbucket::app

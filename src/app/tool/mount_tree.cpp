@@ -97,7 +97,14 @@ class MountTree final : public Tree {
         TRY(check_mount(st.st_dev, word));
         const auto kind = kind_of(st.st_mode);
         if (!kind) return failure(EINVAL, word, "neither file nor directory");
-        Node node{.shown = word, .id = word, .kind = *kind, .size = {}, .modified = {}};
+        // As getfattr and setfattr do with a path that they are given: a link stands for its target.
+        struct stat link {};
+        std::string id = word;
+        if (lstat(word.c_str(), &link) == 0 && S_ISLNK(link.st_mode)) {
+            id = TRY(resolve_path(word));
+        }
+        Node node{
+            .shown = word, .id = std::move(id), .kind = *kind, .size = {}, .modified = {}};
         take_stat(st, node);
         return node;
     }
@@ -112,7 +119,7 @@ class MountTree final : public Tree {
 
     Result<void> walk(const Node& directory,
                       const std::function<bool(const Node&)>& visit) override {
-        return walk_directory(directory.id, [&visit](const std::string& path, unsigned char type) {
+        return walk_directory(directory.shown, [&visit](const std::string& path, unsigned char type) {
             NodeKind kind = NodeKind::file;
             if (type == DT_DIR) kind = NodeKind::directory;
             if (type == DT_LNK) kind = NodeKind::symlink;
@@ -150,19 +157,21 @@ class MountTree final : public Tree {
 
     Result<void> change(const Node& node, const std::vector<AttributeWord>& changes) override {
         const std::string& path = node.id;
+        // One that cannot be changed keeps no other from it.
+        Result<void> first;
         for (const AttributeWord& change : changes) {
             const char* const name = change.name.c_str();
             const int done = change.value ? lsetxattr(path.c_str(), name, change.value->data(),
                                                       change.value->size(), 0)
                                           : lremovexattr(path.c_str(), name);
             // What is to go and is not there is gone.
-            if (done != 0 && !(errno == ENODATA && !change.value)) {
-                return failure(errno, path,
-                               fmt::format("cannot {} {}", change.value ? "set" : "remove",
-                                           printable(change.name)));
-            }
+            if (done == 0 || (errno == ENODATA && !change.value)) continue;
+            if (!first) continue;
+            first = failure(errno, path,
+                            fmt::format("cannot {} {}", change.value ? "set" : "remove",
+                                        printable(change.name)));
         }
-        return {};
+        return first;
     }
 
   private:

@@ -1,10 +1,11 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "progress.h"
 
+#include "../streams.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -57,7 +58,7 @@ std::string progress_line(const Counts& counts, Duration elapsed, size_t columns
     // One column stays free: a full line would scroll.
     const size_t room = columns > text.size() + 3 ? columns - text.size() - 3 : 0;
     const size_t width = std::min<size_t>(room, 30);
-    if (width < 5) return text.substr(text.empty() ? 0 : 1, columns);
+    if (width < 5) return text.substr(1, columns > 1 ? columns - 1 : 1);
     const size_t filled =
         counts.found == 0
             ? 0
@@ -71,12 +72,12 @@ Progress::Progress(Clock& clock, bool wanted)
 
 Progress::~Progress() {
     LockGuard lock(mutex_);
-    if (drawn_) std::fputs("\n", stderr);
+    if (drawn_) print_error("\n");
 }
 
 void Progress::draw(const Counts& counts) {
-    fmt::print(stderr, "{}{}", kClear, progress_line(counts, elapsed(), columns_of_terminal()));
-    std::fflush(stderr);
+    print_error(
+        fmt::format("{}{}", kClear, progress_line(counts, elapsed(), columns_of_terminal())));
     drawn_ = true;
 }
 
@@ -93,14 +94,13 @@ void Progress::end(const Counts& counts) {
     if (!shown_) return;
     LockGuard lock(mutex_);
     draw(counts);
-    std::fputs("\n", stderr);
+    print_error("\n");
     drawn_ = false;
 }
 
 void Progress::say(const std::string& text) {
     LockGuard lock(mutex_);
-    fmt::print(stderr, "{}{}\n", drawn_ ? kClear : "", text);
-    std::fflush(stderr);
+    print_error(fmt::format("{}{}\n", drawn_ ? kClear : "", text));
 }
 
 }  // namespace xbucket::app

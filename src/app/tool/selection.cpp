@@ -24,12 +24,12 @@ bool is_included(const std::vector<std::string>& includes, const std::string& sh
 
 void select(Forest& forest, const Selection& selection,
             const std::function<bool(Tree&, const Node&)>& take,
-            const std::function<void(const std::string& word, const Error&)>& failed) {
+            const std::function<void(const std::string& word, const Error&, bool begun)>& failed) {
     for (const std::string& word : selection.words) {
         if (interrupted()) return;
         auto place = forest.find(word);
         if (!place) {
-            failed(word, place.error());
+            failed(word, place.error(), false);
             continue;
         }
         const Node& root = place->node;
@@ -50,7 +50,7 @@ void select(Forest& forest, const Selection& selection,
             return !stopped;
         });
         if (stopped) return;
-        if (!walked) failed(word, walked.error());
+        if (!walked) failed(word, walked.error(), true);
     }
 }
 

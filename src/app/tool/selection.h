@@ -24,9 +24,10 @@ bool is_included(const std::vector<std::string>& includes, const std::string& sh
                  const std::string& root);
 
 // Calls `take` for each object, on the calling thread; false stops. What cannot be found or listed
-// goes to `failed` and does not stop the rest. Ends early when interrupted.
+// goes to `failed` and does not stop the rest; `begun` is false where the word itself could not be
+// looked at. Ends early when interrupted.
 void select(Forest& forest, const Selection& selection,
             const std::function<bool(Tree&, const Node&)>& take,
-            const std::function<void(const std::string& word, const Error&)>& failed);
+            const std::function<void(const std::string& word, const Error&, bool begun)>& failed);
 
 }  // namespace xbucket::app

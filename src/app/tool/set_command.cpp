@@ -59,7 +59,9 @@ ExitCode run_changes(std::string_view command, SplitWords split,
     select(
         forest, selection,
         [&](Tree& tree, const Node& node) { return (*run)->add(tree, node, parts->changes); },
-        [&](const std::string& word, const Error& error) { (*run)->not_found(word, error); });
+        [&](const std::string& word, const Error& error, bool begun) {
+            (*run)->not_found(word, error, begun);
+        });
     return (*run)->finish(forest);
 }
 

@@ -5,14 +5,13 @@
 #include "forest.h"
 #include "interrupt.h"
 #include "json_text.h"
+#include "outcome.h"
 #include "progress.h"
 
 #include "xbucket/base/encoding.h"
 #include "xbucket/meta/attributes.h"
 
 #include <fmt/format.h>
-
-#include <atomic>
 
 namespace xbucket::app {
 namespace {
@@ -176,7 +175,7 @@ ExitCode stat_command(const std::vector<std::string>& words, const Environment& 
     if (jobs == 0) jobs = default_jobs(arguments.words());
     watch_interrupts();
 
-    std::atomic<bool> failed{false};
+    Outcome outcome;
     Forest forest(environment, arguments.given_settings(), jobs);
     {
         Crew crew(jobs, 1000);
@@ -184,30 +183,27 @@ ExitCode stat_command(const std::vector<std::string>& words, const Environment& 
             if (interrupted()) break;
             auto place = forest.find(word);
             if (!place) {
-                const ExitCode code = exit_code_of(place.error());
-                if (arguments.words().size() == 1) {
-                    return arguments.complain(code, place.error().message);
-                }
-                arguments.complain(code, place.error().message);
-                failed = true;
+                arguments.complain(ExitCode::some_failed, place.error().message);
+                outcome.not_begun(place.error());
                 continue;
             }
             crew.post([&, place = *place]() -> Crew::Delivery {
+                if (interrupted()) return {};
                 auto report = read_report(*place.tree, place.node);
                 return [&, report = std::move(report)] {
                     if (report) {
+                        outcome.done();
                         print_out(json ? json_line(json_of(*report)) : text_of(*report));
                         return;
                     }
                     arguments.complain(ExitCode::some_failed, report.error().message);
-                    failed = true;
+                    outcome.failed();
                 };
             });
         }
         crew.finish();
     }
-    std::fflush(stdout);
-    return failed ? ExitCode::some_failed : ExitCode::ok;
+    return interrupted() ? ExitCode::interrupted : outcome.code();
 }
 
 }  // namespace xbucket::app

@@ -82,7 +82,7 @@ class StatsView {
             print_out(text_of(mount, flat, before));
             before = {flat.begin(), flat.end()};
         }
-        std::fflush(stdout);
+        (void)flush_out();
         return worst;
     }
 

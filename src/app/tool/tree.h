@@ -45,7 +45,7 @@ class Tree {
     virtual Result<std::vector<std::string>> list(const Node& node, bool all) = 0;
     // Errors: no_such_attribute, and others.
     virtual Result<std::string> get(const Node& node, const std::string& name) = 0;
-    // All changes or the first error.
+    // All changes that can be made; the first error of those that cannot.
     virtual Result<void> change(const Node& node, const std::vector<AttributeWord>& changes) = 0;
 
     // Sends what is pending. Nothing may be called afterwards.

@@ -58,12 +58,12 @@ Result<void> unmount_for_umount(const HelperWords& words) {
 ExitCode umount_helper(const std::vector<std::string>& words) {
     const HelperWords parsed = parse_helper_words(words);
     if (parsed.path.empty()) {
-        fmt::print(stderr, "umount.fuse.xbucket: no mount point given\n");
+        print_error("umount.fuse.xbucket: no mount point given\n");
         return ExitCode::usage;
     }
     const auto done = unmount_for_umount(parsed);
     if (done) return ExitCode::ok;
-    fmt::print(stderr, "umount: {}\n", done.error().message);
+    print_error(fmt::format("umount: {}\n", done.error().message));
     return done.error().kind == ErrorKind::io ? ExitCode::changes_lost : ExitCode::system;
 }
 
