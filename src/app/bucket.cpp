@@ -45,7 +45,7 @@ Result<std::unique_ptr<Bucket>> Bucket::open(Config config, const Environment& e
                                              Journal journal, const ProgramRunner& run_program) {
     std::unique_ptr<Bucket> bucket(new Bucket(std::move(config)));
     if (bucket->config_.source.local) {
-        TRY(bucket->start_local_server());
+        TRY(bucket->start_local_server(journal));
     } else {
         TRY(bucket->find_service(environment, run_program));
     }
@@ -57,9 +57,14 @@ Result<std::unique_ptr<Bucket>> Bucket::open(Config config, const Environment& e
     return bucket;
 }
 
-Result<void> Bucket::start_local_server() {
+Result<void> Bucket::start_local_server(Journal journal) {
     const auto folders = TRY(local_buckets(config_.source.directory));
     const bool named = !config_.source.bucket.empty();
+    if (!named && folders.empty() && journal == Journal::none) {
+        return fail(ErrorKind::no_such_bucket,
+                    fmt::format("{} holds no bucket yet; a mount of it makes one",
+                                config_.source.directory));
+    }
     const std::string bucket = TRY(choose_local_bucket(config_.source, folders));
     if (named && std::find(folders.begin(), folders.end(), bucket) == folders.end()) {
         return fail(

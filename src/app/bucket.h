@@ -18,7 +18,8 @@ namespace xbucket::app {
 // Members are in the order of dependence: each may use those above it.
 class Bucket {
   public:
-    // Changes may wait in a journal beside the spool (a mount), or never (a command, which ends).
+    // Changes may wait in a journal beside the spool (a mount), or never (a command, which ends). A
+    // mount also makes the first bucket of a local folder; a command that only looks makes nothing.
     enum class Journal { none, beside_spool };
     // Starts threads: after fork only. Looks for credentials; makes no request of the service.
     // `run_program`: see KeyFinder::find(). Errors: as the parts' makers; the message is for a
@@ -41,7 +42,7 @@ class Bucket {
   private:
     explicit Bucket(Config config) : config_(std::move(config)) {}
 
-    Result<void> start_local_server();
+    Result<void> start_local_server(Journal journal);
     Result<void> find_service(const Environment& environment, const ProgramRunner& run_program);
     void warn_of_open_transport() const;
     Result<void> make_store();

@@ -7,6 +7,8 @@
 #include "streams.h"
 #include "tool/command.h"
 
+#include "xbucket/base/encoding.h"
+
 #include <fmt/format.h>
 
 #include <clocale>
@@ -101,6 +103,16 @@ int main(int argc, char** argv) {
             words.erase(words.begin());
             return to_int(run_tool(*command, words, environment));
         }
+    }
+    // Neither a source nor an option: a word that was mistyped.
+    const std::string& first = words.front();
+    if (!helper && first != "mount" && first != "help" && first.find_first_of(":-/") == first.npos) {
+        StartReport().failed(
+            ExitCode::usage,
+            fmt::format("'{}' is no command, and no source such as oss://BUCKET; xbucket --help "
+                        "lists them",
+                        xbucket::printable(first)));
+        return to_int(ExitCode::usage);
     }
     // "mount" and "help" as words, for those who expect them; a source always has a colon.
     if (!helper && words.front() == "mount") words.erase(words.begin());

@@ -154,7 +154,7 @@ class Tool(ToolCase):
                 text = f'# file: gone\nuser.a="1"\n\n# file: top.txt\nuser.how="{how}"\n'
                 said = self.tool("restore", "-", root, stdin=text, code=SOME_FAILED).stderr
                 self.assertIn("gone", said)
-                self.assertIn("1 objects done, 1 failed", said)
+                self.assertIn("1 object done, 1 failed", said)
                 self.assertEqual(self.client.metadata("top.txt")["how"], how)
         for place in ("oss://no-such-bucket", "s3://no-such-bucket"):
             if place.startswith(self.dialect):
@@ -191,7 +191,7 @@ class Tool(ToolCase):
         self.assertIn("--resume", failed)
         seen = len(self.server.requests())
         resumed = self.tool(*words, "--resume").stderr
-        self.assertIn("1 objects done, 6 were done before", resumed)
+        self.assertIn("1 object done, 6 were done before", resumed)
         self.assertEqual(self.copies(seen), 1)
         keys = {entry.get("key") for entry in self.server.requests()[seen:]} - {None, ""}
         self.assertEqual(keys - {"photos"}, {"photos/3.jpg"})
@@ -273,7 +273,7 @@ class Interrupted(ToolCase, BucketCase):
         done = subprocess.run([*self.words(), "--resume"], env=self.env, stderr=subprocess.PIPE, text=True,
                               stdin=subprocess.DEVNULL, check=True, timeout=120)
         before = int(re.search(r"([\d,]+) were done before", done.stderr)[1].replace(",", ""))
-        after = int(re.search(r"([\d,]+) objects done", done.stderr)[1].replace(",", ""))
+        after = int(re.search(r"([\d,]+) objects? done", done.stderr)[1].replace(",", ""))
         self.assertEqual(before + after, self.total)
         self.assertGreaterEqual(self.count(seen).get("HEAD", 0), after)
         for i in range(self.total):

@@ -91,7 +91,7 @@ class Unusual(ToolCase):
         for words, code in cases:
             with self.subTest(words):
                 done = self.tool(*words, code=code)
-                self.assertEqual(bool(done.stderr) and "objects done" not in done.stderr.split("\n")[0], code != OK)
+                self.assertEqual(bool(done.stderr) and "done, " not in done.stderr.split("\n")[0], code != OK)
 
     def test_a_link_that_is_named_stands_for_what_it_points_to(self):
         mounted = self.mount()
@@ -157,6 +157,23 @@ class Unusual(ToolCase):
                 self.assertEqual(self.tool("find", root, "--count", "name=none").stdout, "0\n")
                 self.assertIn("0 objects done", self.tool("restore", "/dev/null", root).stderr)
 
+    def test_looking_at_a_folder_makes_no_bucket_in_it(self):
+        for name in ("missing", "empty"):
+            folder = os.path.join(self.scratch.name, name)
+            if name == "empty":
+                os.mkdir(folder)
+            for command in ("stat", "find", "dump"):
+                said = self.tool(command, f"local:{folder}", code=UNREACHABLE).stderr
+                self.assertIn("holds no bucket yet", said)
+            self.assertIn("nothing stands in the way", self.tool("doctor", f"local:{folder}").stdout)
+            self.assertEqual(os.path.exists(folder) and os.listdir(folder), [] if name == "empty" else False)
+
+    def test_a_mistyped_command_is_told_where_to_look(self):
+        for word in ("sta", "frobnicate"):
+            said = self.tool(word, "x", code=USAGE).stderr
+            self.assertIn(f"'{word}' is no command", said)
+            self.assertIn("--help", said)
+
     def test_a_dump_of_absolute_paths_is_restored_below_a_root(self):
         for how, root in self.places().items():
             with self.subTest(how):
@@ -179,17 +196,18 @@ class Unusual(ToolCase):
 
     def test_by_url_a_process_with_keys_is_as_closed_as_a_mount_and_says_only_what_is_asked(self):
         done = self.tool("set", "-r", "a=1", self.url("d"))
-        self.assertRegex(done.stdout + done.stderr, r"\Axbucket: 1 objects done, in [\d.]+ s\n\Z")
+        self.assertRegex(done.stdout + done.stderr, r"\Axbucket: 1 object done, in [\d.]+ s\n\Z")
         self.server.set_faults("head@d/f:*:stall")
         words = [BINARY, "stat", self.url("d/f"), *self.service()]
-        run = subprocess.Popen(words, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        run = subprocess.Popen(words, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, umask=0o22)
         self.addCleanup(run.wait)
         self.addCleanup(run.kill)
 
-        def core_size():
-            with open(f"/proc/{run.pid}/limits", encoding="utf-8") as limits:
-                return next(line for line in limits if line.startswith("Max core")).split()[4:6]
-        wait_for(lambda: core_size() == ["0", "0"], what="no core dumps")
+        def umask():
+            with open(f"/proc/{run.pid}/status", encoding="utf-8") as status:
+                return next(line for line in status if line.startswith("Umask:")).split()[1]
+        # Set together with: no core dumps, not readable by others (daemonize.h).
+        wait_for(lambda: umask() == "0077", what="a closed process")
 
     def test_values_at_the_limit_fit_and_above_it_are_refused_with_a_reason(self):
         limit = 8191 - len("x-oss-meta-") - len("big") if self.dialect == "oss" else 2048 - len("big")

@@ -211,12 +211,12 @@ void ChangeRun::summarise(const Counts& counts) {
             LockGuard lock(mutex_);
             would = would_change_;
         }
-        progress_.say(fmt::format("xbucket: {} of {} objects would change", with_commas(would),
-                                  with_commas(counts.done)));
+        progress_.say(fmt::format("xbucket: {} of {} would change", with_commas(would),
+                                  counted(counts.done, "object")));
         return;
     }
-    std::string text = fmt::format("xbucket: {} objects done",
-                                   with_commas(counts.done - counts.failed - counts.skipped));
+    std::string text = fmt::format(
+        "xbucket: {} done", counted(counts.done - counts.failed - counts.skipped, "object"));
     if (counts.skipped > 0) {
         text += fmt::format(", {} were done before", with_commas(counts.skipped));
     }

@@ -3,6 +3,7 @@
 #include "../spool_place.h"
 #include "doctor_checks.h"
 #include "mount_view.h"
+#include "progress.h"
 
 #include "xbucket/base/encoding.h"
 
@@ -95,7 +96,7 @@ void check_spool(const Config& config, const Environment& environment, const Fin
            fmt::format("{} has {} MiB free", *place, free >> 20U),
            small ? "files lie there while they are written: --spool names another place" : ""});
     if (const size_t kept = count_kept_files(*place); kept != 0) {
-        found({Level::note, "recovery", fmt::format("{} files that could not be uploaded", kept),
+        found({Level::note, "recovery", counted(kept, "file", " that could not be uploaded"),
                "xbucket status names them"});
     }
 }
@@ -143,7 +144,9 @@ std::optional<std::unique_ptr<Bucket>> check_setup(const Config& config,
                                                    const FindingSink& found) {
     auto bucket = Bucket::open(config, environment);
     if (!bucket) {
-        found({Level::bad, "settings", bucket.error().message, ""});
+        const bool to_be_made = config.source.local && config.source.bucket.empty() &&
+                                bucket.error().kind == ErrorKind::no_such_bucket;
+        found({to_be_made ? Level::note : Level::bad, "settings", bucket.error().message, ""});
         return std::nullopt;
     }
     const Config& full = (*bucket)->config();

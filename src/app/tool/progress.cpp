@@ -34,6 +34,10 @@ std::string with_commas(uint64_t number) {
     return out;
 }
 
+std::string counted(uint64_t number, std::string_view one, std::string_view behind) {
+    return fmt::format("{} {}{}{}", with_commas(number), one, number == 1 ? "" : "s", behind);
+}
+
 std::string short_duration(Duration time) {
     const double seconds = seconds_of(time);
     if (seconds < 60) return fmt::format("{:.1f} s", seconds);

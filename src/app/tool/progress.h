@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace xbucket::app {
 
@@ -23,6 +24,8 @@ struct Counts {
 std::string progress_line(const Counts& counts, Duration elapsed, size_t columns);
 // "1,234,567"
 std::string with_commas(uint64_t number);
+// "1 object", "1,234 objects": what is counted may have more words behind, with its plural in -s.
+std::string counted(uint64_t number, std::string_view one, std::string_view behind = "");
 // "6.2 s", "3 min 20 s", "2 h 05 min"
 std::string short_duration(Duration time);
 

@@ -68,11 +68,16 @@ Result<std::vector<Kept>> kept_in(const std::string& spool) {
 }
 
 // Counters that say how much is on its way, as far as this mount has them.
-constexpr std::pair<std::string_view, std::string_view> kPending[] = {
-    {"updates_queued", "changes of attributes under way"},
-    {"posix_pending", "changes of mode, owner or time to be recorded"},
-    {"files_dirty", "files written and not uploaded"},
-    {"journal.changes", "changes of attributes in the journal"},
+struct Pending {
+    std::string_view member;
+    std::string_view one;
+    std::string_view behind;  // the plural's -s
+};
+constexpr Pending kPending[] = {
+    {"updates_queued", "change", " of attributes under way"},
+    {"posix_pending", "change", " of mode, owner or time to be recorded"},
+    {"files_dirty", "file", " written and not uploaded"},
+    {"journal.changes", "change", " of attributes in the journal"},
 };
 
 class StatusReport {
@@ -101,17 +106,17 @@ class StatusReport {
             Json out{{"source", json_of_bytes(mount.source)},
                      {"mountpoint", json_of_bytes(mount.mountpoint)},
                      {"alive", true}};
-            for (const auto& [name, what] : kPending)
-                out[std::string(name)] = number_at(*stats, name);
+            for (const Pending& pending : kPending)
+                out[std::string(pending.member)] = number_at(*stats, pending.member);
             out["failures"] = failures;
             if (failures > 0) out["unsent"] = failures_of(mount).value_or(Json::array());
             print_out(json_line(out));
             return;
         }
         std::string pending;
-        for (const auto& [name, what] : kPending) {
-            if (const uint64_t n = number_at(*stats, name)) {
-                pending += fmt::format("  {} {}\n", with_commas(n), what);
+        for (const auto& [member, one, behind] : kPending) {
+            if (const uint64_t n = number_at(*stats, member)) {
+                pending += fmt::format("  {}\n", counted(n, one, behind));
             }
         }
         print_out(fmt::format(
@@ -144,7 +149,7 @@ class StatusReport {
     void show_failures(const MountEntry& mount, uint64_t count) {
         const std::string at = printable(mount.mountpoint);
         print_out(
-            fmt::format("  {} changes of attributes could not be sent:\n", with_commas(count)));
+            fmt::format("  {} could not be sent:\n", counted(count, "change", " of attributes")));
         const auto failures = failures_of(mount);
         if (!failures) {
             print_out(fmt::format("    they cannot be read: {}\n", failures.error().message));
