@@ -106,7 +106,8 @@ int main(int argc, char** argv) {
     }
     // Neither a source nor an option: a word that was mistyped.
     const std::string& first = words.front();
-    if (!helper && first != "mount" && first != "help" && first.find_first_of(":-/") == first.npos) {
+    if (!helper && first != "mount" && first != "help" &&
+        first.find_first_of(":-/") == first.npos) {
         StartReport().failed(
             ExitCode::usage,
             fmt::format("'{}' is no command, and no source such as oss://BUCKET; xbucket --help "

@@ -18,6 +18,7 @@ FOREIGN_OPTIONS = {
     "--suite", "--setup",  # meson test
     "--check",  # scripts/demo
     "--list",  # scripts/bench
+    "--reconfigure",  # meson setup
     "--help", "--metadata",  # xbucket COMMAND --help; rclone
 }
 PATH = re.compile(r"(?<![\w./~:$-])((?:scripts|tests|src|include|man)/[\w./-]+[\w])")

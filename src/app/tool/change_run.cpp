@@ -215,8 +215,8 @@ void ChangeRun::summarise(const Counts& counts) {
                                   counted(counts.done, "object")));
         return;
     }
-    std::string text = fmt::format(
-        "xbucket: {} done", counted(counts.done - counts.failed - counts.skipped, "object"));
+    std::string text = fmt::format("xbucket: {} done",
+                                   counted(counts.done - counts.failed - counts.skipped, "object"));
     if (counts.skipped > 0) {
         text += fmt::format(", {} were done before", with_commas(counts.skipped));
     }

@@ -97,14 +97,14 @@ class MountTree final : public Tree {
         TRY(check_mount(st.st_dev, word));
         const auto kind = kind_of(st.st_mode);
         if (!kind) return failure(EINVAL, word, "neither file nor directory");
-        // As getfattr and setfattr do with a path that they are given: a link stands for its target.
+        // As getfattr and setfattr do with a path that they are given: a link stands for its
+        // target.
         struct stat link {};
         std::string id = word;
         if (lstat(word.c_str(), &link) == 0 && S_ISLNK(link.st_mode)) {
             id = TRY(resolve_path(word));
         }
-        Node node{
-            .shown = word, .id = std::move(id), .kind = *kind, .size = {}, .modified = {}};
+        Node node{.shown = word, .id = std::move(id), .kind = *kind, .size = {}, .modified = {}};
         take_stat(st, node);
         return node;
     }
@@ -119,12 +119,13 @@ class MountTree final : public Tree {
 
     Result<void> walk(const Node& directory,
                       const std::function<bool(const Node&)>& visit) override {
-        return walk_directory(directory.shown, [&visit](const std::string& path, unsigned char type) {
-            NodeKind kind = NodeKind::file;
-            if (type == DT_DIR) kind = NodeKind::directory;
-            if (type == DT_LNK) kind = NodeKind::symlink;
-            return visit(Node{path, path, kind, {}, {}});
-        });
+        return walk_directory(directory.shown,
+                              [&visit](const std::string& path, unsigned char type) {
+                                  NodeKind kind = NodeKind::file;
+                                  if (type == DT_DIR) kind = NodeKind::directory;
+                                  if (type == DT_LNK) kind = NodeKind::symlink;
+                                  return visit(Node{path, path, kind, {}, {}});
+                              });
     }
 
     Result<std::vector<std::string>> list(const Node& node, bool all) override {
