@@ -133,10 +133,13 @@ TEST(Expression, asks_for_no_more_than_the_answer_needs) {
 TEST(Expression, refuses_what_makes_no_sense_and_says_where) {
     for (const char* text :
          {"", "  ", "(", ")", "year>=", "year >= (1)", "and", "year and", "(year", "year)", "'x'=1",
-          "year='1", "=5", "a~'('", "size>many", "mtime>yesterday", "a~'(x{200}){200}'", "not"}) {
+          "year='1", "=5", "a~'('", "size>many", "mtime>yesterday", "a~'(x{200}){200}'", "not",
+          "b/2.jpg b/3.jpg year"}) {
         EXPECT_NE(refusal(text), "") << text;
     }
     EXPECT_THAT(refusal("year>=2020 and )"), HasSubstr("character 16"));
+    EXPECT_THAT(refusal("year b/3.jpg"), HasSubstr("character 6 ('b/3.jpg'): this is a path"));
+    EXPECT_EQ(refusal("user.a/b=1"), "");
     EXPECT_THAT(refusal(std::string(200, '(') + "a" + std::string(200, ')')), HasSubstr("deep"));
     EXPECT_THAT(refusal(std::string(100'000, 'a')), HasSubstr("longer"));
 }

@@ -151,6 +151,12 @@ class Parser {
         for (const std::string_view word : {"and", "or", "not", "like"}) {
             if (name == word) return bad("a test is missing here; write such as user.year>=2020");
         }
+        // What a shell made of a pattern: more paths, where a test stands.
+        if (name.find('/') != name.npos && !name.starts_with("user.")) {
+            at_ = begin;
+            return bad(
+                "this is a path, and one is searched; an attribute of that name is user....");
+        }
         struct Known {
             std::string_view name;
             Subject subject;
