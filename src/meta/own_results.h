@@ -26,6 +26,13 @@ class OwnResults {
         if (results_.size() >= kMost) prune(base.read_at);
         results_.insert_or_assign(key, std::move(base));
     }
+    // Something of the object changed that does not move its Last-Modified: the next update reads
+    // it again, and need not wait for what is found to settle.
+    void read_again(const ObjectKey& key) {
+        LockGuard lock(mutex_);
+        const auto found = results_.find(key);
+        if (found != results_.end()) found->second.read_at = found->second.read_at - kUseful;
+    }
     void drop(const ObjectKey& key) {
         LockGuard lock(mutex_);
         results_.erase(key);

@@ -107,10 +107,11 @@ std::vector<Result<void>> update_tags(MetaParts& parts, const ObjectKey& key,
             parts.cache.learn_tags(key, attempt.before, epoch);
             return attempt.results;
         }
-        parts.own.drop(key);
+        parts.own.read_again(key);
         parts.cache.forget_tags_and_acl(key);
         auto written = parts.store.put_tags(key, attempt.wanted, kUpdateCall);
         if (!written && !written.error().outcome_unknown) return fail_all(written.error());
+        if (!written) parts.own.drop(key);
         unknown = true;
         auto after = parts.store.get_tags(key, kUpdateCall);
         if (!after) {
@@ -147,7 +148,7 @@ Result<void> update_acl(MetaParts& parts, const ObjectKey& key, const AttrChange
         if (!key.str().ends_with('/')) return now.error();
         TRY(make_marker(parts, key));
     }
-    parts.own.drop(key);
+    parts.own.read_again(key);
     parts.cache.forget_tags_and_acl(key);
     bool unknown = false;
     Error error;
@@ -157,6 +158,7 @@ Result<void> update_acl(MetaParts& parts, const ObjectKey& key, const AttrChange
         error = std::move(written).error();
         unknown = unknown || error.outcome_unknown;
         if (!error.outcome_unknown) break;
+        parts.own.drop(key);
         const auto after = parts.store.get_acl(key, kUpdateCall);
         if (after && *after == wanted) return {};
     }

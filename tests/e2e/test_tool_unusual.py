@@ -168,6 +168,16 @@ class Unusual(ToolCase):
             self.assertIn("nothing stands in the way", self.tool("doctor", f"local:{folder}").stdout)
             self.assertEqual(os.path.exists(folder) and os.listdir(folder), [] if name == "empty" else False)
 
+    def test_what_an_attribute_cannot_be_is_said_in_words(self):
+        for how, root in self.places().items():
+            with self.subTest(how):
+                long_name = ["x" * 300 + "=1"] if how == "mount" else []
+                for change in ("object.acl=no acl", "http.content-type=", *long_name):
+                    said = self.tool("set", change, root + "d/f", code=SOME_FAILED).stderr
+                    for errno_text in ("Invalid argument", "Numerical result out of range"):
+                        self.assertNotIn(errno_text, said)
+                    self.assertIn("d/f: ", said)
+
     def test_a_mistyped_command_is_told_where_to_look(self):
         for word in ("sta", "frobnicate"):
             said = self.tool(word, "x", code=USAGE).stderr

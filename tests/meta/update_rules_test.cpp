@@ -152,6 +152,33 @@ TEST_F(UpdateRules, after_a_second_the_own_result_is_read_again_but_need_not_set
     EXPECT_EQ(raw.count(StoreCall::head), 1U);
 }
 
+TEST_F(UpdateRules, own_tags_and_acl_between_own_edits_make_nobody_wait) {
+    put("a");
+    EXPECT_EQ(set("a", "user.x", "1"), std::nullopt);
+    const TimePoint before = clock.now();
+    EXPECT_EQ(set("a", "user.tag.t", "1"), std::nullopt);
+    EXPECT_EQ(set("a", "user.x", "2"), std::nullopt);
+    EXPECT_EQ(set("a", "user.object.acl", "public-read"), std::nullopt);
+    raw.clear_log();
+    EXPECT_EQ(set("a", "user.x", "3"), std::nullopt);
+    EXPECT_EQ(clock.now(), before);
+    EXPECT_GE(raw.count(StoreCall::head), 1U) << "what is resent was read again";
+    EXPECT_EQ(stored("a").at("x"), "3");
+    const auto object = raw.bucket()->peek(ObjectKey("a"));
+    EXPECT_EQ(object->attributes.acl, "public-read");
+    EXPECT_EQ(object->attributes.tags, (Tags{{"t", "1"}}));
+}
+
+TEST_F(UpdateRules, a_tag_whose_outcome_is_unknown_ends_the_run) {
+    put("a");
+    EXPECT_EQ(set("a", "user.x", "1"), std::nullopt);
+    store.lose_reply(StoreCall::put_tags);
+    EXPECT_EQ(set("a", "user.tag.t", "1"), std::nullopt);
+    const TimePoint before = clock.now();
+    EXPECT_EQ(set("a", "user.x", "2"), std::nullopt);
+    EXPECT_GE(clock.now() - before, seconds(1)) << "a settled base again";
+}
+
 TEST_F(UpdateRules, a_run_longer_than_ten_seconds_pauses_for_a_settled_read) {
     put("a");
     bool waited = false;

@@ -52,6 +52,12 @@ Error failure(int error, const std::string& path, std::string_view doing) {
             return because(ErrorKind::read_only, "the mount is read-only");
         case ENOTCONN:
             return because(ErrorKind::io, "the mount's daemon is gone; mount again");
+        case EINVAL:
+            return because(ErrorKind::invalid_argument, "this is nothing that it can be set to");
+        case ERANGE:
+            return because(ErrorKind::name_too_long, "the name is longer than 255 bytes");
+        case EIO:
+            return because(ErrorKind::io, "input/output error; the mount's log says why");
         case EBUSY:
             return because(ErrorKind::conflict, "others kept changing the object; try again");
         default:
@@ -96,7 +102,9 @@ class MountTree final : public Tree {
         if (stat(word.c_str(), &st) != 0) return failure(errno, word, "cannot look at it");
         TRY(check_mount(st.st_dev, word));
         const auto kind = kind_of(st.st_mode);
-        if (!kind) return failure(EINVAL, word, "neither file nor directory");
+        if (!kind)
+            return fail(ErrorKind::unsupported,
+                        fmt::format("{}: neither file nor directory", printable(word)));
         // As getfattr and setfattr do with a path that they are given: a link stands for its
         // target.
         struct stat link {};
