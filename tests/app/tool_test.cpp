@@ -131,10 +131,26 @@ TEST(Expression, asks_for_no_more_than_the_answer_needs) {
 
 // What cannot be meant is refused with its place.
 TEST(Expression, refuses_what_makes_no_sense_and_says_where) {
-    for (const char* text :
-         {"", "  ", "(", ")", "year>=", "year >= (1)", "and", "year and", "(year", "year)", "'x'=1",
-          "year='1", "=5", "a~'('", "size>many", "mtime>yesterday", "a~'(x{200}){200}'", "not",
-          "b/2.jpg b/3.jpg year"}) {
+    for (const char* text : {"",
+                             "  ",
+                             "(",
+                             ")",
+                             "year>=",
+                             "year >= (1)",
+                             "and",
+                             "year and",
+                             "(year",
+                             "year)",
+                             "'x'=1",
+                             "year='1",
+                             "=5",
+                             "a~'('",
+                             "size>many",
+                             "mtime>yesterday",
+                             "a~'(x{200}){200}'",
+                             "not",
+                             "b/2.jpg b/3.jpg year",
+                             "type=file"}) {
         EXPECT_NE(refusal(text), "") << text;
     }
     EXPECT_THAT(refusal("year>=2020 and )"), HasSubstr("character 16"));

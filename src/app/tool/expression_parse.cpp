@@ -224,6 +224,10 @@ class Parser {
             return {};
         }
         if (test.compare == Compare::like) return {};
+        if (test.subject == Subject::type && test.text != "f" && test.text != "d" &&
+            test.text != "l") {
+            return bad("a type is f (an object), d (a directory) or l (a symbolic link)");
+        }
         test.number = parse_number(test.text);
         test.time = parse_any_time(test.text);
         if (test.subject == Subject::size && !test.number) {
