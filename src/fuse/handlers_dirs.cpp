@@ -10,8 +10,8 @@ namespace xbucket::fuse {
 
 namespace {
 
-void read_entries(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset, HandleId handle,
-                  bool plus) {
+void read_entries(const RequestPtr& request, fuse_ino_t ino, size_t bytes, off_t offset,
+                  HandleId handle, bool plus) {
     std::vector<char> buffer(bytes);
     size_t used = 0;
     std::vector<InodeNumber> counted;  // lookups to give back if the reply does not arrive
@@ -23,64 +23,73 @@ void read_entries(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset, Ha
         const size_t left = buffer.size() - used;
         const off_t next = static_cast<off_t>(entry.next_offset);
         const size_t need =
-            plus ? fuse_add_direntry_plus(req, place, left, entry.name.c_str(), &param, next)
-                 : fuse_add_direntry(req, place, left, entry.name.c_str(), &param.attr, next);
+            plus ? fuse_add_direntry_plus(nullptr, place, left, entry.name.c_str(), &param, next)
+                 : fuse_add_direntry(nullptr, place, left, entry.name.c_str(), &param.attr, next);
         if (need > left) return false;
         used += need;
         if (entry.counted) counted.push_back(entry.entry.attr.ino);
         return true;
     };
-    FileSystem& fs = mount_of(req).fs;
+    FileSystem& fs = request->mount().fs;
     const Result<void> done =
         fs.readdir(inode(ino), handle, static_cast<uint64_t>(offset), plus, sink);
     // What was read before a failure is delivered; the next call meets the failure itself.
-    if (!done && used == 0) return reply_error(req, "readdir", done.error());
-    if (fuse_reply_buf(req, buffer.data(), used) == -ENOENT) {
+    if (!done && used == 0) return reply_error(request, "readdir", done.error());
+    const bool heard = request->answer(fuse_reply_buf, buffer.data(), used);
+    if (!heard) {
         for (const InodeNumber number : counted) fs.forget(number, 1);
     }
 }
 
-void later_entries(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset, fuse_file_info* file,
-                   bool plus) {
-    later(req, "readdir", [req, ino, bytes, offset, handle = HandleId{file->fh}, plus] {
-        read_entries(req, ino, bytes, offset, handle, plus);
+void later_entries(const RequestPtr& request, fuse_ino_t ino, size_t bytes, off_t offset,
+                   fuse_file_info* file, bool plus) {
+    later(request, "readdir", [request, ino, bytes, offset, handle = HandleId{file->fh}, plus] {
+        read_entries(request, ino, bytes, offset, handle, plus);
     });
 }
 
 }  // namespace
 
 void on_opendir(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
-    later(req, "opendir", [req, ino, info = *file] {
-        const Result<Opened> opened = mount_of(req).fs.opendir(inode(ino));
-        if (!opened) return reply_error(req, "opendir", opened.error());
+    const RequestPtr request = begin(req);
+    later(request, "opendir", [request, ino, info = *file] {
+        const Result<Opened> opened = request->mount().fs.opendir(inode(ino));
+        if (!opened) return reply_error(request, "opendir", opened.error());
         fuse_file_info out = info;
         out.fh = static_cast<uint64_t>(opened->handle);
-        if (fuse_reply_open(req, &out) == -ENOENT) mount_of(req).fs.releasedir(opened->handle);
+        const bool heard = request->answer(fuse_reply_open, &out);
+        if (!heard) request->mount().fs.releasedir(opened->handle);
     });
 }
 
 void on_readdir(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset, fuse_file_info* file) {
-    later_entries(req, ino, bytes, offset, file, false);
+    const RequestPtr request = begin(req);
+    later_entries(request, ino, bytes, offset, file, false);
 }
 
 void on_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset,
                     fuse_file_info* file) {
-    later_entries(req, ino, bytes, offset, file, true);
+    const RequestPtr request = begin(req);
+    later_entries(request, ino, bytes, offset, file, true);
 }
 
 void on_releasedir(fuse_req_t req, fuse_ino_t, fuse_file_info* file) {
-    mount_of(req).fs.releasedir(HandleId{file->fh});
-    fuse_reply_err(req, 0);
+    const RequestPtr request = begin(req);
+    request->mount().fs.releasedir(HandleId{file->fh});
+    request->answer_error(0);
 }
 
 void on_fsyncdir(fuse_req_t req, fuse_ino_t ino, int, fuse_file_info*) {
-    later(req, "fsyncdir",
-          [req, ino] { reply_done(req, "fsyncdir", mount_of(req).fs.fsyncdir(inode(ino))); });
+    const RequestPtr request = begin(req);
+    later(request, "fsyncdir", [request, ino] {
+        reply_done(request, "fsyncdir", request->mount().fs.fsyncdir(inode(ino)));
+    });
 }
 
 void on_statfs(fuse_req_t req, fuse_ino_t) {
-    guarded(req, "statfs", [&] {
-        const StatFs from = mount_of(req).fs.statfs();
+    const RequestPtr request = begin(req);
+    guarded(request, "statfs", [&] {
+        const StatFs from = request->mount().fs.statfs();
         struct statvfs to = {};
         to.f_bsize = from.block_bytes;
         to.f_frsize = from.block_bytes;
@@ -91,7 +100,7 @@ void on_statfs(fuse_req_t req, fuse_ino_t) {
         to.f_ffree = from.files_free;
         to.f_favail = from.files_free;
         to.f_namemax = from.name_bytes_max;
-        fuse_reply_statfs(req, &to);
+        request->answer(fuse_reply_statfs, &to);
     });
 }
 

@@ -20,24 +20,25 @@ WallTime from_timespec(const timespec& t) {
     return WallTime::from_seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
 }
 
-void reply_lookup(fuse_req_t req, const Result<Entry>& result) {
+void reply_lookup(const RequestPtr& request, const Result<Entry>& result) {
     if (!result && result.error().kind == ErrorKind::not_found) {
         fuse_entry_param absent = {};
-        absent.entry_timeout = std::chrono::duration<double>(mount_of(req).negative_life).count();
-        fuse_reply_entry(req, &absent);
+        absent.entry_timeout =
+            std::chrono::duration<double>(request->mount().negative_life).count();
+        request->answer(fuse_reply_entry, &absent);
         return;
     }
-    reply_entry(req, "lookup", result);
+    reply_entry(request, "lookup", result);
 }
 
 // The kernel asked by number: its name for the file leads nowhere any more. ESTALE makes it look
 // the name up again, so that stat() hears ENOENT and open(O_CREAT) makes a new file.
-void reply_attr_of(fuse_req_t req, const Result<Attr>& result) {
+void reply_attr_of(const RequestPtr& request, const Result<Attr>& result) {
     if (!result && result.error().kind == ErrorKind::not_found) {
-        fuse_reply_err(req, ESTALE);
+        request->answer_error(ESTALE);
         return;
     }
-    reply_attr(req, "getattr", result);
+    reply_attr(request, "getattr", result);
 }
 
 SetAttr to_set_attr(const struct stat& attr, int to_set, WallTime now) {
@@ -56,11 +57,13 @@ SetAttr to_set_attr(const struct stat& attr, int to_set, WallTime now) {
 }  // namespace
 
 void on_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
-    guarded(req, "lookup", [&] {
-        FileSystem& fs = mount_of(req).fs;
-        if (auto known = fs.lookup_cached(inode(parent), name)) return reply_lookup(req, *known);
-        later(req, "lookup", [req, parent, text = std::string(name)] {
-            reply_lookup(req, mount_of(req).fs.lookup(inode(parent), text));
+    const RequestPtr request = begin(req);
+    guarded(request, "lookup", [&] {
+        FileSystem& fs = request->mount().fs;
+        if (auto known = fs.lookup_cached(inode(parent), name))
+            return reply_lookup(request, *known);
+        later(request, "lookup", [request, parent, text = std::string(name)] {
+            reply_lookup(request, request->mount().fs.lookup(inode(parent), text));
         });
     });
 }
@@ -78,84 +81,97 @@ void on_forget_multi(fuse_req_t req, size_t count, fuse_forget_data* forgets) {
 }
 
 void on_getattr(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file) {
-    guarded(req, "getattr", [&] {
+    const RequestPtr request = begin(req);
+    guarded(request, "getattr", [&] {
         const std::optional<HandleId> handle = handle_of(file);
-        if (auto known = mount_of(req).fs.getattr_cached(inode(ino), handle)) {
-            return reply_attr_of(req, *known);
+        if (auto known = request->mount().fs.getattr_cached(inode(ino), handle)) {
+            return reply_attr_of(request, *known);
         }
-        later(req, "getattr", [req, ino, handle] {
-            reply_attr_of(req, mount_of(req).fs.getattr(inode(ino), handle));
+        later(request, "getattr", [request, ino, handle] {
+            reply_attr_of(request, request->mount().fs.getattr(inode(ino), handle));
         });
     });
 }
 
 void on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat* attr, int to_set,
                 fuse_file_info* file) {
-    const SetAttr change = to_set_attr(*attr, to_set, mount_of(req).clock.wall_now());
-    later(req, "setattr", [req, ino, change, handle = handle_of(file)] {
-        reply_attr(req, "setattr", mount_of(req).fs.setattr(inode(ino), change, handle));
+    const RequestPtr request = begin(req);
+    const SetAttr change = to_set_attr(*attr, to_set, request->mount().clock.wall_now());
+    const std::optional<HandleId> handle = handle_of(file);
+    if (handle) request->uses(*handle);
+    later(request, "setattr", [request, ino, change, handle] {
+        reply_attr(request, "setattr", request->mount().fs.setattr(inode(ino), change, handle));
     });
 }
 
 void on_readlink(fuse_req_t req, fuse_ino_t ino) {
-    later(req, "readlink", [req, ino] {
-        const Result<std::string> target = mount_of(req).fs.readlink(inode(ino));
-        if (!target) return reply_error(req, "readlink", target.error());
-        fuse_reply_readlink(req, target->c_str());
+    const RequestPtr request = begin(req);
+    later(request, "readlink", [request, ino] {
+        const Result<std::string> target = request->mount().fs.readlink(inode(ino));
+        if (!target) return reply_error(request, "readlink", target.error());
+        request->answer(fuse_reply_readlink, target->c_str());
     });
 }
 
 void on_mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t) {
-    later(req, "mknod", [req, parent, mode, text = std::string(name)] {
-        reply_entry(req, "mknod",
-                    mount_of(req).fs.mknod(inode(parent), text, mode, caller_of(req)));
+    const RequestPtr request = begin(req);
+    later(request, "mknod", [request, parent, mode, text = std::string(name)] {
+        reply_entry(request, "mknod",
+                    request->mount().fs.mknod(inode(parent), text, mode, request->caller()));
     });
 }
 
 void on_mkdir(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) {
-    later(req, "mkdir", [req, parent, mode, text = std::string(name)] {
-        reply_entry(req, "mkdir",
-                    mount_of(req).fs.mkdir(inode(parent), text, mode, caller_of(req)));
+    const RequestPtr request = begin(req);
+    later(request, "mkdir", [request, parent, mode, text = std::string(name)] {
+        reply_entry(request, "mkdir",
+                    request->mount().fs.mkdir(inode(parent), text, mode, request->caller()));
     });
 }
 
 void on_symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const char* name) {
-    later(req, "symlink", [req, parent, text = std::string(name), to = std::string(target)] {
-        reply_entry(req, "symlink",
-                    mount_of(req).fs.symlink(inode(parent), text, to, caller_of(req)));
-    });
+    const RequestPtr request = begin(req);
+    later(request, "symlink",
+          [request, parent, text = std::string(name), to = std::string(target)] {
+              reply_entry(request, "symlink",
+                          request->mount().fs.symlink(inode(parent), text, to, request->caller()));
+          });
 }
 
 void on_link(fuse_req_t req, fuse_ino_t, fuse_ino_t, const char*) {
+    const RequestPtr request = begin(req);
     // An object has one key. EPERM is what a file system without hard links answers.
-    fuse_reply_err(req, EPERM);
+    request->answer_error(EPERM);
 }
 
 void on_unlink(fuse_req_t req, fuse_ino_t parent, const char* name) {
-    later(req, "unlink", [req, parent, text = std::string(name)] {
-        reply_done(req, "unlink", mount_of(req).fs.unlink(inode(parent), text));
+    const RequestPtr request = begin(req);
+    later(request, "unlink", [request, parent, text = std::string(name)] {
+        reply_done(request, "unlink", request->mount().fs.unlink(inode(parent), text));
     });
 }
 
 void on_rmdir(fuse_req_t req, fuse_ino_t parent, const char* name) {
-    later(req, "rmdir", [req, parent, text = std::string(name)] {
-        reply_done(req, "rmdir", mount_of(req).fs.rmdir(inode(parent), text));
+    const RequestPtr request = begin(req);
+    later(request, "rmdir", [request, parent, text = std::string(name)] {
+        reply_done(request, "rmdir", request->mount().fs.rmdir(inode(parent), text));
     });
 }
 
 void on_rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
                const char* new_name, unsigned flags) {
+    const RequestPtr request = begin(req);
     if ((flags & ~kRenameNoReplace) != 0) {  // EXCHANGE and WHITEOUT: no bucket can do them
-        fuse_reply_err(req, EINVAL);
+        request->answer_error(EINVAL);
         return;
     }
     const bool no_replace = (flags & kRenameNoReplace) != 0;
-    later(req, "rename",
-          [req, parent, new_parent, no_replace, from = std::string(name),
+    later(request, "rename",
+          [request, parent, new_parent, no_replace, from = std::string(name),
            to = std::string(new_name)] {
-              reply_done(
-                  req, "rename",
-                  mount_of(req).fs.rename(inode(parent), from, inode(new_parent), to, no_replace));
+              reply_done(request, "rename",
+                         request->mount().fs.rename(inode(parent), from, inode(new_parent), to,
+                                                    no_replace));
           });
 }
 

@@ -3,6 +3,9 @@
 // FUSE threads: few of them exist, so they answer what memory knows and hand the rest to the pool.
 #pragma once
 
+#include "interrupts.h"
+#include "request.h"
+
 #include "xbucket/base/clock.h"
 #include "xbucket/base/log.h"
 #include "xbucket/base/sync.h"
@@ -41,41 +44,46 @@ class PendingReplies {
 
 struct Mount {
     Mount(FileSystem& file_system, unsigned workers, Duration negative)
-        : fs(file_system), pool("fuse-worker", workers), negative_life(negative) {}
+        : fs(file_system),
+          interrupts(clock),
+          pool("fuse-worker", workers),
+          negative_life(negative) {}
 
     FileSystem& fs;
     PendingReplies reads;
     SystemClock clock;  // for "now" in utimensat
+    Interrupts interrupts;
     WorkerPool pool;
     const Duration negative_life;  // how long the kernel keeps "no such name"
 };
 
-inline Mount& mount_of(fuse_req_t req) { return *static_cast<Mount*>(fuse_req_userdata(req)); }
+inline RequestPtr begin(fuse_req_t req) { return std::make_shared<Request>(req); }
 inline InodeNumber inode(fuse_ino_t ino) { return InodeNumber{ino}; }
-inline Caller caller_of(fuse_req_t req) {
-    const fuse_ctx* context = fuse_req_ctx(req);
-    return {context->uid, context->gid, context->umask};
-}
 
 // Runs `work` here and answers EIO if it throws: nothing may unwind into C.
 template <class Work>
-void guarded(fuse_req_t req, const char* operation, const Work& work) {
+void guarded(const RequestPtr& request, const char* operation, const Work& work) {
     try {
         work();
     } catch (const std::exception& failure) {
         log_error("fuse", "op={} exception=\"{}\"", operation, failure.what());
-        fuse_reply_err(req, EIO);
+        request->answer_error(EIO);
     } catch (...) {
         log_error("fuse", "op={} exception=unknown", operation);
-        fuse_reply_err(req, EIO);
+        request->answer_error(EIO);
     }
 }
 
-// Runs `work` on a worker. What the kernel passed by pointer must have been copied into it.
+// Runs `work` on a worker, unless its caller is gone before it begins. What the kernel passed by
+// pointer must have been copied into it, and what it uses named before (Request::uses).
 template <class Work>
-void later(fuse_req_t req, const char* operation, Work work) {
-    mount_of(req).pool.post(
-        [req, operation, work = std::move(work)] { guarded(req, operation, work); });
+void later(const RequestPtr& request, const char* operation, Work work) {
+    Mount& mount = request->mount();
+    mount.interrupts.watch(request, Interrupts::Look::when_interrupted);
+    mount.pool.post([request, operation, work = std::move(work)] {
+        if (!request->is_answered()) guarded(request, operation, work);
+        request->mount().interrupts.finished(*request);
+    });
 }
 
 }  // namespace xbucket::fuse

@@ -42,47 +42,48 @@ fuse_entry_param to_entry(const Entry& entry) {
     return param;
 }
 
-void reply_error(fuse_req_t req, const char* operation, const Error& error) {
+void reply_error(const RequestPtr& request, const char* operation, const Error& error) {
     const int number = to_errno(error.kind);
     if (deserves_log(error.kind)) {
         log_warning("fuse", "op={} errno={} {}", operation, number, error.describe());
     } else {
         log_debug("fuse", "op={} errno={} {}", operation, number, error.describe());
     }
-    fuse_reply_err(req, number);
+    request->answer_error(number);
 }
 
-void reply_done(fuse_req_t req, const char* operation, const Result<void>& result) {
+void reply_done(const RequestPtr& request, const char* operation, const Result<void>& result) {
     if (result) {
-        fuse_reply_err(req, 0);
+        request->answer_error(0);
     } else {
-        reply_error(req, operation, result.error());
+        reply_error(request, operation, result.error());
     }
 }
 
-void reply_entry(fuse_req_t req, const char* operation, const Result<Entry>& result) {
+void reply_entry(const RequestPtr& request, const char* operation, const Result<Entry>& result) {
     if (result) {
         const fuse_entry_param param = to_entry(*result);
         // An interrupted caller never learns of the entry: its lookup does not count.
-        if (fuse_reply_entry(req, &param) == -ENOENT) mount_of(req).fs.forget(result->attr.ino, 1);
+        const bool heard = request->answer(fuse_reply_entry, &param);
+        if (!heard) request->mount().fs.forget(result->attr.ino, 1);
         return;
     }
-    reply_error(req, operation, result.error());
+    reply_error(request, operation, result.error());
 }
 
-void reply_attr(fuse_req_t req, const char* operation, const Result<Attr>& result) {
-    if (!result) return reply_error(req, operation, result.error());
+void reply_attr(const RequestPtr& request, const char* operation, const Result<Attr>& result) {
+    if (!result) return reply_error(request, operation, result.error());
     const struct stat st = to_stat(*result);
-    fuse_reply_attr(req, &st, to_seconds(result->timeout));
+    request->answer(fuse_reply_attr, &st, to_seconds(result->timeout));
 }
 
-void reply_sized(fuse_req_t req, std::string_view bytes, size_t buffer_bytes) {
+void reply_sized(const RequestPtr& request, std::string_view bytes, size_t buffer_bytes) {
     if (buffer_bytes == 0) {
-        fuse_reply_xattr(req, bytes.size());
+        request->answer(fuse_reply_xattr, bytes.size());
     } else if (bytes.size() > buffer_bytes) {
-        fuse_reply_err(req, ERANGE);
+        request->answer_error(ERANGE);
     } else {
-        fuse_reply_buf(req, bytes.data(), bytes.size());
+        request->answer(fuse_reply_buf, bytes.data(), bytes.size());
     }
 }
 

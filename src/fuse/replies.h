@@ -16,12 +16,12 @@ struct stat to_stat(const Attr& attr);
 fuse_entry_param to_entry(const Entry& entry);
 
 // Answers the errno of `error`; logs what a person must know.
-void reply_error(fuse_req_t req, const char* operation, const Error& error);
-void reply_done(fuse_req_t req, const char* operation, const Result<void>& result);
+void reply_error(const RequestPtr& request, const char* operation, const Error& error);
+void reply_done(const RequestPtr& request, const char* operation, const Result<void>& result);
 // A missing name becomes a negative entry that the kernel keeps for a while.
-void reply_entry(fuse_req_t req, const char* operation, const Result<Entry>& result);
-void reply_attr(fuse_req_t req, const char* operation, const Result<Attr>& result);
+void reply_entry(const RequestPtr& request, const char* operation, const Result<Entry>& result);
+void reply_attr(const RequestPtr& request, const char* operation, const Result<Attr>& result);
 // getxattr and listxattr: size 0 asks for the length; a buffer that is really too small is ERANGE.
-void reply_sized(fuse_req_t req, std::string_view bytes, size_t buffer_bytes);
+void reply_sized(const RequestPtr& request, std::string_view bytes, size_t buffer_bytes);
 
 }  // namespace xbucket::fuse

@@ -94,6 +94,7 @@ class Session final : public FuseSession {
         if (session_ == nullptr) return;
         mount_.fs.set_notifier(nullptr);
         unmount();
+        mount_.interrupts.stop();
         if (notifier_) notifier_->stop();
         fuse_session_destroy(session_);
     }
@@ -126,6 +127,8 @@ class Session final : public FuseSession {
         mount_.fs.stop_reading();
         mount_.pool.drain();
         mount_.reads.wait_for_none();
+        mount_.pool.drain();  // releases that waited for reads
+        mount_.interrupts.stop();
         unmount();
         announcer.join();
         return served;
