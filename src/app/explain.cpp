@@ -82,8 +82,7 @@ std::string advice_on_network(const Error& error, const AccessAttempt& attempt) 
         return fmt::format("cannot reach {}: {}", place(attempt), printable(error.message));
     }
     if (error.kind == ErrorKind::tls) {
-        return fmt::format("{} cannot be trusted: {}; give its certificate as --ca-bundle",
-                           place(attempt), printable(error.message));
+        return fmt::format("{} cannot be trusted: {}", place(attempt), printable(error.message));
     }
     if (error.kind == ErrorKind::bad_reply) {
         return fmt::format("{} does not answer like an object store: {}; is --endpoint right?",

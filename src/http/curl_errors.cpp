@@ -60,28 +60,49 @@ ErrorKind kind_of(CURLcode code, int os_error) {
     }
 }
 
-std::string_view advice(CURLcode code, ErrorKind kind) {
+// OpenSSL's X509_V_* codes of a certificate, as libcurl passes them on.
+constexpr long kNotJudged = 1;  // libcurl looks at the name first
+constexpr long kNotYetValid = 9;
+constexpr long kExpired = 10;
+
+std::string_view advice_on_certificate(long verify_result) {
+    if (verify_result == kNotJudged) {
+        return "; use a name that the certificate is for as the endpoint";
+    }
+    if (verify_result == kExpired || verify_result == kNotYetValid) {
+        return "; the server needs a new certificate, or this machine's clock is wrong";
+    }
+    return "; where the server is your own, give the certificate of its CA with --ca-bundle";
+}
+
+std::string_view advice_on_tls(CURLcode code, long verify_result) {
+    if (code == CURLE_PEER_FAILED_VERIFICATION) return advice_on_certificate(verify_result);
+    if (code == CURLE_SSL_CACERT_BADFILE) return "; check the file of --ca-bundle";
+    if (code == CURLE_SSL_CERTPROBLEM) return "; check --client-certificate and --client-key";
+    return "; check that the endpoint speaks HTTPS, with TLS 1.2 or newer";
+}
+
+std::string_view advice(CURLcode code, ErrorKind kind, long verify_result) {
     if (code == CURLE_COULDNT_RESOLVE_HOST) return "; check the endpoint's name and the DNS";
     if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY) return "; check the proxy";
     if (code == CURLE_COULDNT_CONNECT) {
         return "; check that the endpoint is right and that nothing blocks the way to it";
     }
     if (kind == ErrorKind::timed_out) return "; check the endpoint, the proxy and the network";
-    if (kind == ErrorKind::tls) {
-        return "; check that the endpoint speaks HTTPS and which CA bundle is used";
-    }
+    if (kind == ErrorKind::tls) return advice_on_tls(code, verify_result);
     if (kind == ErrorKind::bad_reply) return "; is this address an object-storage service?";
     return "";
 }
 
 }  // namespace
 
-Error error_from_curl(CURLcode code, std::string_view label, std::string_view detail,
-                      int os_error) {
+Error error_from_curl(CURLcode code, std::string_view label, std::string_view detail, int os_error,
+                      long verify_result) {
     if (detail.empty()) detail = curl_easy_strerror(code);
     const ErrorKind kind = kind_of(code, os_error);
     // The text can quote the server: no control bytes into the log.
-    return fail(kind, fmt::format("{}{}{}", label, printable(detail), advice(code, kind)));
+    return fail(kind,
+                fmt::format("{}{}{}", label, printable(detail), advice(code, kind, verify_result)));
 }
 
 }  // namespace xbucket

@@ -170,7 +170,8 @@ void CurlLoop::reap() {
 }
 
 void CurlLoop::conclude(EasySlot& slot, CURLcode code) {
-    end(slot, slot.exchange().conclude(code, slot.error_text(), slot.os_error()));
+    end(slot,
+        slot.exchange().conclude(code, slot.error_text(), slot.os_error(), slot.verify_result()));
 }
 
 void CurlLoop::end(EasySlot& slot, Result<HttpResponse> result) {

@@ -82,6 +82,7 @@ void EasySlot::set_safety() {
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_QUICK_EXIT, 1L);  // giving up on a lookup must not wait for the resolver
     set(CURLOPT_FOLLOWLOCATION, 0L);
+    set(CURLOPT_REDIR_PROTOCOLS_STR, "https");  // were one ever followed
     set(CURLOPT_MAXREDIRS, 1L);  // the repeat after 417 counts as one; see exchange.h
     set(CURLOPT_UNRESTRICTED_AUTH, 0L);
     set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
@@ -116,6 +117,7 @@ void EasySlot::set_connection() {
 
 void EasySlot::set_tls_and_proxy() {
     set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    set(CURLOPT_SSL_OPTIONS, 0L);  // none of the allowances for old servers
     set(CURLOPT_SSL_VERIFYPEER, config_.insecure_tls ? 0L : 1L);
     set(CURLOPT_SSL_VERIFYHOST, config_.insecure_tls ? 0L : 2L);
     if (!config_.ca_bundle.empty()) {
@@ -224,6 +226,12 @@ uint64_t EasySlot::connections_opened() const {
     long count = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &count);
     return static_cast<uint64_t>(std::max(count, 0L));
+}
+
+long EasySlot::verify_result() const {
+    long result = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_SSL_VERIFYRESULT, &result);
+    return result;
 }
 
 int EasySlot::os_error() const {

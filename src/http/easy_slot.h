@@ -36,6 +36,8 @@ class EasySlot {
     uint64_t request_bytes_out() const;
     uint64_t connections_opened() const;
     int os_error() const;
+    // What the TLS library thought of the certificate: an X509_V_* of OpenSSL.
+    long verify_result() const;
     std::string_view error_text() const { return error_text_.data(); }
 
     size_t index = 0;  // in the transport's list of active slots

@@ -240,9 +240,10 @@ TimePoint Exchange::next_look(TimePoint now) const {
     return std::min(total_deadline_, stall);
 }
 
-Result<HttpResponse> Exchange::conclude(CURLcode code, std::string_view detail, int os_error) {
+Result<HttpResponse> Exchange::conclude(CURLcode code, std::string_view detail, int os_error,
+                                        long verify_result) {
     if (error_) return std::move(*error_);
-    if (code != CURLE_OK) return error_from_curl(code, label(), detail, os_error);
+    if (code != CURLE_OK) return error_from_curl(code, label(), detail, os_error, verify_result);
     if (!head_.complete()) {
         // libcurl takes the end of a connection for the end of the headers.
         return fail(ErrorKind::network,

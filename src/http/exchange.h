@@ -71,7 +71,8 @@ class Exchange final : public Transfer, public std::enable_shared_from_this<Exch
 
     // What the transfer came to, when libcurl is done with it. The error of a source or sink, or
     // one of ours, stands before libcurl's.
-    Result<HttpResponse> conclude(CURLcode code, std::string_view detail, int os_error);
+    Result<HttpResponse> conclude(CURLcode code, std::string_view detail, int os_error,
+                                  long verify_result);
     // Ends it: marks the outcome unknown where it is, lets go of the request and calls done.
     // `request_bytes_out` is what libcurl has sent in all, 0 when it never had the request.
     void finish(Result<HttpResponse> result, uint64_t request_bytes_out);
