@@ -12,6 +12,8 @@
 #include "xbucket/store/object_store.h"
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace xbucket::app {
 
@@ -38,6 +40,10 @@ class Bucket {
     ObjectStore& store() { return *store_; }
     MetaEngine& meta() { return *meta_; }
     CredentialsProvider& credentials() { return *credentials_; }
+    // Files that the key comes from, for whoever must let them be read.
+    std::vector<std::string> credential_files() const {
+        return key_finder_ ? key_finder_->files() : std::vector<std::string>();
+    }
 
   private:
     explicit Bucket(Config config) : config_(std::move(config)) {}

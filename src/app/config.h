@@ -91,6 +91,7 @@ struct Config {
     bool foreground = false;
     bool core_dumps = false;
     bool syscall_filter = true;
+    bool file_filter = true;
     bool debug = false;
 
     // ---- where all this came from ----

@@ -25,6 +25,8 @@ class KeyFinder {
 
     CredentialsProvider& provider() { return *found_.provider; }
     const ServiceHints& hints() const { return found_.hints; }
+    // That renewal reads again.
+    const std::vector<std::string>& files() const { return found_.files; }
     // Who was asked, and what came of it.
     const std::vector<std::string>& asked() const { return found_.asked; }
 

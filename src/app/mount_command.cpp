@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // The life of a mount as a process: prepare, fork, build, serve, and go down in order.
 #include "commands.h"
+#include "confinement.h"
 #include "keeper.h"
 #include "metrics.h"
 #include "mountpoint.h"
@@ -133,8 +134,19 @@ std::unique_ptr<Keeper> start_keeper(const Config& config) {
     return nullptr;
 }
 
-std::unique_ptr<SyscallFilter> filter_calls(const Keeper& keeper) {
+// From here on this process can do what a mount must do, and nothing else.
+std::unique_ptr<SyscallFilter> confine(const Keeper& keeper, const MountedBucket& mount,
+                                       bool files) {
     keeper.seal();
+    if (const auto dropped = drop_rights(); !dropped) {
+        log_warning("app", "event=rights_kept reason=\"{}\"", dropped.error().message);
+    }
+    if (files) {
+        const auto confined = confine_files(mount.reachable_files());
+        if (!confined) {
+            log_info("app", "event=no_file_filter reason=\"{}\"", confined.error().message);
+        }
+    }
     auto filter = SyscallFilter::load();
     if (filter) return std::move(*filter);
     log_warning("app", "event=no_syscall_filter reason=\"{}\"", filter.error().message);
@@ -192,7 +204,7 @@ ExitCode serve_mount(const Config& config, const Environment& environment, const
     const auto served = mount->run([&] {
         log_info("app", "event=mounted source=\"{}\" mountpoint=\"{}\"", config.source_text,
                  config.mountpoint);
-        if (keeper) filter = filter_calls(*keeper);
+        if (keeper) filter = confine(*keeper, *mount, config.file_filter);
         report.ready(config.log_target == "stderr");
         manager.ready(status);
         manager.keep_alive([&config] { return answers(config.mountpoint); });

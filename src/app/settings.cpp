@@ -258,6 +258,9 @@ std::vector<Setting> make_settings() {
         {"syscall-filter", "yes|no", kMachine,
          "let the kernel refuse what no mount needs, such as starting programs (default: yes)",
          set_flag<&Config::syscall_filter>},
+        {"file-filter", "yes|no", kMachine,
+         "let the kernel refuse files that this mount does not need (default: yes)",
+         set_flag<&Config::file_filter>},
         {"debug", "", kMachine, "log every operation; implies --foreground", set_debug},
     };
 }

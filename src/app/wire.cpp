@@ -52,7 +52,7 @@ Result<void> MountedBucket::make_mount(const Environment& environment, const Kee
     fs.entry_life = config.ttl;
     fs.negative_life = config.negative_ttl;
     if (!config.read_only) {
-        fs.spool_directory = TRY(prepare_spool(config, environment));
+        fs.spool_directory = spool_ = TRY(prepare_spool(config, environment));
         if (const size_t kept = count_kept_files(fs.spool_directory); kept != 0) {
             log_warning("app",
                         "event=kept_files count={} directory=\"{}/recovery\" note=\"their upload "
@@ -88,6 +88,24 @@ Result<void> MountedBucket::make_mount(const Environment& environment, const Kee
 
 std::string MountedBucket::stats_json() const {
     return fs_->getxattr(kRootInode, "user.xbucket.stats", Caller{}).value_or("{}");
+}
+
+ReachableFiles MountedBucket::reachable_files() const {
+    const Config& config = bucket_->config();
+    ReachableFiles files;
+    const auto add = [](std::vector<std::string>& to, const std::string& file) {
+        for (std::string& directory : directories_of(file)) to.push_back(std::move(directory));
+    };
+    if (!spool_.empty()) files.written.push_back(spool_);
+    if (config.source.local) files.written.push_back(config.source.directory);
+    add(files.written, config.log_target);
+    if (config.metrics) add(files.written, config.metrics->file);
+    for (const std::string& file : {config.config_file, config.ca_bundle, config.client_certificate,
+                                    config.client_key, config.customer_key_file}) {
+        add(files.read, file);
+    }
+    for (const std::string& file : bucket_->credential_files()) add(files.read, file);
+    return files;
 }
 
 Result<void> MountedBucket::shutdown() {

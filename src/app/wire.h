@@ -4,11 +4,13 @@
 #pragma once
 
 #include "bucket.h"
+#include "confinement.h"
 #include "keeper.h"
 
 #include "xbucket/fuse/session.h"
 
 #include <memory>
+#include <string>
 
 namespace xbucket::app {
 
@@ -31,6 +33,8 @@ class MountedBucket {
     // What user.xbucket.stats says. Never blocks.
     std::string stats_json() const;
     Clock& clock() { return bucket_->clock(); }
+    // What of this machine's files it needs from here on.
+    ReachableFiles reachable_files() const;
     // After run(): sends what is pending. The first error, after trying all.
     Result<void> shutdown();
 
@@ -40,6 +44,7 @@ class MountedBucket {
     Result<void> make_mount(const Environment& environment, const Keeper* keeper);
 
     std::unique_ptr<Bucket> bucket_;
+    std::string spool_;  // "": none, on a read-only mount
     std::unique_ptr<FileSystem> fs_;
     std::unique_ptr<FuseSession> session_;
 };

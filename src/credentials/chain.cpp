@@ -16,6 +16,11 @@ bool is_named(const CredentialsRequest& request) {
     return !request.spec.empty() || !request.file.empty() || !request.profile.empty();
 }
 
+// "NAME: TEXT", where the text does not begin with the name already.
+std::string about(const std::string& name, const std::string& text) {
+    return text.starts_with(name) ? text : fmt::format("{}: {}", name, text);
+}
+
 std::string how_it_was_named(const CredentialsRequest& request) {
     if (!request.spec.empty())
         return fmt::format("--credentials={}", request.spec.substr(0, request.spec.find(':')));
@@ -69,6 +74,16 @@ std::unique_ptr<CredentialsProvider> provider_for(const Place& place, const Reci
     return std::make_unique<RenewingCredentials>(std::move(first), std::move(source), clock);
 }
 
+std::vector<std::string> files_of(const Place& place, const Recipe& recipe) {
+    std::vector<std::string> files = place.files;
+    for (const Recipe* part = &recipe; part != nullptr; part = part->base.get()) {
+        for (const std::string& file : {part->token_file, part->authorization_file}) {
+            if (!file.empty()) files.push_back(file);
+        }
+    }
+    return files;
+}
+
 // What places that were not chosen still know: where the bucket is.
 void take_hints_of_rest(const std::vector<Place>& places, size_t chosen, ServiceHints& hints) {
     for (size_t i = chosen + 1; i < places.size(); ++i) {
@@ -109,13 +124,14 @@ Result<FoundCredentials> search(const std::vector<Place>& places, const Credenti
                     take_hints_of_rest(places, i, found.hints);
                 }
                 found.asked.push_back(fmt::format("{}: in use", place.name));
+                found.files = files_of(place, *loaded->recipe);
                 found.provider =
                     provider_for(place, *loaded->recipe, std::move(*key), kitchen, clock);
                 return found;
             }
             passed = "not there";
         }
-        found.asked.push_back(fmt::format("{}: {}", place.name, passed));
+        found.asked.push_back(about(place.name, passed));
     }
     if (!named) return nothing_found(request, found.asked);
     return fail(ErrorKind::bad_credentials, fmt::format("{}", fmt::join(found.asked, "; ")));
@@ -144,7 +160,9 @@ Result<FoundCredentials> find_credentials(const CredentialsRequest& request,
     const auto places = TRY(named_places(request, shared));
     auto result = search(places, request, std::move(found), kitchen, clock);
     if (result) return result;
-    return std::move(result).error().with_context(how_it_was_named(request));
+    Error error = std::move(result).error();
+    error.message = about(how_it_was_named(request), error.message);
+    return error;
 }
 
 }  // namespace xbucket

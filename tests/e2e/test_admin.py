@@ -212,6 +212,17 @@ class Systemd(BucketCase):
             self.assertRegex(text, r"(?m)^After=.*network-online\.target")
             self.assertRegex(text, r"(?m)^Wants=network-online\.target")
 
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
+    def test_the_service_is_as_closed_as_the_readme_says(self):
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+            figure = re.search(r"`systemd-analyze security`: ([0-9.]+)", file.read()).group(1)
+        with tempfile.TemporaryDirectory() as folder:
+            unit = shutil.copy(os.path.join(ROOT, "scripts/systemd/xbucket@.service"),
+                               os.path.join(folder, "xbucket@photos.service"))
+            done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", unit],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+        self.assertIn(f"Overall exposure level for xbucket@photos.service: {figure} ", done.stdout)
+
     @unittest.skipUnless(os.access(GENERATOR, os.X_OK), "systemd's generator of units from fstab is not installed")
     def test_systemd_makes_of_the_fstab_lines_what_the_shipped_units_say(self):
         folders = []

@@ -291,6 +291,7 @@ class Trouble(KeysCase):
             with self.subTest(command[:30]):
                 out = self.show("oss://photos", f"--credentials=process:{command}", code=32)
                 self.assertIn(said, out)
+                self.assertEqual(out.count("--credentials=process"), 1, out)
                 self.assertNotIn("planted-secret", out)
 
     def test_program_that_starts_to_hang_holds_up_neither_the_mount_nor_its_end(self):

@@ -2,6 +2,7 @@
 """The filter of system calls that a mount is under, and the keeper beside it: everything that a mount
 does goes on, and what it could be abused for does not."""
 
+import ctypes
 import glob
 import json
 import os
@@ -38,6 +39,19 @@ def is_there(pid):
         return False
 
 
+def text_of(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def has_landlock():
+    """In its second version, which can move files."""
+    return ctypes.CDLL(None).syscall(444, None, 0, 1) >= 2
+
+
 @unittest.skipIf(SANITIZED, "the runtime of a sanitizer needs more than the filter lets through")
 class Hardening(BucketCase):
     def filtered(self, *options, **keywords):
@@ -53,6 +67,11 @@ class Hardening(BucketCase):
         for thread in threads:
             status = status_of(f"{mount.process.pid}/task/{thread}")
             self.assertEqual((status["Seccomp"], status["NoNewPrivs"]), ("2", "1"), status["Name"])
+            # Of root's rights those to open files: CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER.
+            for name in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
+                self.assertEqual(int(status[name], 16) & ~0xe, 0, (status["Name"], name))
+            if os.geteuid() == 0:
+                self.assertEqual(int(status["CapBnd"], 16), 0, status["Name"])
 
     def test_everything_that_a_mount_does_goes_on_under_it(self):
         spool = os.path.join(self.scratch.name, "spool")
@@ -100,6 +119,45 @@ class Hardening(BucketCase):
         self.assertTrue(os.getxattr(mount / "f2", "user.object.url").startswith(b"http"))
         self.assertGreater(json.loads(os.getxattr(mount.path, "user.xbucket.stats"))["pid"], 0)
         self.assertEqual(error_of(os.getxattr, mount / "f2", "user.none"), "ENODATA")
+
+    def swap_log_folder(self, *options):
+        """What a mount says that is told to open its log anew where another folder stands now."""
+        folder = os.path.join(self.scratch.name, "log")
+        os.mkdir(folder)
+        log = os.path.join(folder, "xbucket.log")
+        mount = self.filtered(f"--log={log}", *options)
+        wait_for(lambda: "event=mounted" in text_of(log), what="the log")
+        os.rename(log, log + ".1")  # as logrotate does
+        mount.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "event=reloaded" in text_of(log), what="the rotated log")
+        os.rename(folder, folder + ".old")
+        os.mkdir(folder)
+        mount.process.send_signal(signal.SIGHUP)
+        old = os.path.join(folder + ".old", "xbucket.log")
+        wait_for(lambda: (text_of(log) + text_of(old)).count("event=reloaded") == 2, what="the second reload")
+        return text_of(log) + text_of(old)
+
+    @unittest.skipUnless(has_landlock(), "this kernel has no Landlock")
+    def test_log_is_rotated_and_no_folder_but_its_own_is_written(self):
+        self.assertRegex(self.swap_log_folder(), "cannot open log file .*Permission denied")
+
+    def test_filter_of_files_can_be_left_out(self):
+        self.assertNotIn("cannot open log file", self.swap_log_folder("--file-filter=no"))
+
+    def test_folder_on_this_machine_works_under_it(self):
+        folder = os.path.join(self.scratch.name, "buckets")
+        os.makedirs(os.path.join(folder, "photos"))
+        mount = Mount(f"local:{folder}")
+        self.addCleanup(mount.end)
+        wait_for(lambda: status_of(mount.process.pid)["Seccomp"] == "2", what="the filter")
+        with open(mount / "f", "wb") as file:
+            file.write(os.urandom(1 << 20))
+        os.setxattr(mount / "f", "user.year", b"2021")
+        os.rename(mount / "f", mount / "g")
+        self.assertEqual(os.getxattr(mount / "g", "user.year"), b"2021")
+        os.remove(mount / "g")
+        self.assertEqual(mount.stop(), 0)
+        self.assertNotIn("Permission denied", mount.said())
 
     def test_it_can_be_left_out(self):
         mount = self.mount("--syscall-filter=no")

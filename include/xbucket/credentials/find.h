@@ -51,6 +51,7 @@ struct CredentialsRequest {
 struct FoundCredentials {
     std::unique_ptr<CredentialsProvider> provider;
     ServiceHints hints;
+    std::vector<std::string> files;  // that renewal reads again
     // For people: "environment (OSS_*): not set", in the order in which they were asked; the last
     // one is in use.
     std::vector<std::string> asked;
