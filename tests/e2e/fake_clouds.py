@@ -165,17 +165,24 @@ class FakeCloud:
             "Credentials": {"AccessKeyId": key, "AccessKeySecret": secret, "SecurityToken": token,
                             "Expiration": until}})
 
+    def secret_of(self, key, token):
+        """Of the lasting key, or of one that was given out before with its token."""
+        if key == ACCESS_KEY and not token:
+            return SECRET
+        return next((secret for one, secret, its in self.issuer.issued if (one, its) == (key, token)), None)
+
     def is_signed_for_alibaba(self, form):
         given = form.pop("Signature", "")
         nonce = form.get("SignatureNonce")
-        if form.get("AccessKeyId") != ACCESS_KEY or not nonce or nonce in self.nonces:
+        secret = self.secret_of(form.get("AccessKeyId"), form.get("SecurityToken"))
+        if secret is None or not nonce or nonce in self.nonces:
             return False
         self.nonces.add(nonce)
         stamp = datetime.datetime.strptime(form["Timestamp"], "%Y-%m-%dT%H:%M:%SZ")
         if abs(stamp.replace(tzinfo=datetime.timezone.utc).timestamp() - time.time()) > 900:
             return False
         text = "&".join(f"{quote(k, safe='-_.~')}={quote(form[k], safe='-_.~')}" for k in sorted(form))
-        mac = hmac.new((SECRET + "&").encode(), ("POST&%2F&" + quote(text, safe="-_.~")).encode(), hashlib.sha1)
+        mac = hmac.new((secret + "&").encode(), ("POST&%2F&" + quote(text, safe="-_.~")).encode(), hashlib.sha1)
         return base64.b64encode(mac.digest()).decode() == given
 
     def aws_sts(self, form, headers, body):
@@ -195,19 +202,19 @@ class FakeCloud:
             f"<SessionToken>{token}</SessionToken><Expiration>{until}</Expiration></Credentials>"
             f"</{action}Result></{action}Response>"), "text/xml"
 
-    @staticmethod
-    def is_signed_for_aws(headers, body):
+    def is_signed_for_aws(self, headers, body):
         words = dict(part.strip().split("=", 1)
                      for part in headers.get("Authorization", "").replace("AWS4-HMAC-SHA256 ", "").split(","))
         key, day, region, service, _ = words.get("Credential", "////").split("/")
         names = words.get("SignedHeaders", "").split(";")
-        if key != ACCESS_KEY or service != "sts" or not {"host", "x-amz-date"} <= set(names):
+        secret = self.secret_of(key, headers.get("x-amz-security-token"))
+        if secret is None or service != "sts" or not {"host", "x-amz-date"} <= set(names):
             return False
         canonical = "\n".join(["POST", "/", "", *(f"{name}:{headers[name]}" for name in names), "", ";".join(names),
                                hashlib.sha256(body.encode()).hexdigest()])
         to_sign = "\n".join(["AWS4-HMAC-SHA256", headers["x-amz-date"], f"{day}/{region}/sts/aws4_request",
                              hashlib.sha256(canonical.encode()).hexdigest()])
-        sign_key = ("AWS4" + SECRET).encode()
+        sign_key = ("AWS4" + secret).encode()
         for part in (day, region, "sts", "aws4_request"):
             sign_key = hmac.new(sign_key, part.encode(), hashlib.sha256).digest()
         return hmac.new(sign_key, to_sign.encode(), hashlib.sha256).hexdigest() == words.get("Signature")
