@@ -202,12 +202,17 @@ bool Requester::again(const RequestParts& parts, const Attempt& attempt, const E
         delay = retry_delay(error, parts.repeat, call.attempts, config_.attempts_max, random_);
     }
     if (!delay) return false;
-    if (call.deadline != TimePoint::never() && clock_.now() + *delay >= call.deadline) return false;
-    if (!budget_.spend()) {
+    const TimePoint now = clock_.now();
+    const bool ends = call.deadline != TimePoint::never();
+    if (ends && now + *delay >= call.deadline) return false;
+    const std::optional<Duration> turn = budget_.spend(now);
+    if (!turn) {
         log_debug("store", "retry budget used up: {} {} is not tried again", parts.kind,
                   printable(parts.key.str()));
         return false;
     }
+    *delay = std::max(*delay, *turn);
+    if (ends && now + *delay >= call.deadline) return false;
     {
         LockGuard lock(mutex_);
         ++retries_;

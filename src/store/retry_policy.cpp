@@ -52,11 +52,20 @@ void RetryBudget::earn() {
     tokens_ = std::min(tokens_ + kEarned, kMax);
 }
 
-bool RetryBudget::spend() {
+void RetryBudget::refill(TimePoint now) {
+    if (!filled_ || now < *filled_) filled_ = now;
+    const int64_t more = (now - *filled_) / kOneMore;
+    tokens_ = std::min(tokens_ + more * kCost, kMax);
+    *filled_ = *filled_ + kOneMore * more;
+}
+
+std::optional<Duration> RetryBudget::spend(TimePoint now) {
     LockGuard lock(mutex_);
-    if (tokens_ < kCost) return false;
+    refill(now);
+    if (tokens_ - kCost < kLeast) return std::nullopt;
     tokens_ -= kCost;
-    return true;
+    if (tokens_ >= 0) return Duration{0};
+    return kOneMore * ((kCost - 1 - tokens_) / kCost);
 }
 
 }  // namespace xbucket

@@ -30,20 +30,27 @@ bool is_outcome_unknown(const Error& error, Repeat repeat);
 std::optional<Duration> retry_delay(const Error& error, Repeat repeat, unsigned attempts,
                                     unsigned attempts_max, std::mt19937_64& random);
 
-// A token bucket that bounds the extra load of retries to about a tenth of the requests, so that an
-// outage is not made worse. Thread-safe.
+// A token bucket that bounds the extra load of retries to about a tenth of the requests and fifty a
+// second, so that an outage is not made worse. Who finds none left waits for the next one instead
+// of failing: many writers are to outlive a short outage, too. Thread-safe.
 class RetryBudget {
   public:
     // First attempts earn a tenth of a token; a retry costs one.
     void earn() EXCLUDES(mutex_);
-    bool spend() EXCLUDES(mutex_);
+    // How long the retry has to wait for its token; nullopt: for too many others, it is given up.
+    std::optional<Duration> spend(TimePoint now) EXCLUDES(mutex_);
 
   private:
-    static constexpr unsigned kEarned = 1;
-    static constexpr unsigned kCost = 10;
-    static constexpr unsigned kMax = 100 * kCost;  // and at the start: bursts of 100 retries
+    void refill(TimePoint now) REQUIRES(mutex_);
+
+    static constexpr int64_t kCost = 10;
+    static constexpr int64_t kEarned = 1;
+    static constexpr int64_t kMax = 100 * kCost;  // and at the start: bursts of 100 retries
+    static constexpr int64_t kLeast = -500 * kCost;
+    static constexpr Duration kOneMore = std::chrono::milliseconds(20);
     Mutex mutex_;
-    unsigned tokens_ GUARDED_BY(mutex_) = kMax;
+    int64_t tokens_ GUARDED_BY(mutex_) = kMax;  // below zero: promised
+    std::optional<TimePoint> filled_ GUARDED_BY(mutex_);
 };
 
 }  // namespace xbucket

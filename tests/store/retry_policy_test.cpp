@@ -110,14 +110,29 @@ TEST(RetryPolicy, the_same_seed_gives_the_same_delays) {
 
 TEST(RetryBudget, a_burst_then_one_retry_for_ten_requests) {
     RetryBudget budget;
-    int spent = 0;
-    while (budget.spend()) ++spent;
-    EXPECT_EQ(spent, 100);
+    const TimePoint now;
+    for (int i = 0; i < 100; ++i) ASSERT_EQ(budget.spend(now), Duration{0}) << i;
     for (int i = 0; i < 9; ++i) budget.earn();
-    EXPECT_FALSE(budget.spend());
-    budget.earn();
-    EXPECT_TRUE(budget.spend());
-    EXPECT_FALSE(budget.spend());
+    EXPECT_NE(budget.spend(now), Duration{0});
+    for (int i = 0; i < 11; ++i) budget.earn();
+    EXPECT_EQ(budget.spend(now), Duration{0});
+    EXPECT_NE(budget.spend(now), Duration{0});
+}
+
+TEST(RetryBudget, who_finds_none_left_waits_and_fifty_a_second_get_their_turn) {
+    RetryBudget budget;
+    TimePoint now;
+    while (budget.spend(now) == Duration{0}) {
+    }
+    // The one that ended the loop has the first turn.
+    for (int i = 2; i <= 500; ++i) ASSERT_EQ(budget.spend(now), std::chrono::milliseconds(20) * i);
+    EXPECT_EQ(budget.spend(now), std::nullopt) << "too many wait";
+    now = now + std::chrono::seconds(1);
+    for (int i = 0; i < 50; ++i) EXPECT_TRUE(budget.spend(now)) << i;
+    EXPECT_EQ(budget.spend(now), std::nullopt);
+    now = now + std::chrono::hours(1);
+    for (int i = 0; i < 100; ++i) ASSERT_EQ(budget.spend(now), Duration{0}) << i;
+    EXPECT_NE(budget.spend(now), Duration{0}) << "no more than a burst is saved up";
 }
 
 }  // namespace
