@@ -174,8 +174,8 @@ void Core::invalidate_inode(const InodePtr& inode, bool data_too) {
     if (kernel != nullptr) kernel->invalidate_inode(inode->ino, data_too);
 }
 
-void Core::wait_until_kernel_knows() {
-    if (KernelNotifier* const kernel = notifier.load()) kernel->wait_until_told();
+void Core::wait_until_kernel_knows(Duration at_most) {
+    if (KernelNotifier* const kernel = notifier.load()) kernel->wait_until_told(at_most);
 }
 
 OwnEdit::OwnEdit(InodePtr inode) : inode_(std::move(inode)) {

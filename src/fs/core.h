@@ -76,7 +76,7 @@ struct Core {
     void invalidate_name(const ObjectKey& key);
     void invalidate_inode(const InodePtr& inode, bool data_too);
     // See KernelNotifier::wait_until_told().
-    void wait_until_kernel_knows();
+    void wait_until_kernel_knows(Duration at_most);
 };
 
 // While it lives, what meta reports about the inode is known to be this mount's own edit.

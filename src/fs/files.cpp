@@ -4,6 +4,7 @@
 #include "path_rules.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace xbucket {
 namespace {
@@ -172,6 +173,20 @@ void Files::release(HandleId id) {
         handles_.erase(found);
     }
     content_.drop_handle(handle->inode);
+}
+
+void Files::call_in_mappings(Duration at_most) {
+    std::vector<InodePtr> writable;
+    {
+        LockGuard lock(mutex_);
+        for (const auto& [id, handle] : handles_) {
+            if (handle->flags.write) writable.push_back(handle->inode);
+        }
+    }
+    if (writable.empty()) return;
+    // Pages that are changed are written back before the kernel forgets them.
+    for (const InodePtr& inode : writable) core_.invalidate_inode(inode, true);
+    core_.wait_until_kernel_knows(at_most);
 }
 
 }  // namespace xbucket

@@ -30,6 +30,8 @@ class Files {
     Result<void> flush(HandleId handle);
     Result<void> fsync(HandleId handle);
     void release(HandleId handle);
+    // See FileSystem::call_in_mappings().
+    void call_in_mappings(Duration at_most) EXCLUDES(mutex_);
 
   private:
     struct Handle {

@@ -162,6 +162,7 @@ class FileSystemImpl final : public FileSystem {
     }
 
     void set_notifier(KernelNotifier* notifier) override { core_.notifier = notifier; }
+    void call_in_mappings(Duration at_most) override { files_.call_in_mappings(at_most); }
     void stop_reading() override { core_.reading->stop(); }
     Result<void> shutdown() override {
         background_->stop();

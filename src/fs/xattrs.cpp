@@ -166,7 +166,7 @@ Result<void> Xattrs::refresh(const InodePtr& inode) {
     }
     // Who looks after this sees what is there now. Names are not waited for: the kernel holds the
     // directory's lock for this very call.
-    core_.wait_until_kernel_knows();
+    core_.wait_until_kernel_knows(std::chrono::seconds(1));
     for (const ObjectKey& name : names) core_.invalidate_name(name);
     return {};
 }

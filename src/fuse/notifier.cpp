@@ -24,9 +24,9 @@ void Notifier::push(Item item) {
     changed_.notify_one();
 }
 
-void Notifier::wait_until_told() {
+void Notifier::wait_until_told(Duration at_most) {
     const SystemClock clock;
-    const TimePoint deadline = clock.now() + kToldWithin;
+    const TimePoint deadline = clock.now() + at_most;
     LockGuard lock(mutex_);
     const uint64_t mine = pushed_;
     while (told_ < mine && !stopping_ && clock.now() < deadline) {

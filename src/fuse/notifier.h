@@ -21,7 +21,7 @@ class Notifier final : public KernelNotifier {
     ~Notifier() override { stop(); }
     void invalidate_entry(InodeNumber parent, const std::string& name) override;
     void invalidate_inode(InodeNumber ino, bool data_too) override;
-    void wait_until_told() override;
+    void wait_until_told(Duration at_most) override;
     // Ends the thread; call after the session is unmounted, when no notify call can wait any more.
     void stop() EXCLUDES(mutex_);
 
@@ -36,7 +36,6 @@ class Notifier final : public KernelNotifier {
     void tell(const Item& item);
 
     static constexpr size_t kQueueMax = 100'000;
-    static constexpr Duration kToldWithin = std::chrono::seconds(1);
     fuse_session* const session_;
     Mutex mutex_;
     CondVar changed_;

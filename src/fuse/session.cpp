@@ -10,6 +10,7 @@
 
 #include "xbucket/base/log.h"
 #include "xbucket/base/signals.h"
+#include "xbucket/base/sync.h"
 
 #include <fuse3/fuse_lowlevel.h>
 
@@ -120,8 +121,11 @@ class Session final : public FuseSession {
 
     Result<void> run(const std::function<void()>& ready) override {
         std::thread announcer = start_announcer(ready);
+        std::thread stopper = start_stopper();
         const unsigned cores = std::max(2U, std::thread::hardware_concurrency());
         Result<void> served = loop_->run(config_.threads != 0 ? config_.threads : cores);
+        set_state(State::over);
+        stopper.join();
         mount_.fs.set_notifier(nullptr);
         // Nobody waits for what is still on its way to readers.
         mount_.fs.stop_reading();
@@ -134,9 +138,31 @@ class Session final : public FuseSession {
         return served;
     }
 
-    void stop() override { loop_->stop(); }
+    // The stopper's, so that whoever asks twice is heard twice.
+    void stop() override { set_state(State::asked_to_stop); }
 
   private:
+    enum class State { serving, asked_to_stop, over };
+    void set_state(State state) EXCLUDES(mutex_) {
+        LockGuard lock(mutex_);
+        if (state_ != State::over) state_ = state;
+        state_changed_.notify_all();
+    }
+
+    // While the loop still answers: what programs wrote to mappings is with the kernel.
+    std::thread start_stopper() {
+        const SignalsBlocked blocked;
+        return std::thread([this] {
+            {
+                LockGuard lock(mutex_);
+                while (state_ == State::serving) state_changed_.wait(mutex_);
+                if (state_ == State::over) return;
+            }
+            mount_.fs.call_in_mappings(kMappingsWithin);
+            loop_->stop();
+        });
+    }
+
     // Says "ready" once the mount answers: statvfs returns when INIT is over and we replied.
     std::thread start_announcer(const std::function<void()>& ready) {
         const SignalsBlocked blocked;
@@ -188,7 +214,12 @@ class Session final : public FuseSession {
         }
     }
 
+    static constexpr Duration kMappingsWithin = std::chrono::seconds(10);
+
     const SessionConfig config_;
+    Mutex mutex_;
+    CondVar state_changed_;
+    State state_ GUARDED_BY(mutex_) = State::serving;
     fuse::Mount mount_;
     fuse_session* session_ = nullptr;
     std::unique_ptr<fuse::Loop> loop_;

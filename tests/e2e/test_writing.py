@@ -4,6 +4,7 @@ happens on the way, and nothing left behind."""
 
 import functools
 import json
+import mmap
 import os
 import random
 import re
@@ -205,6 +206,16 @@ class Writing:
         self.assertEqual(self.client.get("f"), b"not closed")
 
     # row 48
+    def test_sigterm_sends_what_was_written_to_a_mapping(self):
+        self.client.put("f", bytes(64 * KIB))
+        mount = self.mount()
+        fd = os.open(mount / "f", os.O_RDWR)
+        self.addCleanup(error_of, os.close, fd)  # ENOTCONN: the mount is gone
+        with mmap.mmap(fd, 0) as mapping:
+            mapping[5000:5008] = b"by a map"
+            self.assertEqual(mount.stop(), 0)
+            self.assertEqual(self.client.get("f")[4999:5009], b"\0by a map\0")
+
     def test_writes_attributes_renames_and_deletes_of_one_key_at_once(self):
         mount = self.mount()
         failures = []
@@ -267,7 +278,7 @@ class Killed:
 
     def check(self, rule, content, reached):
         found = self.killed_while(rule, content, reached)
-        self.assertIn(found, (b"old object", b"", content), f"{rule}: {len(found)} bytes")
+        self.assertIn(found, (b"old object", content), f"{rule}: {len(found)} bytes")
         mount = self.mount("--part-size=5M")
         wait_for(lambda: not self.uploads(), what=f"{rule}: the aborts of the next mount")
         with open(mount / "f", "rb") as file:
@@ -300,6 +311,46 @@ class Killed:
     def test_kill_after_complete_was_applied(self):
         found = self.check("complete@f:1:apply-stall", content_of(32 * MIB), lambda seen: self.is_there(32 * MIB))
         self.assertTrue(found == content_of(32 * MIB))
+
+    def change_one_byte(self, path):
+        with open(path, "r+b", buffering=0) as file:
+            file.seek(13 * MIB)
+            file.write(b"changed")
+
+    def test_kill_while_parts_are_copied(self):
+        before = content_of(32 * MIB)
+        self.client.put("f", before)
+        mount = self.mounted = self.mount("--part-size=5M")
+        self.server.set_faults("part-copy@f:2:stall")
+        writer = threading.Thread(target=lambda: error_of(self.change_one_byte, mount / "f"), daemon=True)
+        writer.start()
+        wait_for(lambda: self.uploads() and self.waits() and any(
+            entry["kind"] == "part-copy" for entry in self.server.requests()), what="a copied part")
+        mount.kill()
+        writer.join(20)
+        self.server.set_faults()
+        self.assertTrue(self.client.get("f") == before)
+        again = self.mount("--part-size=5M")
+        wait_for(lambda: not self.uploads(), what="the aborts of the next mount")
+        self.change_one_byte(again / "f")
+        self.assertTrue(self.client.get("f") == before[:13 * MIB] + b"changed" + before[13 * MIB + 7:])
+
+    def test_kill_while_an_upload_is_aborted(self):
+        self.client.put("f", b"old object")
+        mount = self.mounted = self.mount("--part-size=5M", "--timeout=2s")
+        self.server.set_faults("part@f:*:403:AccessDenied", "abort:*:stall")
+        self.assertEqual(error_of(write_all, mount / "f", content_of(32 * MIB)), "EACCES")
+        self.assertEqual(len(self.uploads()), 1)
+        mount.kill()
+        # The next one is killed at it, too.
+        second = self.mounted = self.mount("--part-size=5M")
+        wait_for(self.waits, what="an abort")
+        second.kill()
+        self.server.set_faults()
+        third = self.mount("--part-size=5M")
+        wait_for(lambda: not self.uploads(), what="the aborts of the third mount")
+        self.assertEqual(self.client.get("f"), b"old object")
+        third.stop()
 
     def is_there(self, size):
         return self.client.head("f")["content-length"] == str(size)

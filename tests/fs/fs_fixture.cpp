@@ -18,7 +18,7 @@ void RecordingNotifier::invalidate_inode(InodeNumber ino, bool data_too) {
     inodes_.emplace_back(ino, data_too);
 }
 
-void RecordingNotifier::wait_until_told() {
+void RecordingNotifier::wait_until_told(Duration) {
     LockGuard lock(mutex_);
     waited_for_ = inodes_.size();
 }

@@ -24,7 +24,7 @@ class RecordingNotifier final : public KernelNotifier {
   public:
     void invalidate_entry(InodeNumber parent, const std::string& name) override;
     void invalidate_inode(InodeNumber ino, bool data_too) override;
-    void wait_until_told() override;
+    void wait_until_told(Duration) override;
     // How many inodes had been told at the last wait.
     size_t waited_for() const;
     std::vector<std::string> entries() const;

@@ -16,7 +16,7 @@ class LookingNotifier final : public KernelNotifier {
     void invalidate_inode(InodeNumber ino, bool) override {
         seen_.push_back(fs_->getattr(ino, std::nullopt));
     }
-    void wait_until_told() override {}
+    void wait_until_told(Duration) override {}
     const std::vector<Result<Attr>>& seen() const { return seen_; }
 
   private:

@@ -53,9 +53,9 @@ class KernelNotifier {
     virtual ~KernelNotifier() = default;
     virtual void invalidate_entry(InodeNumber parent, const std::string& name) = 0;
     virtual void invalidate_inode(InodeNumber ino, bool data_too) = 0;
-    // Blocks until the kernel has taken in all that was told before this call, a second at most: it
-    // may be waiting for one of our replies. The caller must not hold what such a reply needs.
-    virtual void wait_until_told() = 0;
+    // Blocks until the kernel has taken in all that was told before this call, or so long: it may
+    // be waiting for one of our replies. The caller must not hold what such a reply needs.
+    virtual void wait_until_told(Duration at_most) = 0;
 };
 
 // One directory entry as readdir(plus) gives it. The sink returns false when it is full, and the
@@ -156,6 +156,9 @@ class FileSystem {
     virtual Result<void> removexattr(InodeNumber ino, std::string_view name) = 0;
 
     virtual void set_notifier(KernelNotifier* notifier) = 0;
+    // What programs wrote to shared mappings is with the kernel until it writes it back: has it do
+    // so, or waits so long. While requests are still answered; the caller answers none.
+    virtual void call_in_mappings(Duration at_most) = 0;
     // Nobody hears answers any more: reads that wait end with `cancelled`, soon; so do later ones.
     virtual void stop_reading() = 0;
     // Uploads what is dirty and sends what is pending; the mount is going down.
