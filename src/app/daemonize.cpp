@@ -131,4 +131,11 @@ void harden_process(bool core_dumps) {
     std::signal(SIGPIPE, SIG_IGN);
 }
 
+void raise_open_files_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace xbucket::app

@@ -58,4 +58,7 @@ Result<Forked> fork_to_background();
 // way.
 void harden_process(bool core_dumps = false);
 
+// As many open files as the system lets this process have: each that is being written is one here.
+void raise_open_files_limit();
+
 }  // namespace xbucket::app

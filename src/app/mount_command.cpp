@@ -185,6 +185,7 @@ ExitCode serve_mount(const Config& config, const Environment& environment, const
         manager.ready(status);
     });
     keeper = start_keeper(config);
+    raise_open_files_limit();  // after the keeper, whose programs need not bear with it
     auto created = MountedBucket::create(config, environment, keeper.get());
     if (!created) {
         const bool usage = created.error().kind == ErrorKind::invalid_argument;

@@ -23,6 +23,13 @@ Result<void> make_directory(const std::string& path, mode_t mode) {
     return spool_error("cannot make the directory " + path, errno);
 }
 
+Result<void> sync_directory(const std::string& path) {
+    const FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.get() >= 0 && fsync(directory.get()) == 0) return {};
+    if (errno == EINVAL) return {};  // not every file system has it
+    return spool_error("cannot write the directory " + path, errno);
+}
+
 // An unlinked file. O_TMPFILE where the file system has it: only such a file can get a name later
 // without being copied.
 Result<int> open_unnamed(const std::string& directory) {
@@ -186,18 +193,22 @@ Result<std::string> SpoolFile::keep(const std::string& directory, uint64_t size,
                                     const std::string& note_text) const {
     const std::string folder = directory + "/recovery";
     TRY(make_directory(folder, 0700));
+    TRY(sync_directory(directory));
     // Names come from time and chance, never from the key: a key is not to be trusted as a path.
     const std::string path =
         fmt::format("{}/{}-{}", folder, format_basic_utc(time), hex_encode(random_bytes(6)));
     const std::string by_fd = fmt::format("/proc/self/fd/{}", file_->get());
-    if (linkat(AT_FDCWD, by_fd.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) {
-        if (fsync(file_->get()) != 0) return spool_error("cannot write " + path, errno);
-    } else {
+    // What has a name is all there, whenever the power goes; what has a note has a name. Where the
+    // disk fails, what there is of it is kept all the same.
+    Result<void> written;
+    if (fsync(file_->get()) != 0) written = spool_error("damaged as it was kept in " + path, errno);
+    if (linkat(AT_FDCWD, by_fd.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
         TRY(copy_file(file_->get(), size, path));
     }
+    TRY(sync_directory(folder));
     TRY(write_file(path + ".json", note_text));
-    const FileDescriptor parent(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (parent.get() >= 0) fsync(parent.get());
+    TRY(sync_directory(folder));
+    if (!written) return std::move(written).error();
     return path;
 }
 

@@ -497,6 +497,11 @@ class Mounts(ToolCase, BucketCase):
         path = re.search(r"its content is in (\S+)", said)[1]
         with open(path, "rb") as file:
             self.assertEqual(file.read(), b"precious")
+        # The power went before the note was there.
+        os.unlink(path + ".json")
+        said = self.tool("status", mounted.path, code=SOME_FAILED).stdout
+        self.assertIn("a file of 8 bytes", said)
+        self.assertIn(path, said)
 
 
 if __name__ == "__main__":

@@ -49,15 +49,31 @@ Kept read_note(const std::filesystem::path& note) {
     return kept;
 }
 
+// The machine went down, or the disk filled up, between the two.
+Kept without_note(const std::filesystem::path& path) {
+    std::error_code unknown;
+    Kept kept;
+    kept.path = path.string();
+    kept.bytes = std::filesystem::file_size(path, unknown);
+    if (unknown) kept.bytes = 0;
+    kept.error = "its note could not be written: nobody knows what it was";
+    return kept;
+}
+
 // What lies in a spool directory's recovery folder. Errors: access_denied.
 Result<std::vector<Kept>> kept_in(const std::string& spool) {
     namespace stdfs = std::filesystem;
     std::vector<Kept> all;
     std::error_code error;
+    std::error_code ignored;
     const std::string folder = spool + "/recovery";
     for (stdfs::directory_iterator it(folder, error), end; !error && it != end;
          it.increment(error)) {
-        if (it->path().extension() == ".json") all.push_back(read_note(it->path()));
+        if (it->path().extension() == ".json") {
+            all.push_back(read_note(it->path()));
+        } else if (!stdfs::exists(it->path().string() + ".json", ignored)) {
+            all.push_back(without_note(it->path()));
+        }
     }
     if (error && error != std::errc::no_such_file_or_directory) {
         return fail(ErrorKind::access_denied,
@@ -192,12 +208,15 @@ class StatusReport {
                                          {"error", one.error}}));
                 continue;
             }
+            const std::string what = one.time.empty()
+                                         ? fmt::format("a file of {} bytes", with_commas(one.bytes))
+                                         : fmt::format("{} ({} bytes, {})", printable(one.key),
+                                                       with_commas(one.bytes), one.time);
             print_out(
-                fmt::format("not uploaded: {} ({} bytes, {}): {}\n"
+                fmt::format("not uploaded: {}: {}\n"
                             "  its content is in {}\n"
                             "  copy it to where it belongs, then remove it and {}.json\n",
-                            printable(one.key), with_commas(one.bytes), one.time,
-                            printable(one.error), printable(one.path), printable(one.path)));
+                            what, printable(one.error), printable(one.path), printable(one.path)));
         }
     }
 
