@@ -91,6 +91,7 @@ Result<uint64_t> Fetch::get(ObjectStore& store) {
     request.key = key_;
     request.offset = offset_;
     request.length = length_;
+    request.whole = length_ == reader_->size();
     request.if_match = reader_->etag();
     Sink sink(*this);
     // Somebody's few bytes do not stand in line behind everybody's read-ahead.

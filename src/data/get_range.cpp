@@ -2,6 +2,7 @@
 #include "xbucket/data/get_range.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/log.h"
 
 #include <fmt/format.h>
 
@@ -35,23 +36,33 @@ class RangeSink final : public GetSink {
     std::string bytes_;
 };
 
+Result<std::string> get_once(ObjectStore& store, const GetRequest& request) {
+    RangeSink sink(request.if_match, request.length);
+    TRY(store.get(request, sink, {.request_class = RequestClass::data}));
+    std::string bytes = sink.take();
+    if (bytes.size() != request.length) {
+        return fail(ErrorKind::bad_reply,
+                    fmt::format("'{}': {} bytes came instead of {}", printable(request.key.str()),
+                                bytes.size(), request.length));
+    }
+    return bytes;
+}
+
 }  // namespace
 
 Result<std::string> get_range(ObjectStore& store, const ObjectKey& key, const ETag& etag,
-                              uint64_t offset, uint64_t length) {
-    RangeSink sink(etag, length);
+                              uint64_t offset, uint64_t length, bool whole) {
     GetRequest request;
     request.key = key;
     request.offset = offset;
     request.length = length;
+    request.whole = whole;
     request.if_match = etag;
-    TRY(store.get(request, sink, {.request_class = RequestClass::data}));
-    std::string bytes = sink.take();
-    if (bytes.size() != length) {
-        return fail(ErrorKind::bad_reply, fmt::format("'{}': {} bytes came instead of {}",
-                                                      printable(key.str()), bytes.size(), length));
-    }
-    return bytes;
+    Result<std::string> bytes = get_once(store, request);
+    if (bytes || bytes.error().kind != ErrorKind::checksum_mismatch) return bytes;
+    log_warning("data", "key='{}' is read again: {}", printable(key.str()),
+                bytes.error().describe());
+    return get_once(store, request);
 }
 
 bool is_gone_or_replaced(const Error& error) {

@@ -155,8 +155,8 @@ Result<void> UploadParts::fetch(const ObjectKey& key, FileContent& content, Byte
     for_each_parallel(pool, pieces.size(), limits.parallel_per_file, [&](size_t i) {
         if (failed) return;
         const ByteRange& piece = pieces[i];
-        const Result<std::string> bytes =
-            get_range(store, from, base.etag, piece.begin, piece.size());
+        const Result<std::string> bytes = get_range(store, from, base.etag, piece.begin,
+                                                    piece.size(), piece.size() == base.object_size);
         Result<void> filled =
             bytes ? content.fill(piece.begin, *bytes) : Result<void>(bytes.error());
         if (filled) return;

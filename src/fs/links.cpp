@@ -127,7 +127,7 @@ Result<std::string> Links::read(InodeNumber ino) {
             return fail(ErrorKind::invalid_argument,
                         "'" + printable(key.str()) + "' holds no link target");
         }
-        text = TRY(get_range(core_.store, key, etag, 0, size));
+        text = TRY(get_range(core_.store, key, etag, 0, size, true));
     }
     LockGuard lock(inode->mutex);
     inode->link_target = text;

@@ -3,8 +3,8 @@
 
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
-#include "xbucket/meta/content_hash.h"
 #include "xbucket/meta/posix_record.h"
+#include "xbucket/store/content_hash.h"
 
 #include <fmt/format.h>
 
@@ -76,6 +76,10 @@ Result<Uploaded> Uploader::upload(const UploadJob& job) {
         again.ahead = nullptr;
         const bool try_again =
             !unseen && (sent.error().outcome_unknown || somebody_came_first(sent.error().kind));
+        // What is there now is our own, damaged on its way.
+        const bool own = last.kind == ErrorKind::checksum_mismatch &&
+                         sent.error().kind == ErrorKind::stale && attempt != 0;
+        if (own) break;
         last = in_doubt(std::move(sent).error());
         if (!try_again) break;
     }
@@ -84,12 +88,20 @@ Result<Uploaded> Uploader::upload(const UploadJob& job) {
 
 Result<Uploaded> Uploader::finish(const UploadJob& job, Sent sent) {
     Uploaded uploaded;
-    uploaded.stat =
-        TRY(core_.meta.finish_upload(job.key, sent.plan, sent.reply, job.content->size()));
+    const uint64_t size = job.content->size();
+    uploaded.stat = TRY(core_.meta.finish_upload(job.key, sent.plan, sent.reply, size));
+    const bool other = !sent.reply.etag.empty() && uploaded.stat.etag != sent.reply.etag;
+    if (other && !sent.plan.late_attributes) {
+        // Somebody else's by now, or the reply was wrong: what it was made of tells.
+        const Result<std::optional<Landed>> landed = look_for(job, sent.plan);
+        if (landed && *landed && (*landed)->proven) {
+            sent.reply = (*landed)->reply;
+            uploaded.stat = TRY(core_.meta.finish_upload(job.key, sent.plan, sent.reply, size));
+        }
+    }
     // An edit of the metadata may give the same content another ETag; without one, another ETag is
     // somebody else's content.
-    const bool edited =
-        sent.plan.late_attributes.has_value() && uploaded.stat.size == job.content->size();
+    const bool edited = sent.plan.late_attributes.has_value() && uploaded.stat.size == size;
     uploaded.etag = edited || sent.reply.etag.empty() ? uploaded.stat.etag : sent.reply.etag;
     uploaded.late = sent.late;
     return uploaded;

@@ -11,32 +11,6 @@ constexpr std::array<std::string_view, 5> kNames = {"crc32", "crc32c", "crc64nvm
                                                     "sha256"};
 
 template <class Word>
-constexpr std::array<Word, 256> make_table(Word reversed_polynomial) {
-    std::array<Word, 256> table{};
-    for (unsigned i = 0; i < 256; ++i) {
-        Word value = i;
-        for (int bit = 0; bit < 8; ++bit) {
-            value = (value & 1) != 0 ? (value >> 1) ^ reversed_polynomial : value >> 1;
-        }
-        table[i] = value;
-    }
-    return table;
-}
-
-constexpr auto kCrc32 = make_table<uint32_t>(0xedb88320U);
-constexpr auto kCrc32c = make_table<uint32_t>(0x82f63b78U);
-constexpr auto kCrc64Nvme = make_table<uint64_t>(0x9a6c9329ac4bc9b5ULL);
-
-template <class Word>
-Word run(const std::array<Word, 256>& table, std::string_view data, Word crc) {
-    crc = ~crc;
-    for (const char c : data) {
-        crc = table[(crc ^ static_cast<unsigned char>(c)) & 0xff] ^ (crc >> 8);
-    }
-    return ~crc;
-}
-
-template <class Word>
 std::string big_endian(Word value) {
     std::string out;
     for (int shift = static_cast<int>(sizeof(Word)) * 8 - 8; shift >= 0; shift -= 8) {
@@ -46,10 +20,6 @@ std::string big_endian(Word value) {
 }
 
 }  // namespace
-
-uint32_t crc32_of(std::string_view data, uint32_t crc) { return run(kCrc32, data, crc); }
-uint32_t crc32c_of(std::string_view data, uint32_t crc) { return run(kCrc32c, data, crc); }
-uint64_t crc64nvme_of(std::string_view data, uint64_t crc) { return run(kCrc64Nvme, data, crc); }
 
 std::optional<ChecksumSet::Kind> ChecksumSet::kind_of(std::string_view header) {
     const std::string name = to_lower(header);
@@ -82,9 +52,9 @@ std::unique_ptr<ChecksumSet> ChecksumSet::for_request(const Request& request) {
 }
 
 void ChecksumSet::update(std::string_view bytes) {
-    if (wanted_[crc32].compute) crc32_ = crc32_of(bytes, crc32_);
-    if (wanted_[crc32c].compute) crc32c_ = crc32c_of(bytes, crc32c_);
-    if (wanted_[crc64nvme].compute) crc64nvme_ = crc64nvme_of(bytes, crc64nvme_);
+    if (wanted_[crc32].compute) crc32_ = xbucket::crc32(bytes, crc32_);
+    if (wanted_[crc32c].compute) crc32c_ = xbucket::crc32c(bytes, crc32c_);
+    if (wanted_[crc64nvme].compute) crc64nvme_ = xbucket::crc64nvme(bytes, crc64nvme_);
     if (sha1_) sha1_->update(bytes);
     if (sha256_) sha256_->update(bytes);
 }

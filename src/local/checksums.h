@@ -17,10 +17,6 @@
 
 namespace xbucket::local {
 
-uint32_t crc32_of(std::string_view data, uint32_t crc = 0);
-uint32_t crc32c_of(std::string_view data, uint32_t crc = 0);
-uint64_t crc64nvme_of(std::string_view data, uint64_t crc = 0);
-
 // Computes those checksums that were asked for while bytes pass.
 class ChecksumSet {
   public:

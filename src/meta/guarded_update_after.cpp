@@ -6,7 +6,7 @@
 
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
-#include "xbucket/meta/content_hash.h"
+#include "xbucket/store/content_hash.h"
 
 #include <fmt/format.h>
 

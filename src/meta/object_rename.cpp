@@ -6,7 +6,7 @@
 #include "object_moves.h"
 
 #include "xbucket/base/encoding.h"
-#include "xbucket/meta/content_hash.h"
+#include "xbucket/store/content_hash.h"
 
 #include <fmt/format.h>
 

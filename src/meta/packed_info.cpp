@@ -212,9 +212,10 @@ std::string pack(const ObjectSummary& summary) {
 
 std::string pack(const ObjectInfo& info) {
     // A new member must be written here too: this does not compile without it.
-    const auto& [attributes, etag, size, last_modified, date, type, version_id, crc64, restore,
-                 expiration, replication_status, tag_count, missing_metadata, next_append_position,
-                 request_id] = info;
+    // No checksum: only a GET's reply has one.
+    const auto& [attributes, etag, size, last_modified, date, type, version_id, crc64, checksum,
+                 restore, expiration, replication_status, tag_count, missing_metadata,
+                 next_append_position, request_id] = info;
     static_cast<void>(request_id);
     Writer out;
     write(out, ObjectSummary{size, etag, last_modified, type, attributes.storage_class,

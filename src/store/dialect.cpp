@@ -84,13 +84,17 @@ Result<RequestParts> Dialect::head(const ObjectKey& key) const {
 }
 
 Result<RequestParts> Dialect::get(const ObjectKey& key, uint64_t offset, uint64_t length,
-                                  const ETag& if_match, const VersionId& version) const {
+                                  const ETag& if_match, const VersionId& version,
+                                  bool whole) const {
     RequestParts parts = start("GET", HttpMethod::get, key);
     add_customer_key(parts.headers, KeyOf::object);
     if (!version.empty()) parts.query.emplace_back("versionId", version.str());
-    if (offset != 0 || length != 0) {
+    // A checksum of the whole object comes only with a reply that is no range.
+    if (offset == 0 && (length == 0 || whole)) {
+        add_checksum_options(parts.headers);
+    } else {
         parts.headers.add("Range", range_value(offset, length));
-        add_get_options(parts.headers);
+        add_range_options(parts.headers);
     }
     if (!if_match.empty()) {
         TRY(add_safe_header(parts.headers, "If-Match", quote_etag(if_match)));

@@ -77,7 +77,8 @@ class Dialect {
     Result<RequestParts> head(const ObjectKey& key) const;
     // `length` 0 = to the end; offset and length 0 = no range.
     Result<RequestParts> get(const ObjectKey& key, uint64_t offset, uint64_t length,
-                             const ETag& if_match, const VersionId& version) const;
+                             const ETag& if_match, const VersionId& version,
+                             bool whole = false) const;
     Result<RequestParts> put(const PutRequest& request) const;
     Result<RequestParts> copy(const CopyRequest& request) const;
     Result<RequestParts> remove(const ObjectKey& key, const ETag& if_match) const;
@@ -143,6 +144,12 @@ class Dialect {
     virtual Result<ObjectKey> parse_symlink(const HttpResponse& response) const;
     virtual Result<std::string> parse_versioning(const HttpResponse& response) const = 0;
     Result<VersionsPage> parse_versions(const HttpResponse& response, const ObjectKey& key) const;
+    // ETags that look like an MD5 are one: at AWS, at OSS, and on our own server.
+    bool etags_are_md5() const { return config_.official || config_.trusted_conditions; }
+    // The reply to a PUT says no CRC64, but an ETag that is an MD5.
+    bool puts_say_md5() const { return traits_.dialect == "s3" && etags_are_md5(); }
+    // The MD5, in lower case, that the reply to an upload says; "" where its ETag is none.
+    std::string parse_md5(const Headers& headers) const;
     // The whole object's CRC64 as OSS says it; nullopt when not said. Errors: bad_reply.
     Result<std::optional<uint64_t>> parse_crc64(const Headers& headers) const;
 
@@ -181,7 +188,8 @@ class Dialect {
     virtual Result<void> add_copy_guard(Headers& headers, const CopyGuard& guard) const = 0;
     virtual Result<void> add_must_not_exist(Headers& headers) const = 0;
     virtual Result<void> add_if_match(Headers& headers, const ETag& etag) const = 0;
-    virtual void add_get_options(Headers& headers) const = 0;
+    virtual void add_range_options(Headers& headers) const = 0;
+    virtual void add_checksum_options(Headers& headers) const = 0;
     virtual std::string_view acl_header() const = 0;
     virtual std::string_view replace_word() const = 0;  // of the tagging directive
     virtual std::string restore_body(unsigned days, const std::string& tier) const = 0;

@@ -6,6 +6,7 @@
 #include "errors.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/store/content_hash.h"
 #include "xbucket/store/xml.h"
 
 #include <fmt/format.h>
@@ -112,6 +113,15 @@ Result<PutReply> Dialect::parse_put(const HttpResponse& response) const {
     reply.date = date_of(response.headers);
     reply.crc64 = TRY(parse_crc64(response.headers));
     return reply;
+}
+
+std::string Dialect::parse_md5(const Headers& headers) const {
+    ObjectInfo info;
+    info.etag = unquote_etag(headers.value_or_empty("etag"));
+    info.attributes.sse.algorithm = own_value(headers, "server-side-encryption");
+    info.attributes.sse.customer_key =
+        !own_value(headers, "server-side-encryption-customer-algorithm").empty();
+    return etag_is_content_hash(info) ? to_lower(info.etag.str()) : std::string();
 }
 
 Result<ListPage> Dialect::parse_list(const HttpResponse& response,

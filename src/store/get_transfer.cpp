@@ -3,8 +3,8 @@
 
 #include "errors.h"
 
-#include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/log.h"
 
 #include <fmt/format.h>
 
@@ -18,10 +18,9 @@ namespace {
 struct Progress {
     bool started = false;  // on_info() was called
     ObjectInfo info;
-    uint64_t position = 0;  // next byte wanted
-    uint64_t end = 0;       // first byte not wanted; known once started
-    bool whole = false;     // the range is the whole object, so that its CRC64 can be compared
-    uint64_t crc = 0;
+    uint64_t position = 0;              // next byte wanted
+    uint64_t end = 0;                   // first byte not wanted; known once started
+    std::optional<ContentCheck> check;  // where the range is the whole object
     bool done() const { return started && position == end; }
 };
 
@@ -81,7 +80,7 @@ class AttemptSink final : public BodySink {
                 sink_failed_ = !action;
                 return action;  // nothing was taken: the same bytes come again
             }
-            if (progress_.whole) progress_.crc = crc64(part, progress_.crc);
+            if (progress_.check) progress_.check->update(part);
             progress_.position += part.size();
         }
         skip_ -= skipped;
@@ -139,7 +138,9 @@ class AttemptSink final : public BodySink {
         const uint64_t rest = info.size - request_.offset;
         progress_.end =
             request_.offset + (request_.length == 0 ? rest : std::min(rest, request_.length));
-        progress_.whole = progress_.end - progress_.position == info.size && info.crc64.has_value();
+        if (progress_.end - progress_.position == info.size) {
+            progress_.check = ContentCheck::of(info);
+        }
         progress_.info = std::move(info);
         progress_.started = true;
         auto taken = sink_.on_info(progress_.info);
@@ -231,25 +232,30 @@ Result<RequestParts> next_parts(const Dialect& dialect, const GetRequest& reques
                                 const Progress& progress) {
     if (!progress.started) {
         return dialect.get(request.key, request.offset, request.length, request.if_match,
-                           request.version);
+                           request.version, request.whole);
     }
     return dialect.get(request.key, progress.position, progress.end - progress.position,
                        progress.info.etag, request.version);
 }
 
-Result<ObjectInfo> finished(const Progress& progress) {
-    if (progress.whole && progress.crc != progress.info.crc64) {
-        return fail(ErrorKind::checksum_mismatch,
-                    fmt::format("the bytes of the object have CRC64 {} but the service says {}",
-                                progress.crc, *progress.info.crc64));
+Result<ObjectInfo> finished(Progress& progress, EtagDoubts* doubts) {
+    if (!progress.check) return progress.info;
+    const ContentCheck::Verdict verdict = progress.check->finish();
+    if (verdict.right) return progress.info;
+    if (verdict.by_etag && doubts && doubts->came_before(progress.info.etag, verdict.found)) {
+        log_debug("store", "event=etag_is_no_md5 etag={} md5={}", progress.info.etag.str(),
+                  verdict.found);
+        return progress.info;
     }
-    return progress.info;
+    return fail(ErrorKind::checksum_mismatch,
+                fmt::format("the bytes of the object have {} {} but the service says {}",
+                            verdict.name, verdict.found, verdict.expected));
 }
 
 }  // namespace
 
 Result<ObjectInfo> run_get(Requester& requester, const Dialect& dialect, const GetRequest& request,
-                           GetSink& sink, const CallOptions& options) {
+                           GetSink& sink, EtagDoubts* doubts, const CallOptions& options) {
     Progress progress;
     progress.position = request.offset;
     const auto current = std::make_shared<CurrentTransfer>();
@@ -267,7 +273,7 @@ Result<ObjectInfo> run_get(Requester& requester, const Dialect& dialect, const G
         if (attempt_sink->sink_failed() && !result) return std::move(result.error());
         // A connection may die, or be cut by us, after the last byte that was wanted.
         if (progress.done()) {
-            auto info = finished(progress);
+            auto info = finished(progress, doubts);
             if (!info) return requester.give_up(parts, std::move(info.error()), call);
             return info;
         }

@@ -4,6 +4,8 @@
 // http_store_properties.cpp, multipart_copy.cpp.
 #pragma once
 
+#include "checked_source.h"
+#include "content_check.h"
 #include "dialect.h"
 #include "requester.h"
 
@@ -95,11 +97,15 @@ class HttpStore final : public ObjectStore {
     // Where an object cannot be read because it is encrypted otherwise than the request says: what
     // to do about it, as access_denied, and once in the log.
     Error with_key_hint(Error error);
+    // Whether what was sent is what the reply says is stored; "" = yes, or the reply says nothing.
+    std::string difference(const CheckedSource* sent, const HttpResponse& response,
+                           const PutReply& reply) const;
     Result<CopyReply> copy_once(const CopyRequest& request, const CallOptions& options);
 
     const HttpStoreConfig config_;
     const std::unique_ptr<Dialect> dialect_;
     std::atomic<bool> key_hint_given_{false};
+    EtagDoubts etag_doubts_;
     Requester requester_;  // last: waits for its calls, which use the dialect
 };
 

@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // Whole objects: head, get, put, copy, list, remove.
-#include "checked_source.h"
 #include "get_transfer.h"
 #include "http_store_impl.h"
 #include "multipart_copy.h"
 
+#include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
 
 #include <fmt/format.h>
@@ -63,7 +63,8 @@ Result<ObjectInfo> HttpStore::get(const GetRequest& request, GetSink& sink,
     GetRequest whole_request = request;
     whole_request.key = TRY(whole(request.key));
     if (request.length > UINT64_MAX - request.offset) whole_request.length = 0;
-    auto got = run_get(requester_, *dialect_, whole_request, sink, options);
+    EtagDoubts* doubts = dialect_->etags_are_md5() ? nullptr : &etag_doubts_;
+    auto got = run_get(requester_, *dialect_, whole_request, sink, doubts, options);
     if (!got) return with_key_hint(std::move(got.error()));
     return got;
 }
@@ -93,24 +94,48 @@ Result<PutReply> HttpStore::put(const PutRequest& request, const CallOptions& op
                 ErrorKind::file_too_large,
                 fmt::format("{} bytes are more than one upload may have", request.body->size()));
         }
-        checked = std::make_shared<CheckedSource>(request.body);
+        const bool small = request.body->size() <= kMd5BytesMax;
+        checked = std::make_shared<CheckedSource>(request.body, small && dialect_->puts_say_md5());
         whole_request.body = checked;
     }
-    const RequestParts parts = TRY(dialect_->put(whole_request));
-    auto response = requester_.call(parts, options);
-    if (!response) return as_already_exists(std::move(response.error()), request.must_not_exist);
-    const PutReply reply =
-        TRY(in_context(unknown_if_unread(dialect_->parse_put(*response)), "PUT", request.key));
-    const uint64_t sent = checked ? checked->crc() : 0;
-    if (reply.crc64 && *reply.crc64 != sent) {
-        Error error(ErrorKind::checksum_mismatch,
-                    fmt::format("PUT {}: the service stored other bytes than were sent (CRC64 {} "
-                                "instead of {}): write it again",
-                                request.key.str(), *reply.crc64, sent));
-        error.outcome_unknown = true;
-        return error;
+    // Where the service has stored other bytes it gets them again, in place of those.
+    for (int chance = 0;; ++chance) {
+        const RequestParts parts = TRY(dialect_->put(whole_request));
+        auto response = requester_.call(parts, options);
+        if (!response) {
+            return as_already_exists(std::move(response.error()), whole_request.must_not_exist);
+        }
+        PutReply reply =
+            TRY(in_context(unknown_if_unread(dialect_->parse_put(*response)), "PUT", request.key));
+        const std::string other = difference(checked.get(), *response, reply);
+        if (other.empty()) return reply;
+        if (chance == 1) {
+            Error error(ErrorKind::checksum_mismatch,
+                        fmt::format("PUT {}: the service stored other bytes than were sent ({}): "
+                                    "write it again",
+                                    request.key.str(), other));
+            error.outcome_unknown = true;
+            return error;
+        }
+        log_warning("store", "key='{}' is sent again: the service stored other bytes ({})",
+                    printable(request.key.str()), other);
+        whole_request.must_not_exist = false;
+        if (traits().destination_conditions) whole_request.if_match = reply.etag;
     }
-    return reply;
+}
+
+std::string HttpStore::difference(const CheckedSource* sent, const HttpResponse& response,
+                                  const PutReply& reply) const {
+    const uint64_t crc = sent ? sent->crc() : 0;
+    if (reply.crc64) {
+        if (*reply.crc64 == crc) return {};
+        return fmt::format("CRC64 {} instead of {}", *reply.crc64, crc);
+    }
+    if (!sent || !sent->has_md5()) return {};
+    const std::string said = dialect_->parse_md5(response.headers);
+    const std::string md5 = sent->md5();
+    if (said.empty() || said == md5) return {};
+    return fmt::format("MD5 {} instead of {}", said, md5);
 }
 
 Result<PutReply> HttpStore::append(const ObjectKey& key, uint64_t position,

@@ -23,6 +23,22 @@ std::string_view to_string(HttpField field) {
     return "";
 }
 
+std::string_view to_string(Checksum::Kind kind) {
+    switch (kind) {
+        case Checksum::Kind::crc32:
+            return "crc32";
+        case Checksum::Kind::crc32c:
+            return "crc32c";
+        case Checksum::Kind::crc64nvme:
+            return "crc64nvme";
+        case Checksum::Kind::sha1:
+            return "sha1";
+        case Checksum::Kind::sha256:
+            return "sha256";
+    }
+    return "";
+}
+
 std::string_view to_string(ObjectType type) {
     switch (type) {
         case ObjectType::normal:

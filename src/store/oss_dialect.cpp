@@ -219,9 +219,11 @@ class OssDialect final : public Dialect {
 
     Result<void> add_if_match(Headers&, const ETag&) const override { return {}; }
 
-    void add_get_options(Headers& headers) const override {
+    void add_range_options(Headers& headers) const override {
         headers.add("x-oss-range-behavior", "standard");
     }
+    // OSS always says the CRC64.
+    void add_checksum_options(Headers&) const override {}
 
     std::string_view acl_header() const override { return "x-oss-object-acl"; }
     std::string_view replace_word() const override { return "Replace"; }

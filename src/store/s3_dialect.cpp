@@ -113,8 +113,22 @@ class S3Dialect final : public Dialect {
         info.attributes.lock.mode = own_value(headers, "object-lock-mode");
         info.attributes.lock.retain_until = own_value(headers, "object-lock-retain-until-date");
         info.attributes.lock.legal_hold = own_value(headers, "object-lock-legal-hold");
+        info.checksum = read_checksum(headers);
         // S3 tells multipart objects only by the part count in their ETag.
         if (info.etag.str().find('-') != std::string::npos) info.type = ObjectType::multipart;
+    }
+
+    // nullopt also for one that is made of the parts' checksums: nobody knows where those begin.
+    std::optional<Checksum> read_checksum(const Headers& headers) const {
+        if (iequals(own_value(headers, "checksum-type"), "COMPOSITE")) return std::nullopt;
+        using Kind = Checksum::Kind;
+        for (const Kind kind :
+             {Kind::crc64nvme, Kind::crc32c, Kind::crc32, Kind::sha256, Kind::sha1}) {
+            std::string value = own_value(headers, "checksum-" + std::string(to_string(kind)));
+            const bool of_parts = value.find('-') != std::string::npos;
+            if (!value.empty() && !of_parts) return Checksum{kind, std::move(value)};
+        }
+        return std::nullopt;
     }
 
     // Elsewhere than at AWS the conditions go out in Ceph's spelling as well, which its gateway
@@ -160,7 +174,10 @@ class S3Dialect final : public Dialect {
         return add_safe_header(headers, "If-Match", quote_etag(etag));
     }
 
-    void add_get_options(Headers&) const override {}
+    void add_range_options(Headers&) const override {}
+    void add_checksum_options(Headers& headers) const override {
+        headers.add("x-amz-checksum-mode", "ENABLED");
+    }
     std::string_view acl_header() const override { return "x-amz-acl"; }
     std::string_view replace_word() const override { return "REPLACE"; }
 

@@ -116,6 +116,23 @@ TEST(HasherDeathTest, use_after_finish_is_a_bug_that_is_caught) {
     EXPECT_DEATH(hasher.update("x"), "CHECK failed");
 }
 
+TEST(Checksums, known_values_of_123456789) {
+    EXPECT_EQ(crc32("123456789"), 0xcbf43926U);
+    EXPECT_EQ(crc32c("123456789"), 0xe3069283U);
+    EXPECT_EQ(crc64nvme("123456789"), 0xae8b14860a799888U);
+}
+
+TEST(Checksums, pieces_of_any_length_make_the_whole) {
+    const std::string data = sample_bytes(100);
+    for (size_t cut = 0; cut <= data.size(); ++cut) {
+        const std::string_view a = std::string_view(data).substr(0, cut);
+        const std::string_view b = std::string_view(data).substr(cut);
+        ASSERT_EQ(crc32(b, crc32(a)), crc32(data)) << cut;
+        ASSERT_EQ(crc32c(b, crc32c(a)), crc32c(data)) << cut;
+        ASSERT_EQ(crc64nvme(b, crc64nvme(a)), crc64nvme(data)) << cut;
+    }
+}
+
 TEST(Crc64, known_vectors) {
     EXPECT_EQ(crc64(""), 0U);
     EXPECT_EQ(crc64("123456789"), 11051210869376104954U);

@@ -173,6 +173,15 @@ TEST_F(UploadsTest, fetch_brings_what_is_missing_and_nothing_else) {
               bytes.substr(0, kPart) + std::string(kPart, 'x') + bytes.substr(2 * kPart));
 }
 
+TEST_F(UploadsTest, what_was_damaged_on_its_way_here_is_fetched_once_more) {
+    const std::string bytes = content_of(3 * kPart);
+    const auto of = over_object("f", bytes);
+    // What HttpStore says when an object that came whole has another checksum.
+    faulty_.fail(StoreCall::get, Error(ErrorKind::checksum_mismatch, "injected"));
+    ASSERT_TRUE(uploads_->fetch(ObjectKey("f"), *of, {0, bytes.size()}));
+    EXPECT_TRUE(of->read(0, bytes.size()) == bytes);
+}
+
 TEST_F(UploadsTest, upload_that_is_let_go_is_aborted) {
     const auto file = content(content_of(3 * kPart));
     auto upload = begin("k", file, true);

@@ -2,8 +2,6 @@
 // DESIGN 3, rule by rule, against the in-memory services.
 #include "meta/engine_fixture.h"
 
-#include "xbucket/meta/content_hash.h"
-
 namespace xbucket::testing {
 namespace {
 
@@ -34,25 +32,6 @@ ObjectAttributes rich() {
 
 // ---- 1. complete
 // ---------------------------------------------------------------------------------
-
-TEST(ContentHash, an_etag_is_taken_for_md5_only_where_the_service_makes_it_of_the_content) {
-    ObjectInfo info;
-    info.type = ObjectType::normal;
-    info.etag = ETag("5B3C1A2E053D763E1B002CC607C5A0FE");
-    EXPECT_TRUE(etag_is_content_hash(info));
-    info.attributes.sse.algorithm = "AES256";
-    EXPECT_TRUE(etag_is_content_hash(info));
-    for (const char* kms : {"KMS", "aws:kms", "aws:kms:dsse"}) {
-        info.attributes.sse.algorithm = kms;
-        EXPECT_FALSE(etag_is_content_hash(info)) << kms;
-    }
-    info.attributes.sse = {};
-    info.attributes.sse.customer_key = true;
-    EXPECT_FALSE(etag_is_content_hash(info));
-    info.attributes.sse = {};
-    info.etag = ETag("5B3C1A2E053D763E1B002CC607C5A0FE-2");
-    EXPECT_FALSE(etag_is_content_hash(info));
-}
 
 TEST_F(UpdateRules, setting_one_attribute_changes_nothing_else) {
     put("a.txt", rich());

@@ -3,6 +3,8 @@
 #include "store_fixture.h"
 
 #include "xbucket/base/digest.h"
+#include "xbucket/base/encoding.h"
+#include "xbucket/store/content_hash.h"
 
 #include <gmock/gmock.h>
 
@@ -193,6 +195,95 @@ TEST_F(HttpStoreGet, a_flipped_bit_in_a_whole_object_is_found) {
     EXPECT_TRUE(get(store, 0, 3));
     transport.reply(partial("hello", 0, 5, {{"x-oss-hash-crc64ecma", "1"}}));
     EXPECT_EQ(get(store, 0, 5).error().kind, ErrorKind::checksum_mismatch);
+}
+
+TEST(ContentHash, an_etag_is_taken_for_md5_only_where_the_service_makes_it_of_the_content) {
+    ObjectInfo info;
+    info.type = ObjectType::normal;
+    info.etag = ETag("5B3C1A2E053D763E1B002CC607C5A0FE");
+    EXPECT_TRUE(etag_is_content_hash(info));
+    info.attributes.sse.algorithm = "AES256";
+    EXPECT_TRUE(etag_is_content_hash(info));
+    for (const char* kms : {"KMS", "aws:kms", "aws:kms:dsse"}) {
+        info.attributes.sse.algorithm = kms;
+        EXPECT_FALSE(etag_is_content_hash(info)) << kms;
+    }
+    info.attributes.sse = {};
+    info.attributes.sse.customer_key = true;
+    EXPECT_FALSE(etag_is_content_hash(info));
+    info.attributes.sse = {};
+    info.etag = ETag("5B3C1A2E053D763E1B002CC607C5A0FE-2");
+    EXPECT_FALSE(etag_is_content_hash(info));
+}
+
+ScriptedReply with_etag(const std::string& body, const std::string& etag, Headers more = {}) {
+    ScriptedReply reply = object_reply(body, std::move(more));
+    reply.headers.set("ETag", "\"" + etag + "\"");
+    return reply;
+}
+
+TEST_F(HttpStoreGet, an_s3_object_read_whole_is_held_against_its_checksum) {
+    ObjectStore& store = make(s3_config());
+    const std::vector<std::pair<std::string, std::string>> checksums = {
+        {"x-amz-checksum-crc64nvme", "M3eFcAZSQlc="},
+        {"x-amz-checksum-crc32c", "mnG7TA=="},
+        {"x-amz-checksum-crc32", "NhCmhg=="},
+        {"x-amz-checksum-sha256", base64_encode(sha256("hello"))},
+    };
+    for (const auto& [name, value] : checksums) {
+        for (const char* came : {"hello", "hellp"}) {
+            transport.reply(
+                object_reply(came, {{name, value}, {"x-amz-checksum-type", "FULL_OBJECT"}}));
+            sink.text.clear();
+            const auto info = store.get({.key = ObjectKey("k"), .length = 5, .whole = true}, sink);
+            EXPECT_EQ(info.has_value(), std::string(came) == "hello") << name;
+            if (info) continue;
+            EXPECT_EQ(info.error().kind, ErrorKind::checksum_mismatch);
+        }
+    }
+    EXPECT_EQ(transport.sent(0).header("x-amz-checksum-mode"), "ENABLED");
+    EXPECT_EQ(transport.sent(0).header("Range"), "") << "with one, no checksum comes";
+    // Of the parts' checksums, which no reader knows, or of a part: nothing to compare with.
+    transport.reply(object_reply("hello", {{"x-amz-checksum-crc32c", "AAAAAA==-2"}}));
+    EXPECT_TRUE(get(store));
+    transport.reply(object_reply(
+        "hello", {{"x-amz-checksum-crc32c", "AAAAAA=="}, {"x-amz-checksum-type", "COMPOSITE"}}));
+    EXPECT_TRUE(get(store));
+    transport.reply(partial("hel", 0, 5, {{"x-amz-checksum-crc32c", "AAAAAA=="}}));
+    EXPECT_TRUE(get(store, 0, 3));
+}
+
+TEST_F(HttpStoreGet, a_small_object_without_a_checksum_is_held_against_its_md5) {
+    HttpStoreConfig config = s3_config();
+    config.trusted_conditions = true;  // a service whose ETags are known
+    ObjectStore& store = make(config);
+    const std::string md5_of_hello = hex_encode(md5("hello"));
+    transport.reply(with_etag("hello", md5_of_hello));
+    EXPECT_TRUE(get(store));
+    for (int i = 0; i < 2; ++i) {
+        transport.reply(with_etag("hellp", md5_of_hello));
+        EXPECT_EQ(get(store).error().kind, ErrorKind::checksum_mismatch);
+    }
+    const std::string large((2U << 20) + 1, 'x');
+    transport.reply(with_etag(large, md5_of_hello));
+    EXPECT_TRUE(get(store)) << "MD5 is too slow for large ones";
+    transport.reply(
+        with_etag("hellp", md5_of_hello, {{"x-amz-server-side-encryption", "aws:kms"}}));
+    EXPECT_TRUE(get(store)) << "its ETag is none";
+}
+
+TEST_F(HttpStoreGet, an_unknown_service_may_have_etags_that_are_no_md5) {
+    HttpStoreConfig config = s3_config();
+    config.endpoint = "https://s3.example.net";
+    config.region = "us-east-1";
+    ObjectStore& store = make(config);
+    const std::string etag = hex_encode(md5("anything"));
+    transport.reply(with_etag("hello", etag));
+    EXPECT_EQ(get(store).error().kind, ErrorKind::checksum_mismatch) << "damaged, it may be";
+    transport.reply(with_etag("jello", etag));
+    EXPECT_EQ(get(store).error().kind, ErrorKind::checksum_mismatch) << "and otherwise again";
+    transport.reply(with_etag("hello", etag));
+    EXPECT_TRUE(get(store)) << "twice the same: it is the content";
 }
 
 TEST_F(HttpStoreGet, errors_of_the_reader_end_the_read_at_once) {

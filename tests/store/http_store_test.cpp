@@ -106,7 +106,17 @@ TEST_F(HttpStore, an_upload_is_compared_with_what_oss_stored) {
     ASSERT_TRUE(good) << good.error().describe();
     EXPECT_EQ(good->version_id.str(), "v");
     EXPECT_EQ(good->crc64, crc64("hello"));
+    // Once more, in place of what was damaged.
     transport.reply({.headers = {{"ETag", "\"E\""}, {"x-oss-hash-crc64ecma", "1"}}});
+    transport.reply({.headers = {{"ETag", "\"E2\""},
+                                 {"x-oss-hash-crc64ecma", std::to_string(crc64("hello"))}}});
+    const auto mended = store.put({.key = ObjectKey("k"), .body = body});
+    ASSERT_TRUE(mended) << mended.error().describe();
+    EXPECT_EQ(mended->etag.str(), "E2");
+    EXPECT_EQ(transport.sent(2).body, "hello");
+    for (int i = 0; i < 2; ++i) {
+        transport.reply({.headers = {{"ETag", "\"E\""}, {"x-oss-hash-crc64ecma", "1"}}});
+    }
     const auto bad = store.put({.key = ObjectKey("k"), .body = body});
     ASSERT_FALSE(bad);
     EXPECT_EQ(bad.error().kind, ErrorKind::checksum_mismatch);
@@ -114,6 +124,30 @@ TEST_F(HttpStore, an_upload_is_compared_with_what_oss_stored) {
     // No body is zero bytes.
     transport.reply({.headers = {{"ETag", "\"E\""}, {"x-oss-hash-crc64ecma", "0"}}});
     EXPECT_TRUE(store.put({.key = ObjectKey("k")}));
+}
+
+TEST_F(HttpStore, a_small_upload_is_compared_with_the_md5_that_aws_says) {
+    HttpStoreConfig config = s3_config();
+    config.trusted_conditions = true;
+    ObjectStore& store = make(config);
+    const auto body = std::make_shared<StringSource>("hello");
+    const std::string right = "\"" + hex_encode(md5("hello")) + "\"";
+    const std::string wrong = "\"" + hex_encode(md5("hellp")) + "\"";
+    transport.reply({.headers = {{"ETag", right}}});
+    EXPECT_TRUE(store.put({.key = ObjectKey("k"), .body = body}));
+    transport.reply({.headers = {{"ETag", wrong}}});
+    transport.reply({.headers = {{"ETag", right}}});
+    ASSERT_TRUE(store.put({.key = ObjectKey("k"), .body = body, .if_match = ETag("before")}));
+    EXPECT_EQ(transport.sent(1).header("If-Match"), "\"before\"");
+    EXPECT_EQ(transport.sent(2).header("If-Match"), wrong) << "in place of what was damaged";
+    transport.reply({.headers = {{"ETag", wrong}}});
+    transport.reply({.headers = {{"ETag", wrong}}});
+    const auto bad = store.put({.key = ObjectKey("k"), .body = body});
+    ASSERT_FALSE(bad);
+    EXPECT_EQ(bad.error().kind, ErrorKind::checksum_mismatch);
+    EXPECT_TRUE(bad.error().outcome_unknown);
+    transport.reply({.headers = {{"ETag", wrong}, {"x-amz-server-side-encryption", "aws:kms"}}});
+    EXPECT_TRUE(store.put({.key = ObjectKey("k"), .body = body})) << "its ETag is no MD5";
 }
 
 TEST_F(HttpStore, an_upload_reply_without_an_etag_leaves_the_outcome_unknown) {

@@ -38,6 +38,12 @@ uint64_t crc64(std::string_view data, uint64_t crc = 0);
 // CRC of A+B from the CRC of A, the CRC of B and B's length.
 uint64_t crc64_combine(uint64_t crc_a, uint64_t crc_b, uint64_t length_b);
 
+// The checksums that S3 may have of an object, by their "123456789": cbf43926, e3069283 and
+// ae8b14860a799888. Pieces as above.
+uint32_t crc32(std::string_view data, uint32_t crc = 0);
+uint32_t crc32c(std::string_view data, uint32_t crc = 0);
+uint64_t crc64nvme(std::string_view data, uint64_t crc = 0);
+
 // `n` random bytes from the system, for key material and names that must not be guessed.
 std::string random_bytes(size_t n);
 // Random, for generators of jitter; `seed` itself where it is not 0, as tests want it.

@@ -60,6 +60,8 @@ struct GetRequest {
     uint64_t offset = 0;
     // 0 = to the end.
     uint64_t length = 0;
+    // All of the object, as its size is known here: then some services say a checksum.
+    bool whole = false;
     ETag if_match;      // "" = none
     VersionId version;  // "" = current
 };

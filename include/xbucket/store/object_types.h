@@ -79,6 +79,15 @@ struct ObjectAttributes {
     friend bool operator==(const ObjectAttributes&, const ObjectAttributes&) = default;
 };
 
+// S3's checksum of a whole object (x-amz-checksum-*).
+struct Checksum {
+    enum class Kind { crc32, crc32c, crc64nvme, sha1, sha256 };
+    Kind kind = Kind::crc32;
+    std::string value;  // base64, as on the wire
+};
+// "crc32", ...: as the header's name ends.
+std::string_view to_string(Checksum::Kind kind);
+
 enum class ObjectType { normal, multipart, appendable, symlink, unknown };
 std::string_view to_string(ObjectType type);
 
@@ -92,7 +101,8 @@ struct ObjectInfo {
     ObjectType type = ObjectType::normal;
     VersionId version_id;
     std::optional<uint64_t> crc64;
-    std::string restore;  // raw x-oss-restore / x-amz-restore
+    std::optional<Checksum> checksum;  // S3, of GETs of the whole object
+    std::string restore;               // raw x-oss-restore / x-amz-restore
     std::string expiration;
     std::string replication_status;
     std::optional<unsigned> tag_count;  // nullopt: not said (absent is not zero)

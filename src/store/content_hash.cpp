@@ -1,5 +1,5 @@
 // SPDX-FileCopyrightText: the xbucket authors
-#include "xbucket/meta/content_hash.h"
+#include "xbucket/store/content_hash.h"
 
 #include "xbucket/base/encoding.h"
 
