@@ -285,8 +285,8 @@ class BucketCase(unittest.TestCase):
         self.client = Client(self.dialect, self.server, "examplebucket")
         self.client.make_bucket()
 
-    def mount(self, *options, bucket="examplebucket"):
-        mounted = Mount(f"{self.dialect}://{bucket}", *mount_options(self.dialect, self.server), *options)
+    def mount(self, *options, bucket="examplebucket", env=None):
+        mounted = Mount(f"{self.dialect}://{bucket}", *mount_options(self.dialect, self.server), *options, env=env)
         self.addCleanup(mounted.end)
         return mounted
 

@@ -7,8 +7,6 @@ import errno
 import json
 import os
 import re
-import shutil
-import signal
 import subprocess
 import tempfile
 import threading
@@ -16,7 +14,7 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import SANITIZED, STATE, Mount, both_dialects, error_of, wait_for
+from harness import both_dialects, error_of, wait_for
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -94,6 +92,20 @@ class Service(FaultCase):
         os.unlink(mount / "g")
         self.assertEqual(self.client.request("HEAD", "g")[0], 404)
 
+    def test_a_short_outage_loses_nobody_a_write(self):
+        mount = self.mount()
+        os.listdir(mount.path)
+        self.server.set_faults("any:*:503:SlowDown")
+        with ThreadPoolExecutor(48) as pool:
+            writing = [pool.submit(timed, write_all, mount / f"f{number}", b"content of %d" % number)
+                       for number in range(48)]
+            time.sleep(4)  # an outage has its time
+            self.assertEqual([writer.result()[0] for writer in writing if writer.done()], [], "nobody has given up")
+            self.server.set_faults()
+            for number, writer in enumerate(writing):
+                self.assertEqual(writer.result(120)[0], None)
+                self.assertEqual(self.client.get(f"f{number}"), b"content of %d" % number)
+
     def test_failed_fsync_leaves_the_object_and_a_later_one_sends_the_data(self):
         self.client.put("f", b"old")
         mount = self.mount()
@@ -122,14 +134,24 @@ class Service(FaultCase):
 
     def test_wrong_etag_in_the_reply_of_a_put_is_not_believed(self):
         mount = self.mount()
-        self.server.set_faults("put@f:1:wrong-etag")
-        error = error_of(write_all, mount / "f", b"new content")
-        self.assertIn(error, ("OK", "EIO"))
-        if error == "OK":
-            self.assertEqual(self.client.get("f"), b"new content")
-            self.assertEqual(read_all(mount / "f"), b"new content")
-            os.setxattr(mount / "f", "user.n", b"1")
-            self.assertEqual((self.client.get("f"), self.client.metadata("f")["n"]), (b"new content", "1"))
+        for key, flags in (("new", os.O_CREAT), ("old", 0)):
+            if key == "old":
+                self.client.put(key, b"old content")
+            self.server.set_faults(f"put@{key}:1:wrong-etag")
+            fd = os.open(mount / key, os.O_RDWR | flags)
+            try:
+                os.write(fd, b"new content")
+                os.fsync(fd)
+                self.assertEqual(self.client.get(key), b"new content")
+                os.write(fd, b", and more")
+                self.assertEqual(error_of(os.fsync, fd), "OK", f"{key}: its name is known: {mount.said()}")
+            finally:
+                os.close(fd)
+            self.assertEqual(self.client.get(key), b"new content, and more")
+            self.assertEqual(read_all(mount / key), b"new content, and more")
+            os.setxattr(mount / key, "user.n", b"1")
+            self.assertEqual((self.client.get(key), self.client.metadata(key)["n"]),
+                             (b"new content, and more", "1"))
 
     def test_silence_is_ETIMEDOUT_in_time_and_other_files_answer(self):
         for number in range(40):
@@ -333,102 +355,6 @@ class Crashes(FaultCase):
         self.assertEqual(sorted(os.listdir(again.path)), ["f"])
 
 
-class Machine(FaultCase):
-    """Memory, disks, and the end of a mount."""
-
-    @unittest.skipIf(SANITIZED, "a sanitizer's memory is its own")
-    def test_memory_stays_bounded_with_many_open_files_and_readers(self):
-        size, files = 24 * MIB, 12
-        content = os.urandom(size)
-        for number in range(files):
-            self.client.put(f"f{number}", content)
-        mount = self.mount("--read-memory=16M")
-        fds = [os.open(mount / f"f{number % files}", os.O_RDONLY) for number in range(900)]
-        try:
-            with ThreadPoolExecutor(files) as pool:
-                sizes = list(pool.map(lambda fd: sum(len(os.pread(fd, MIB, at)) for at in range(0, size, MIB)), fds[:files]))
-            self.assertEqual(sizes, [size] * files)
-            with open(f"/proc/{mount.process.pid}/status", encoding="ascii") as status:
-                peak = int(re.search(r"VmHWM:\s*(\d+) kB", status.read())[1]) * KIB
-            self.assertLess(peak, (16 + 64 + 64) * MIB, "its budget, what it may take besides, and the program")
-        finally:
-            for fd in fds:
-                os.close(fd)
-
-    def small_disk(self, size="8m"):
-        if os.getuid() != 0:
-            self.skipTest("only root can make a small disk")
-        disk = tempfile.mkdtemp(prefix="xbucket-disk-")
-        self.addCleanup(os.rmdir, disk)
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", disk], check=False).returncode:
-            self.skipTest("no disk can be mounted here")
-        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
-        return disk
-
-    def test_full_disk_is_ENOSPC_for_who_writes_and_nobody_else(self):
-        self.with_metadata("old", b"old", n="1")
-        mount = self.mount("--spool", self.small_disk())
-        small = os.open(mount / "small", os.O_WRONLY | os.O_CREAT)
-        os.write(small, b"written before")
-        fd = os.open(mount / "old", os.O_WRONLY | os.O_TRUNC)
-        with self.assertRaises(OSError) as failure:
-            for _ in range(32):
-                os.write(fd, bytes(MIB))
-            os.fsync(fd)
-        self.assertEqual(failure.exception.errno, errno.ENOSPC)
-        os.setxattr(mount / "old", "user.n", b"2")
-        self.assertEqual((self.client.get("old"), self.client.metadata("old")), (b"old", {"n": "2"}))
-        os.close(small)
-        self.assertEqual(self.client.get("small"), b"written before")
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, b"fits", 0)
-        os.close(fd)
-        self.assertEqual(self.client.get("old"), b"fits")
-
-    def test_disk_that_becomes_read_only_is_an_error_for_who_writes_and_nobody_else(self):
-        self.with_metadata("f", b"old", n="1")
-        disk = self.small_disk()
-        mount = self.mount("--spool", disk)
-        # Even the log of uploads is open for writing: the disk goes as it would go by itself.
-        if subprocess.run(["mount", "-o", "remount,ro", disk], check=False, stderr=subprocess.DEVNULL).returncode:
-            subprocess.run(["mount", "-o", "remount,size=4k,nr_inodes=1", disk], check=False, stderr=subprocess.DEVNULL)
-            self.skipTest("the disk is held open for writing")
-        self.assertIn(error_of(write_all, mount / "f", b"new"), ("EROFS", "EIO"))
-        os.setxattr(mount / "f", "user.n", b"2")
-        self.assertEqual((self.client.get("f"), self.client.metadata("f"), read_all(mount / "f")),
-                         (b"old", {"n": "2"}, b"old"))
-
-    def test_lazy_unmount_sends_what_is_open_and_dirty_when_it_is_closed(self):
-        mount = self.mount()
-        fd = os.open(mount / "f", os.O_WRONLY | os.O_CREAT)
-        os.write(fd, b"written")
-        busy = subprocess.run(["fusermount3", "-u", mount.path], capture_output=True, text=True, check=False)
-        self.assertNotEqual(busy.returncode, 0)
-        self.assertIn("busy", busy.stderr)
-        subprocess.run(["fusermount3", "-u", "-z", mount.path], check=True)
-        self.assertEqual(os.listdir(mount.path), [], "nothing can be opened any more")
-        os.write(fd, b" and more")
-        os.close(fd)
-        self.assertEqual(self.client.get("f"), b"written and more")
-        self.assertEqual(mount.process.wait(30), 0, mount.said())
-
-    def test_sigterm_names_the_files_that_could_not_be_sent(self):
-        mount = self.mount("--timeout=2s")
-        names = ["one", "two"]
-        fds = [os.open(mount / name, os.O_WRONLY | os.O_CREAT) for name in names]
-        for fd in fds:
-            os.write(fd, b"the only copy")
-        self.server.set_faults("put:*:403:AccessDenied")
-        mount.process.send_signal(signal.SIGTERM)
-        self.assertNotIn(mount.process.wait(60), (0, None), mount.said())
-        for name, fd in zip(names, fds):
-            self.assertRegex(mount.said(), rf"key='{name}'")
-            error_of(os.close, fd)
-        kept = [os.path.join(folder, name) for folder, _, files in os.walk(STATE) for name in files
-                if folder.endswith("/recovery") and not name.endswith(".json")]
-        self.assertGreaterEqual([read_all(path) for path in kept].count(b"the only copy"), 2)
-
-
 class OneVersion(FaultCase):
     """Where a bucket keeps versions, a lost reply makes one."""
 
@@ -456,88 +382,5 @@ class OneVersion(FaultCase):
         self.assertEqual((self.client.metadata("small")["n"], self.versions("small")), ("1", before + 1))
 
 
-RESOLVER = r"""
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-static int script = -1, log_fd = -1;
-
-__attribute__((constructor)) static void start(void) {
-    script = open(getenv("TEST_ADDRESSES"), O_RDONLY | O_CLOEXEC);
-    log_fd = open(getenv("TEST_LOOKUPS"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-}
-
-/* The addresses of bucket.test are the lines of a file; without any, the resolver fails for now. */
-int getaddrinfo(const char* node, const char* service, const struct addrinfo* hints, struct addrinfo** result) {
-    int (*next)(const char*, const char*, const struct addrinfo*, struct addrinfo**) = dlsym(RTLD_NEXT, "getaddrinfo");
-    if (node == NULL || strcmp(node, "bucket.test") != 0) return next(node, service, hints, result);
-    if (write(log_fd, ".", 1) != 1) return EAI_SYSTEM;
-    char text[256] = "";
-    if (pread(script, text, sizeof text - 1, 0) <= 0) return EAI_AGAIN;
-    struct addrinfo** end = result;
-    *end = NULL;
-    for (char* address = strtok(text, "\n"); address; address = strtok(NULL, "\n")) {
-        int failed = next(address, service, hints, end);
-        if (failed) return failed;
-        while (*end) end = &(*end)->ai_next;
-    }
-    return 0;
-}
-"""
-
-
-@unittest.skipIf(SANITIZED, "a sanitizer wants to be loaded first")
-class Resolver(FaultCase):
-    """What the resolver says of the endpoint, told by a library that is loaded before it."""
-
-    def mount_by_name(self, addresses):
-        compiler = shutil.which("cc")
-        if not compiler:
-            self.skipTest("no C compiler")
-        self.addresses, self.lookups = (os.path.join(self.scratch.name, name) for name in ("addresses", "lookups"))
-        source, library = (os.path.join(self.scratch.name, name) for name in ("resolver.c", "resolver.so"))
-        with open(source, "w", encoding="ascii") as file:
-            file.write(RESOLVER)
-        subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-        self.resolve(addresses)
-        region = "cn-hangzhou" if self.dialect == "oss" else "us-east-1"
-        mounted = Mount(f"{self.dialect}://examplebucket", f"--endpoint=http://bucket.test:{self.server.port}",
-                        f"--region={region}", "--addressing=path", "--allow-http",
-                        env={"LD_PRELOAD": library, "TEST_ADDRESSES": self.addresses, "TEST_LOOKUPS": self.lookups})
-        self.addCleanup(mounted.end)
-        return mounted
-
-    def resolve(self, addresses):
-        with open(self.addresses, "w", encoding="ascii") as file:
-            file.write("\n".join(addresses))
-
-    def asked(self):
-        return os.path.exists(self.lookups) and os.path.getsize(self.lookups)
-
-    def test_every_address_of_a_name_is_tried(self):
-        self.client.put("f", b"content")
-        mount = self.mount_by_name(["127.0.0.2", "127.0.0.3", "127.0.0.1"])  # nobody listens on the first two
-        self.assertEqual(read_all(mount / "f"), b"content")
-        write_all(mount / "g", b"new")
-        self.assertEqual(self.client.get("g"), b"new")
-
-    def test_a_resolver_that_fails_for_a_while_is_asked_again(self):
-        self.client.put("f", b"content")
-        self.addresses = os.path.join(self.scratch.name, "addresses")
-        self.lookups = os.path.join(self.scratch.name, "lookups")
-        recovery = threading.Thread(target=lambda: (wait_for(lambda: self.asked() >= 2, what="lookups"),
-                                                    self.resolve(["127.0.0.1"])))
-        recovery.start()
-        mount = self.mount_by_name([])
-        recovery.join()
-        self.assertEqual(read_all(mount / "f"), b"content")
-
-
-for case in (Service, Copies, Names, Crashes, Machine, OneVersion, Resolver):
+for case in (Service, Copies, Names, Crashes, OneVersion):
     both_dialects(case)

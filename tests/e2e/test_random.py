@@ -31,9 +31,9 @@ class Pair:
         self.fds = [os.open(path, os.O_RDWR | os.O_CREAT, 0o644) for path in paths]
 
     def close(self):
-        for fd in self.fds:
+        fds, self.fds = self.fds, []
+        for fd in fds:
             os.close(fd)
-        self.fds = []
 
     def both(self, what, call):
         """Calls with each descriptor; the results must be equal."""
@@ -153,6 +153,47 @@ class Pair:
             os.rename(path + ".copy", path)
         self.fds = [os.open(path, os.O_RDWR) for path in self.paths]
 
+    def copy_between(self):
+        """From or to a second file, at any offset: of the same offsets the service copies some."""
+        others = [os.open(path + ".other", os.O_RDWR | os.O_CREAT) for path in self.paths]
+        try:
+            if self.order.random() < 0.5:
+                data = self.bytes(self.order.randrange(self.size_max // 2) + 1)
+                self.log.append(f"other {len(data)}")
+                for fd in others:
+                    os.pwrite(fd, data, 0)
+                    if len(data) % 2:
+                        os.ftruncate(fd, len(data))
+            if self.order.random() < 0.7:
+                for fd in others + self.fds:
+                    os.fsync(fd)
+            here = self.order.random() < 0.7
+            source = self.order.choice((0, 0, self.order.randrange(self.size_max)))
+            target = self.order.choice((source, self.order.randrange(self.size_max // 2)))
+            length = self.order.choice((1 << 30, self.order.randrange(self.size_max) + 1))
+            length = min(length, self.size_max - target)
+
+            def copy(fd, other):
+                done = 0
+                one, two = (other, fd) if here else (fd, other)
+                while done < length:
+                    n = os.copy_file_range(one, two, length - done, source + done, target + done)
+                    if n == 0:
+                        break
+                    done += n
+                return done, os.fstat(two).st_size
+            what = f"copy_file_range {'from' if here else 'to'} other {source} -> {target} {length}"
+            self.log.append(what)
+            mine, plain = (copy(fd, other) for fd, other in zip(self.fds, others))
+            if mine != plain:
+                raise AssertionError(f"{what}: {mine} instead of {plain}")
+            mine, plain = (os.pread(fd, self.size_max + 1, 0) for fd in others)
+            if mine != plain:
+                raise AssertionError(f"{what}: the other file is {summary(mine)} instead of {summary(plain)}")
+        finally:
+            for fd in others:
+                os.close(fd)
+
     def sync(self):
         self.both("fsync", os.fsync)
 
@@ -169,7 +210,7 @@ class Pair:
     def step(self):
         operations = [(self.read, 14), (self.write, 18), (self.write_in_order, 6), (self.append, 4),
                       (self.truncate, 5), (self.truncate_by_path, 2), (self.map_read, 5), (self.map_write, 5),
-                      (self.copy_range, 4), (self.copy_whole, 1), (self.sync, 3), (self.reopen, 5), (self.compare, 2)]
+                      (self.copy_range, 4), (self.copy_whole, 1), (self.copy_between, 2), (self.sync, 3), (self.reopen, 5), (self.compare, 2)]
         calls, weights = zip(*operations)
         self.order.choices(calls, weights)[0]()
 
@@ -199,7 +240,8 @@ class RandomFiles:
             with open(pair.paths[1], "rb") as file:
                 self.assertTrue(self.client.get("f") == file.read(), "the object is another than the file")
         except Exception as failure:
-            raise AssertionError(f"seed {seed}, operation {count}: {failure!r}\n" + "\n".join(pair.log[-15:])) from failure
+            raise AssertionError(f"seed {seed}, operation {count}: {failure!r}\n" + "\n".join(pair.log[-15:]) +
+                                 "\n" + mount.said()[-3000:]) from failure
         finally:
             pair.close()
         print(f"[seed {seed}: {count} operations]", end=" ", flush=True)

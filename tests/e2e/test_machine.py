@@ -1,0 +1,315 @@
+# SPDX-FileCopyrightText: the xbucket authors
+"""What happens to the machine that a mount runs on: memory, open files, disks, the resolver, and the
+end of the mount."""
+
+import errno
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+
+from harness import SANITIZED, STATE, Mount, both_dialects, error_of, wait_for
+from test_faults import KIB, MIB, FaultCase, read_all, write_all
+
+
+class Machine(FaultCase):
+    """Memory, open files, full disks, and the end of a mount."""
+
+    @unittest.skipIf(SANITIZED, "a sanitizer's memory is its own")
+    def test_memory_stays_bounded_with_many_open_files_and_readers(self):
+        size, files = 24 * MIB, 12
+        content = os.urandom(size)
+        for number in range(files):
+            self.client.put(f"f{number}", content)
+        mount = self.mount("--read-memory=16M")
+        fds = [os.open(mount / f"f{number % files}", os.O_RDONLY) for number in range(900)]
+        try:
+            with ThreadPoolExecutor(files) as pool:
+                sizes = list(pool.map(lambda fd: sum(len(os.pread(fd, MIB, at)) for at in range(0, size, MIB)), fds[:files]))
+            self.assertEqual(sizes, [size] * files)
+            self.assertLess(self.peak(mount), (16 + 64 + 64) * MIB, "its budget, what it may take besides, and the program")
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    @unittest.skipIf(SANITIZED, "a sanitizer's memory is its own")
+    def test_ten_thousand_open_files_take_a_few_kilobytes_each(self):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        files = min(10_000, most - 500)
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        for number in range(100):
+            self.client.put(f"f{number}", b"content")
+        mount = self.mount("--read-memory=16M")
+        fds = []
+        try:
+            for number in range(files):
+                fds.append(os.open(mount / f"f{number % 100}", os.O_RDONLY))
+                self.assertEqual(os.pread(fds[-1], 7, 0), b"content")
+            self.assertLess(self.peak(mount), (16 + 64 + 64) * MIB)
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def test_more_files_are_written_at_once_than_a_process_may_open_by_default(self):
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (128, before[1]))
+        try:
+            mount = self.mount()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        fds = []
+        try:
+            for number in range(300):
+                fds.append(os.open(mount / f"f{number}", os.O_WRONLY | os.O_CREAT))
+                os.write(fds[-1], b"content of %d" % number)
+        finally:
+            for fd in fds:
+                os.close(fd)
+        for number in range(300):
+            self.assertEqual(self.client.get(f"f{number}"), b"content of %d" % number)
+
+    @staticmethod
+    def peak(mount):
+        with open(f"/proc/{mount.process.pid}/status", encoding="ascii") as status:
+            return int(re.search(r"VmHWM:\s*(\d+) kB", status.read())[1]) * KIB
+
+    def small_disk(self, size="8m"):
+        if os.getuid() != 0:
+            self.skipTest("only root can make a small disk")
+        disk = tempfile.mkdtemp(prefix="xbucket-disk-")
+        self.addCleanup(os.rmdir, disk)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", disk], check=False).returncode:
+            self.skipTest("no disk can be mounted here")
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
+        return disk
+
+    def test_full_disk_is_ENOSPC_for_who_writes_and_nobody_else(self):
+        self.with_metadata("old", b"old", n="1")
+        mount = self.mount("--spool", self.small_disk())
+        small = os.open(mount / "small", os.O_WRONLY | os.O_CREAT)
+        os.write(small, b"written before")
+        fd = os.open(mount / "old", os.O_WRONLY | os.O_TRUNC)
+        with self.assertRaises(OSError) as failure:
+            for _ in range(32):
+                os.write(fd, bytes(MIB))
+            os.fsync(fd)
+        self.assertEqual(failure.exception.errno, errno.ENOSPC)
+        os.setxattr(mount / "old", "user.n", b"2")
+        self.assertEqual((self.client.get("old"), self.client.metadata("old")), (b"old", {"n": "2"}))
+        os.close(small)
+        self.assertEqual(self.client.get("small"), b"written before")
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, b"fits", 0)
+        os.close(fd)
+        self.assertEqual(self.client.get("old"), b"fits")
+
+    def test_disk_that_becomes_read_only_is_an_error_for_who_writes_and_nobody_else(self):
+        self.with_metadata("f", b"old", n="1")
+        disk = self.small_disk()
+        mount = self.mount("--spool", disk)
+        # Even the log of uploads is open for writing: the disk goes as it would go by itself.
+        if subprocess.run(["mount", "-o", "remount,ro", disk], check=False, stderr=subprocess.DEVNULL).returncode:
+            subprocess.run(["mount", "-o", "remount,size=4k,nr_inodes=1", disk], check=False, stderr=subprocess.DEVNULL)
+            self.skipTest("the disk is held open for writing")
+        self.assertIn(error_of(write_all, mount / "f", b"new"), ("EROFS", "EIO"))
+        os.setxattr(mount / "f", "user.n", b"2")
+        self.assertEqual((self.client.get("f"), self.client.metadata("f"), read_all(mount / "f")),
+                         (b"old", {"n": "2"}, b"old"))
+
+    def test_lazy_unmount_sends_what_is_open_and_dirty_when_it_is_closed(self):
+        mount = self.mount()
+        fd = os.open(mount / "f", os.O_WRONLY | os.O_CREAT)
+        os.write(fd, b"written")
+        busy = subprocess.run(["fusermount3", "-u", mount.path], capture_output=True, text=True, check=False)
+        self.assertNotEqual(busy.returncode, 0)
+        self.assertIn("busy", busy.stderr)
+        subprocess.run(["fusermount3", "-u", "-z", mount.path], check=True)
+        self.assertEqual(os.listdir(mount.path), [], "nothing can be opened any more")
+        os.write(fd, b" and more")
+        os.close(fd)
+        self.assertEqual(self.client.get("f"), b"written and more")
+        self.assertEqual(mount.process.wait(30), 0, mount.said())
+
+    def test_sigterm_names_the_files_that_could_not_be_sent(self):
+        mount = self.mount("--timeout=2s")
+        names = ["one", "two"]
+        fds = [os.open(mount / name, os.O_WRONLY | os.O_CREAT) for name in names]
+        for fd in fds:
+            os.write(fd, b"the only copy")
+        self.server.set_faults("put:*:403:AccessDenied")
+        mount.process.send_signal(signal.SIGTERM)
+        self.assertNotIn(mount.process.wait(60), (0, None), mount.said())
+        for name, fd in zip(names, fds):
+            self.assertRegex(mount.said(), rf"key='{name}'")
+            error_of(os.close, fd)
+        kept = [os.path.join(folder, name) for folder, _, files in os.walk(STATE) for name in files
+                if folder.endswith("/recovery") and not name.endswith(".json")]
+        self.assertGreaterEqual([read_all(path) for path in kept].count(b"the only copy"), 2)
+
+
+class Preloading(FaultCase):
+    def preloaded(self, name, program):
+        """A library to be loaded before all others."""
+        compiler = shutil.which("cc")
+        if not compiler:
+            self.skipTest("no C compiler")
+        source, library = (os.path.join(self.scratch.name, name + end) for end in (".c", ".so"))
+        with open(source, "w", encoding="ascii") as file:
+            file.write(program)
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+        return library
+
+
+BAD_DISK = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/types.h>
+
+static int script = -1;
+typedef ssize_t (*reads)(int, void*, size_t, off_t);
+typedef ssize_t (*writes)(int, const void*, size_t, off_t);
+
+__attribute__((constructor)) static void start(void) { script = open(getenv("TEST_DISK"), O_RDONLY | O_CLOEXEC); }
+
+/* "r": what is read at an offset fails, "w": what is written; the spool is what is. */
+static int fails(char what) {
+    char now = 0;
+    reads next = (reads)dlsym(RTLD_NEXT, "pread");
+    if (next(script, &now, 1, 0) == 1 && now == what) errno = EIO;
+    return now == what;
+}
+
+ssize_t pread(int fd, void* to, size_t n, off_t at) {
+    return fails('r') ? -1 : ((reads)dlsym(RTLD_NEXT, "pread"))(fd, to, n, at);
+}
+ssize_t pread64(int fd, void* to, size_t n, off_t at) { return pread(fd, to, n, at); }
+ssize_t __pread64_chk(int fd, void* to, size_t n, off_t at, size_t room) { return n > room ? -1 : pread(fd, to, n, at); }
+ssize_t pwrite(int fd, const void* from, size_t n, off_t at) {
+    return fails('w') ? -1 : ((writes)dlsym(RTLD_NEXT, "pwrite"))(fd, from, n, at);
+}
+ssize_t pwrite64(int fd, const void* from, size_t n, off_t at) { return pwrite(fd, from, n, at); }
+"""
+
+
+RESOLVER = r"""
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int script = -1, log_fd = -1;
+
+__attribute__((constructor)) static void start(void) {
+    script = open(getenv("TEST_ADDRESSES"), O_RDONLY | O_CLOEXEC);
+    log_fd = open(getenv("TEST_LOOKUPS"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+}
+
+/* The addresses of bucket.test are the lines of a file; without any, the resolver fails for now. */
+int getaddrinfo(const char* node, const char* service, const struct addrinfo* hints, struct addrinfo** result) {
+    int (*next)(const char*, const char*, const struct addrinfo*, struct addrinfo**) = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (node == NULL || strcmp(node, "bucket.test") != 0) return next(node, service, hints, result);
+    if (write(log_fd, ".", 1) != 1) return EAI_SYSTEM;
+    char text[256] = "";
+    if (pread(script, text, sizeof text - 1, 0) <= 0) return EAI_AGAIN;
+    struct addrinfo** end = result;
+    *end = NULL;
+    for (char* address = strtok(text, "\n"); address; address = strtok(NULL, "\n")) {
+        int failed = next(address, service, hints, end);
+        if (failed) return failed;
+        while (*end) end = &(*end)->ai_next;
+    }
+    return 0;
+}
+"""
+
+
+@unittest.skipIf(SANITIZED, "a sanitizer wants to be loaded first")
+class BadDisk(Preloading):
+    """The spool's disk fails, told by a library that is loaded before it."""
+
+    def disk(self, state):
+        with open(os.path.join(self.scratch.name, "disk"), "w", encoding="ascii") as file:
+            file.write(state)
+
+    def test_error_of_the_disk_is_the_writers_and_the_old_object_stands(self):
+        library = self.preloaded("disk", BAD_DISK)
+        self.disk("-")
+        mount = self.mount(env={"LD_PRELOAD": library, "TEST_DISK": os.path.join(self.scratch.name, "disk")})
+        for state, failing in (("w", os.write), ("r", os.fsync)):
+            self.with_metadata("f", b"old", n="1")
+            self.client.put("other", b"content")
+            fd = os.open(mount / "f", os.O_WRONLY | os.O_TRUNC)
+            try:
+                if state == "r":
+                    os.write(fd, b"new content")
+                self.disk(state)
+                self.assertEqual(error_of(failing, fd, *([b"new content"] if state == "w" else [])), "EIO")
+                self.assertEqual(read_all(mount / "other"), b"content")
+                os.setxattr(mount / "other", "user.n", b"1")
+                self.assertEqual(self.client.get("f"), b"old")
+                self.disk("-")
+                os.pwrite(fd, b"new content", 0)
+                os.fsync(fd)
+                self.assertEqual(self.client.get("f"), b"new content")
+            finally:
+                os.close(fd)
+
+
+@unittest.skipIf(SANITIZED, "a sanitizer wants to be loaded first")
+class Resolver(Preloading):
+    """What the resolver says of the endpoint, told by a library that is loaded before it."""
+
+    def mount_by_name(self, addresses):
+        self.addresses, self.lookups = (os.path.join(self.scratch.name, name) for name in ("addresses", "lookups"))
+        library = self.preloaded("resolver", RESOLVER)
+        self.resolve(addresses)
+        region = "cn-hangzhou" if self.dialect == "oss" else "us-east-1"
+        mounted = Mount(f"{self.dialect}://examplebucket", f"--endpoint=http://bucket.test:{self.server.port}",
+                        f"--region={region}", "--addressing=path", "--allow-http",
+                        env={"LD_PRELOAD": library, "TEST_ADDRESSES": self.addresses, "TEST_LOOKUPS": self.lookups})
+        self.addCleanup(mounted.end)
+        return mounted
+
+    def resolve(self, addresses):
+        with open(self.addresses, "w", encoding="ascii") as file:
+            file.write("\n".join(addresses))
+
+    def asked(self):
+        return os.path.exists(self.lookups) and os.path.getsize(self.lookups)
+
+    def test_every_address_of_a_name_is_tried(self):
+        self.client.put("f", b"content")
+        mount = self.mount_by_name(["127.0.0.2", "127.0.0.3", "127.0.0.1"])  # nobody listens on the first two
+        self.assertEqual(read_all(mount / "f"), b"content")
+        write_all(mount / "g", b"new")
+        self.assertEqual(self.client.get("g"), b"new")
+
+    def test_a_resolver_that_fails_for_a_while_is_asked_again(self):
+        self.client.put("f", b"content")
+        self.addresses = os.path.join(self.scratch.name, "addresses")
+        self.lookups = os.path.join(self.scratch.name, "lookups")
+        recovery = threading.Thread(target=lambda: (wait_for(lambda: self.asked() >= 2, what="lookups"),
+                                                    self.resolve(["127.0.0.1"])))
+        recovery.start()
+        mount = self.mount_by_name([])
+        recovery.join()
+        self.assertEqual(read_all(mount / "f"), b"content")
+
+
+for case in (Machine, BadDisk, Resolver):
+    both_dialects(case)
