@@ -102,7 +102,7 @@ void SegmentReader::read(Follower& follower, const ObjectKey& key, uint64_t offs
             // First, for what follows may drop what is here.
             if (here) result = hand_out(offset, end);
             if (plan.new_place) leave_place(place);
-            has_memory = fetch_missing(key, here ? end : offset, end, plan, place);
+            has_memory = fetch_missing(key, here ? end : plan.from, end, plan, place);
             if (here) {
                 drop_handed_out(offset, end);
                 drop_behind(place, follower.ahead.next_of(plan.place));

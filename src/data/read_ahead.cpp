@@ -24,6 +24,7 @@ ReadAhead::Plan ReadAhead::on_read(uint64_t offset, uint64_t bytes, uint64_t siz
                                    uint64_t ahead_max) {
     const uint64_t end = offset + bytes;
     Plan plan;
+    plan.from = offset;
     plan.piece_bytes = kMiB;
     Place* place = find(offset, bytes);
     if (place != nullptr) {
@@ -45,11 +46,13 @@ ReadAhead::Plan ReadAhead::on_read(uint64_t offset, uint64_t bytes, uint64_t siz
         *place = Place{};
         place->next = end;
         plan.until = end;
-        if (offset == 0 && bytes < kLargeRead) {
-            plan.until = std::max(end, std::min(size, kFirstLook));
-        } else if (offset == 0 && size <= kSmallObject) {
+        if (bytes >= kLargeRead && size <= kSmallObject) {
+            // The kernel's pieces come in any order; what is got whole can be checked.
+            plan.from = 0;
             plan.until = size;
             plan.piece_bytes = kSmallObject;
+        } else if (offset == 0 && bytes < kLargeRead) {
+            plan.until = std::max(end, std::min(size, kFirstLook));
         } else if (offset == 0) {
             plan.until = std::max(end, std::min(size, kMiB));
         }

@@ -23,6 +23,7 @@ class ReadAhead {
     struct Plan {
         size_t place = 0;          // which stream, below kPlaces
         bool new_place = false;    // what was fetched for that place so far is of no use now
+        uint64_t from = 0;         // where to begin, at or before the read
         uint64_t until = 0;        // have fetched everything before it
         uint64_t piece_bytes = 0;  // of one GET
     };

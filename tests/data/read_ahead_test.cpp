@@ -40,6 +40,17 @@ TEST_F(ReadAheadTest, small_object_read_from_its_beginning_is_one_get) {
     EXPECT_GE(plan_.piece_bytes, size_);
 }
 
+TEST_F(ReadAheadTest,
+       pieces_of_a_small_object_may_come_in_any_order_and_it_is_one_get_all_the_same) {
+    size_ = 1500 * kKiB;
+    EXPECT_EQ(ahead(512 * kKiB, 128 * kKiB), size_ - 640 * kKiB);
+    EXPECT_EQ(plan_.from, 0u);
+    EXPECT_GE(plan_.piece_bytes, size_);
+    read_ahead_ = ReadAhead();
+    EXPECT_EQ(ahead(512 * kKiB, 4 * kKiB), 0u);
+    EXPECT_EQ(plan_.from, 512 * kKiB);
+}
+
 TEST_F(ReadAheadTest, window_doubles_while_reads_find_nothing_and_stops_at_what_memory_allows) {
     ahead(0, kMiB);
     uint64_t before = 0;

@@ -93,6 +93,16 @@ TEST_F(ReadingTest, small_object_is_one_get_that_asks_for_all_of_it) {
     EXPECT_EQ(gets(), 1u);
 }
 
+TEST_F(ReadingTest, small_object_is_one_get_whichever_piece_is_asked_for_first) {
+    const std::string content = content_of(1 * kMiB);
+    ReadStream& stream = open("f", content);
+    for (const size_t at : {128U, 384U, 0U, 256U, 512U, 640U, 896U, 768U}) {
+        EXPECT_TRUE(read(stream, "f", at * kKiB, 128 * kKiB) ==
+                    content.substr(at * kKiB, 128 * kKiB));
+    }
+    EXPECT_EQ(gets(), 1u);
+}
+
 TEST_F(ReadingTest, random_reads_of_4_KiB_fetch_4_KiB_each) {
     const std::string content = content_of(32 * kMiB);
     ReadStream& stream = open("f", content);
