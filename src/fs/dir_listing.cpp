@@ -32,12 +32,19 @@ bool DirListing::ask_ahead() {
     return true;
 }
 
+// A directory's marker is the first key of its listing.
+void DirListing::note_marker(const ListPage& first) {
+    const bool is_there = !first.objects.empty() && first.objects.front().key == directory_;
+    if (!is_there && !directory_.empty()) core_.meta.observe_absent(directory_, first.begun);
+}
+
 Result<std::vector<ListedName>> DirListing::next() {
     begin();
     Result<ListPage> answer = ahead_ ? ahead_->get() : core_.store.list(request());
     ahead_.reset();
     const ListPage page = TRY(std::move(answer));
     core_.meta.observe_listing(page);
+    if (token_.empty()) note_marker(page);
     core_.walks.listed(directory_, page);
     stream_.add(page);
     token_ = page.next_token;

@@ -41,6 +41,7 @@ class DirListing {
   private:
     void begin();
     ListRequest request() const;
+    void note_marker(const ListPage& first);
 
     Core& core_;
     const ObjectKey directory_;

@@ -11,6 +11,9 @@ Error no_such_name(std::string_view name) {
     return fail(ErrorKind::not_found, "no file or directory '" + std::string(name) + "'");
 }
 
+// As the first page of what is below a name says.
+bool is_directory(const Result<ListPage>& below) { return below && !below->objects.empty(); }
+
 }  // namespace
 
 Result<Names::Keys> Names::keys_of(InodeNumber parent, std::string_view name) const {
@@ -134,12 +137,16 @@ Result<Entry> Names::ask(const Keys& keys) {
         below = Later<Result<ListPage>>::start(
             core_.helpers, [this, request] { return core_.store.list(request); });
     }
+    // What was a directory most likely is one still, and wins over a file of that name: no HEAD.
+    std::optional<Result<ListPage>> page;
+    if (keys.directory && core_.table.find_key(*keys.directory)) page = below->get();
+    if (page && is_directory(*page)) return found_directory(*keys.directory, **page);
     Result<ObjectStat> object = core_.meta.stat(keys.file, core_.freshness());
     std::optional<Error> list_error;
     if (below) {
-        Result<ListPage> page = below->get();
-        if (page && !page->objects.empty()) return found_directory(*keys.directory, *page);
-        if (!page) list_error = std::move(page).error();
+        if (!page) page = below->get();
+        if (is_directory(*page)) return found_directory(*keys.directory, **page);
+        if (!*page) list_error = std::move(*page).error();
     }
     if (object) {
         // A key that may not list but may read is still a file.
@@ -161,7 +168,11 @@ Result<Entry> Names::ask(const Keys& keys) {
 
 Result<Entry> Names::found_directory(const ObjectKey& key, const ListPage& page) {
     const bool has_marker = !page.objects.empty() && page.objects.front().key == key;
-    if (has_marker) core_.meta.observe_listing(page);
+    if (has_marker) {
+        core_.meta.observe_listing(page);
+    } else if (!page.objects.empty()) {
+        core_.meta.observe_absent(key, page.begun);
+    }
     const InodePtr inode = core_.table.look_up(key, NodeType::directory);
     if (has_marker) {
         // With stat=list the marker's attributes are shown only where they are known already.

@@ -120,7 +120,8 @@ Result<void> Xattrs::change(InodeNumber ino, std::string_view name,
         return fail(ErrorKind::unsupported,
                     "the root of a bucket is no object and takes no attributes");
     }
-    core_.walks.touched(key);
+    // A journal wants to know the value before; an update at once reads its own base.
+    if (core_.meta.durability() == Durability::timed) core_.walks.touched(key);
     const OwnEdit edit(inode);
     TRY(core_.meta.change_attribute(key, name, std::move(value), flag));
     // Last-Modified moved, content and times did not.

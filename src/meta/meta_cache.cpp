@@ -8,9 +8,6 @@ namespace xbucket {
 namespace {
 
 constexpr Duration kSettled = std::chrono::seconds(2);
-// A listing that was begun before an own change may arrive after it; within this time it does not
-// turn an own result into "not there".
-constexpr Duration kOwnResultHolds = std::chrono::seconds(5);
 // What the allocator and the containers add: list node, hash node and bucket, two strings.
 constexpr uint64_t kEntryBytes = 280;
 constexpr uint64_t kPairBytes = 96;  // a map node and two short strings
@@ -207,7 +204,6 @@ TimePoint MetaCache::adopt(const ObjectKey& key, const SharedInfo& info) {
     LockGuard lock(shard.mutex);
     note_change(shard, key);
     put(shard, key, info, now + positive_life_);
-    if (Entry* entry = look_up(shard, key)) entry->own_since = now;
     return now + positive_life_;
 }
 
@@ -262,14 +258,10 @@ bool MetaCache::observe_one(const ListEntry& listed, const ListPage& page) {
     return was_known;
 }
 
-void MetaCache::observe_absent(const ObjectKey& key) {
+void MetaCache::observe_absent(const ObjectKey& key, TimePoint begun) {
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
-    const Entry* entry = look_up(shard, key);
-    if (entry != nullptr && !entry->absent &&
-        entry->own_since.since_start > (clock_.now() - kOwnResultHolds).since_start)
-        return;
-    put_absent(shard, key);
+    if (!was_changed(shard, key, epoch_at(shard, begun))) put_absent(shard, key);
 }
 
 std::optional<Tags> MetaCache::tags(const ObjectKey& key) {

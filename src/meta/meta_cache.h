@@ -56,7 +56,8 @@ class MetaCache {
     // The entries of which something else was known; they point into `page`. Those that this mount
     // changed since the page was asked for are passed over.
     std::vector<const ListEntry*> observe(const ListPage& page);
-    void observe_absent(const ObjectKey& key);
+    // The same of a key that a listing would have shown.
+    void observe_absent(const ObjectKey& key, TimePoint begun);
 
     std::optional<Tags> tags(const ObjectKey& key);
     void learn_tags(const ObjectKey& key, const Tags& tags, uint64_t epoch);
@@ -86,7 +87,6 @@ class MetaCache {
         std::string key;
         std::string packed;
         TimePoint expires;
-        TimePoint own_since{std::chrono::nanoseconds::min()};  // adopted then
         SharedInfo unpacked;                                   // of the last few asked for
         std::unique_ptr<Side<Tags>> tags;
         std::unique_ptr<Side<std::string>> acl;

@@ -48,6 +48,7 @@ class Engine final : public MetaEngine {
     Result<void> start() override;
 
     const AttributeModel& model() const override { return parts_.model; }
+    Durability durability() const override { return parts_.config.durability; }
     KeyOrder& order() override { return parts_.order; }
 
     Result<ObjectStat> stat(const ObjectKey& key, Freshness freshness) override;
@@ -104,7 +105,9 @@ class Engine final : public MetaEngine {
     }
 
     void observe_listing(const ListPage& page) override;
-    void observe_absent(const ObjectKey& key) override { parts_.cache.observe_absent(key); }
+    void observe_absent(const ObjectKey& key, TimePoint begun) override {
+        parts_.cache.observe_absent(key, begun);
+    }
     void forget(const ObjectKey& key) override {
         reader_.forget_headers(key);
         parts_.own.drop(key);

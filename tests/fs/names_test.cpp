@@ -30,6 +30,25 @@ TEST_F(NamesTest, directory_without_marker_is_a_directory) {
     EXPECT_TRUE(S_ISREG(look_up("d/e/f")->attr.mode));
 }
 
+TEST_F(NamesTest, looking_a_directory_up_again_is_one_list_and_no_head) {
+    put("d/f", "1");
+    const InodeNumber number = ino("d");
+    clock_.advance(std::chrono::seconds(61));
+    store_.clear_log();
+    EXPECT_EQ(ino("d"), number);
+    EXPECT_EQ(count(StoreCall::list), 1u);
+    EXPECT_EQ(store_.count(), 1u);
+}
+
+TEST_F(NamesTest, directory_that_somebody_else_replaced_by_a_file_is_that_file) {
+    put("d/f", "1");
+    ASSERT_TRUE(S_ISDIR(look_up("d")->attr.mode));
+    ASSERT_TRUE(other_.remove(ObjectKey("d/f")));
+    put("d", "body");
+    clock_.advance(std::chrono::seconds(61));
+    EXPECT_TRUE(S_ISREG(look_up("d")->attr.mode));
+}
+
 TEST_F(NamesTest, missing_name_is_not_found) {
     EXPECT_EQ(look_up("nope").error().kind, ErrorKind::not_found);
 }

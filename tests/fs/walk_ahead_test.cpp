@@ -7,6 +7,7 @@
 
 #include "fs_fixture.h"
 #include "inode_table.h"
+#include "support/temp_dir.h"
 
 #include <algorithm>
 #include <thread>
@@ -140,12 +141,25 @@ TEST_F(WalkAheadTest, directories_among_the_files_are_fetched_ahead_by_their_mar
     EXPECT_GE(heads_ahead(), 190U);
 }
 
-TEST_F(WalkAheadTest, a_walk_that_sets_attributes_is_fetched_ahead) {
+TEST_F(WalkAheadTest, a_walk_that_journals_changes_of_attributes_is_fetched_ahead) {
     put_files("d/", 50);
+    const testing::TempDir journals;
+    MetaConfig config;
+    config.durability = Durability::timed;
+    config.journal_directory = journals.path();
+    mount(config_, config);
     names_in("d").value();
     for (size_t i = 0; i < 50; ++i) EXPECT_TRUE(setxattr("d/" + name(i), "user.y", "1"));
     unmount();
     EXPECT_GE(heads_ahead(), 40U);
+}
+
+TEST_F(WalkAheadTest, a_walk_that_changes_attributes_at_once_asks_for_nothing_ahead) {
+    put_files("d/", 50);
+    names_in("d").value();
+    for (size_t i = 0; i < 50; ++i) EXPECT_TRUE(setxattr("d/" + name(i), "user.y", "1"));
+    unmount();
+    EXPECT_EQ(heads_ahead(), 0U);
 }
 
 TEST_F(WalkAheadTest, a_second_walk_after_expiry_costs_listings_only) {

@@ -4,6 +4,7 @@
 namespace xbucket {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using testing::StoreCall;
@@ -121,6 +122,24 @@ TEST_F(XattrsTest, directory_attributes_live_on_its_marker) {
     ASSERT_TRUE(setxattr("d", "user.a", "1"));
     EXPECT_EQ(metadata_of("d/").at("a"), "1");
     EXPECT_EQ(getxattr("d", "user.a").value(), "1");
+}
+
+TEST_F(XattrsTest, directory_that_was_listed_without_a_marker_has_none_and_asks_nobody) {
+    put("d/f", "1");
+    put("d/e/f", "1");
+    const InodeNumber number = ino("d");
+    store_.clear_log();
+    EXPECT_THAT(*fs_->listxattr(number), IsEmpty());
+    EXPECT_EQ(store_.count(), 0u);
+    clock_.advance(std::chrono::seconds(6));
+    ASSERT_TRUE(names_in("d").has_value());
+    store_.clear_log();
+    EXPECT_THAT(*fs_->listxattr(number), IsEmpty());
+    EXPECT_EQ(store_.count(), 0u);
+    // Somebody else made one meanwhile: seen within the life of a negative answer.
+    put("d/", "", {.user = {{"a", "1"}}});
+    clock_.advance(std::chrono::seconds(6));
+    EXPECT_THAT(*fs_->listxattr(number), Contains("user.a"));
 }
 
 TEST_F(XattrsTest, root_has_no_attributes_and_takes_none) {

@@ -139,6 +139,20 @@ TEST_F(EngineTest, a_listing_asked_for_before_an_own_change_does_not_undo_it_in_
     EXPECT_EQ(engine->stat_cached(ObjectKey("a")), std::nullopt);
 }
 
+TEST_F(EngineTest, a_listing_asked_for_before_an_own_marker_does_not_hide_it) {
+    const TimePoint asked = clock.now();
+    clock.advance(std::chrono::milliseconds(1));
+    EXPECT_EQ(set("d/", "user.x", "1"), std::nullopt);
+    engine->observe_absent(ObjectKey("d/"), asked);
+    raw.clear_log();
+    EXPECT_EQ(get("d/", "user.x"), "1");
+    EXPECT_EQ(raw.count(), 0U);
+    clock.advance(std::chrono::milliseconds(1));
+    engine->observe_absent(ObjectKey("d/"), clock.now());
+    EXPECT_EQ(get("d/", "user.x"), std::nullopt);
+    EXPECT_EQ(raw.count(), 0U);
+}
+
 TEST_F(EngineTest, a_listing_older_than_an_own_change_does_not_undo_it) {
     put("a", {.user = {{"x", "1"}}});
     const ListPage old = page();

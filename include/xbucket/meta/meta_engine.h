@@ -112,6 +112,7 @@ class MetaEngine {
     virtual Result<void> start() = 0;
 
     virtual const AttributeModel& model() const = 0;
+    virtual Durability durability() const = 0;
     virtual KeyOrder& order() = 0;
 
     // ---- reading -----------------------------------------------------------------------------
@@ -203,8 +204,9 @@ class MetaEngine {
     // A listing page carries size, ETag and Last-Modified of its keys: entries that agree are
     // renewed, others lose their attributes.
     virtual void observe_listing(const ListPage& page) = 0;
-    // Remembers that `key` does not exist (from a complete listing).
-    virtual void observe_absent(const ObjectKey& key) = 0;
+    // Remembers that `key` does not exist: a listing that was asked for at `begun` would have shown
+    // it. What this mount changed since then stands.
+    virtual void observe_absent(const ObjectKey& key, TimePoint begun) = 0;
     // An own change by other means (symlink, directory marker): forget what was known.
     virtual void forget(const ObjectKey& key) = 0;
     // user.xbucket.refresh: the key itself, and everything below it when it ends in '/' or is "".
