@@ -64,15 +64,29 @@ void BlockMemory::give_back(char* data, size_t size) {
             free_.push_back(
                 static_cast<uint32_t>(static_cast<size_t>(data - arena_) / kBlockBytes));
         }
-        // Nobody reads: the machine gets its memory back, but for what the next small files need.
-        constexpr size_t kKept = 8;
-        if (free_.size() == slots_ && touched_ > kKept) {
-            ::madvise(arena_, touched_ * kBlockBytes, MADV_DONTNEED);
-            touched_ = 0;
-        }
+        give_pages_back();
     }
     ++releases_;
     on_release_();
+}
+
+void BlockMemory::enter() {
+    LockGuard lock(mutex_);
+    ++users_;
+}
+
+void BlockMemory::leave() {
+    LockGuard lock(mutex_);
+    --users_;
+    give_pages_back();
+}
+
+// Nobody reads: the machine gets its memory back, but for what the next small files need.
+void BlockMemory::give_pages_back() {
+    constexpr size_t kKept = 8;
+    if (users_ != 0 || free_.size() != slots_ || touched_ <= kKept) return;
+    ::madvise(arena_, touched_ * kBlockBytes, MADV_DONTNEED);
+    touched_ = 0;
 }
 
 uint64_t BlockMemory::used() const {

@@ -53,6 +53,11 @@ class BlockMemory {
     // A block out of what was reserved. `bytes` is 1 to kBlockBytes.
     Block take(size_t bytes) EXCLUDES(mutex_);
 
+    // Between the two the caller may take blocks at any time: pages are not given to the machine
+    // only to be asked for again.
+    void enter() EXCLUDES(mutex_);
+    void leave() EXCLUDES(mutex_);
+
     uint64_t bytes_max() const { return bytes_max_; }
     uint64_t used() const EXCLUDES(mutex_);
     // How often bytes were given back.
@@ -61,6 +66,7 @@ class BlockMemory {
   private:
     friend class Block;
     void give_back(char* data, size_t size) EXCLUDES(mutex_);
+    void give_pages_back() REQUIRES(mutex_);
 
     const uint64_t bytes_max_;
     const std::function<void()> on_release_;
@@ -69,6 +75,7 @@ class BlockMemory {
     std::atomic<uint64_t> releases_{0};
     mutable Mutex mutex_;
     uint64_t used_ GUARDED_BY(mutex_) = 0;
+    size_t users_ GUARDED_BY(mutex_) = 0;
     std::vector<uint32_t> free_ GUARDED_BY(mutex_);  // slots; the last one was used last
     size_t touched_ GUARDED_BY(mutex_) = 0;          // slots that may have pages
 };

@@ -67,6 +67,7 @@ std::unique_ptr<ReadStream> SegmentReader::stream() {
 }
 
 void SegmentReader::add(Follower& follower) {
+    pool_.memory().enter();
     LockGuard lock(mutex_);
     ++streams_;
     follower.first_place = next_place_;
@@ -74,9 +75,12 @@ void SegmentReader::add(Follower& follower) {
 }
 
 void SegmentReader::drop(const Follower& follower) {
-    LockGuard lock(mutex_);
-    --streams_;
-    for (size_t i = 0; i < ReadAhead::kPlaces; ++i) leave_place(follower.first_place + i);
+    {
+        LockGuard lock(mutex_);
+        --streams_;
+        for (size_t i = 0; i < ReadAhead::kPlaces; ++i) leave_place(follower.first_place + i);
+    }
+    pool_.memory().leave();
 }
 
 void SegmentReader::read(Follower& follower, const ObjectKey& key, uint64_t offset, size_t bytes,

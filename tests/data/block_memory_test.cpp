@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace xbucket {
 namespace {
 
@@ -50,6 +52,27 @@ TEST_F(BlockMemoryTest, small_blocks_have_just_the_bytes_asked_for) {
         EXPECT_EQ(memory_.used(), 100u);
     }
     EXPECT_EQ(memory_.used(), 0u);
+}
+
+TEST(BlockMemoryPagesTest, pages_go_back_to_the_machine_when_nobody_is_left_who_reads) {
+    constexpr size_t kBlocks = 16;
+    BlockMemory memory(kBlocks * kBlockBytes, [] {});
+    const auto count_written = [&] {
+        EXPECT_TRUE(memory.reserve(kBlocks * kBlockBytes, memory.bytes_max()));
+        std::vector<Block> blocks;
+        size_t written = 0;
+        for (size_t i = 0; i < kBlocks; ++i) {
+            blocks.push_back(memory.take(kBlockBytes));
+            written += blocks.back().data()[0] == 'x' ? 1 : 0;
+            blocks.back().data()[0] = 'x';
+        }
+        return written;
+    };
+    memory.enter();
+    EXPECT_EQ(count_written(), 0u);
+    EXPECT_EQ(count_written(), kBlocks);
+    memory.leave();
+    EXPECT_EQ(count_written(), 0u);
 }
 
 }  // namespace
