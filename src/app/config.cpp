@@ -7,6 +7,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <unistd.h>
+
 namespace xbucket::app {
 namespace {
 
@@ -115,6 +118,12 @@ Result<void> validate_write_behind(const Config& config) {
 }
 
 }  // namespace
+
+uint64_t default_write_memory() {
+    const auto pages = static_cast<uint64_t>(std::max(0L, sysconf(_SC_PHYS_PAGES)));
+    const auto page_bytes = static_cast<uint64_t>(std::max(0L, sysconf(_SC_PAGESIZE)));
+    return std::min<uint64_t>(pages * page_bytes / 8, 1U << 30);
+}
 
 Result<void> validate(const Config& config) {
     if (config.mountpoint.empty()) {

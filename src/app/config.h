@@ -22,6 +22,9 @@
 
 namespace xbucket::app {
 
+// An eighth of this machine's memory, at most 1 GiB.
+uint64_t default_write_memory();
+
 struct Config {
     // ---- what and where ----
     std::string source_text;  // as given; shown in /proc/mounts
@@ -44,6 +47,7 @@ struct Config {
     unsigned workers = 64;
     unsigned read_ahead_kib = 1024;
     uint64_t read_memory_bytes = 256U << 20;
+    uint64_t write_memory_bytes = default_write_memory();
 
     // ---- attributes ----
     bool list_all = false;

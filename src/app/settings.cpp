@@ -251,6 +251,10 @@ std::vector<Setting> make_settings() {
         {"read-memory", "SIZE", kMachine,
          "memory for what is fetched ahead of all readers together (default: 256M)",
          set_size<&Config::read_memory_bytes>},
+        {"write-memory", "SIZE", kMachine,
+         "memory for files that are being written, before they go to the spool (default: an eighth "
+         "of this machine's, at most 1G; 0: none)",
+         set_size<&Config::write_memory_bytes>},
         {"foreground", "", kMachine, "stay in the foreground", set_flag<&Config::foreground>},
         {"core-dumps", "", kMachine,
          "let a crash leave a core dump, which may hold content of files",

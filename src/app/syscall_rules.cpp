@@ -117,6 +117,7 @@ constexpr const char* kMemoryThreadsTime[] = {
     "getuid32",
     "madvise",
     "membarrier",
+    "memfd_create",
     "mincore",
     "mlock",
     "mlock2",

@@ -61,6 +61,7 @@ Result<void> MountedBucket::make_mount(const Environment& environment, const Kee
         }
     }
     fs.spool_bytes_max = config.spool_bytes;
+    fs.write_memory_max = config.write_memory_bytes;
     fs.part_bytes = config.part_bytes;
     fs.source_name = source_name(config);
     fs.read_bytes_max = config.read_memory_bytes;

@@ -49,9 +49,9 @@ std::string note_text(const RecoveryNote& note, uint64_t size,
 
 class SpooledContent final : public FileContent {
   public:
-    SpooledContent(SpoolSpace& space, std::unique_ptr<SpoolFile> file, Base base)
+    SpooledContent(SpoolSpace& space, Base base)
         : space_(space),
-          file_(std::move(file)),
+          file_(space),
           base_(std::move(base)),
           size_(base_.size),
           base_end_(base_.size) {}
@@ -93,19 +93,18 @@ class SpooledContent final : public FileContent {
     Result<std::string> read(uint64_t offset, size_t bytes) const override {
         const uint64_t end = size();
         if (offset >= end) return std::string();
-        return file_->read(offset, static_cast<size_t>(std::min<uint64_t>(bytes, end - offset)));
+        return file_.read(offset, static_cast<size_t>(std::min<uint64_t>(bytes, end - offset)));
     }
     Result<void> fill(uint64_t offset, std::string_view bytes) override;
-    std::shared_ptr<BodySource> body(ByteRange range) const override { return file_->body(range); }
+    std::shared_ptr<BodySource> body(ByteRange range) const override { return file_.body(range); }
     Result<std::string> md5_hex() const override {
         Hasher hasher(Hasher::Algorithm::md5);
-        TRY(file_->visit(size(), [&](std::string_view piece) { hasher.update(piece); }));
+        TRY(file_.visit(size(), [&](std::string_view piece) { hasher.update(piece); }));
         return hex_encode(hasher.finish());
     }
     Result<uint64_t> crc64() const override {
         uint64_t crc = 0;
-        TRY(file_->visit(size(),
-                         [&](std::string_view piece) { crc = xbucket::crc64(piece, crc); }));
+        TRY(file_.visit(size(), [&](std::string_view piece) { crc = xbucket::crc64(piece, crc); }));
         return crc;
     }
 
@@ -123,8 +122,8 @@ class SpooledContent final : public FileContent {
 
     Result<std::string> keep(const RecoveryNote& note) const override {
         LockGuard lock(mutex_);
-        return file_->keep(space_.directory(), size_, note.time,
-                           note_text(note, size_, missing_in({0, size_})));
+        return file_.keep(space_.directory(), size_, note.time,
+                          note_text(note, size_, missing_in({0, size_})));
     }
 
   private:
@@ -135,7 +134,7 @@ class SpooledContent final : public FileContent {
     Result<void> make_room(ByteRange range) REQUIRES(mutex_);
 
     SpoolSpace& space_;
-    const std::unique_ptr<SpoolFile> file_;
+    SpoolFile file_;
     mutable Mutex mutex_;
     Base base_ GUARDED_BY(mutex_);
     uint64_t size_ GUARDED_BY(mutex_);
@@ -161,7 +160,7 @@ Result<size_t> SpooledContent::write_at(uint64_t offset, std::string_view bytes)
     }
     const ByteRange range{offset, offset + bytes.size()};
     TRY(make_room(range));
-    const Result<size_t> written = file_->write(offset, bytes);
+    const Result<size_t> written = file_.write(offset, bytes);
     const ByteRange done{offset, offset + (written ? *written : 0)};
     const ByteRange rest{done.end, range.end};
     if (rest.size() != 0) {
@@ -181,7 +180,7 @@ Result<void> SpooledContent::resize(uint64_t size) {
     if (size > kSizeMax) {
         return fail(ErrorKind::file_too_large, "the file would be larger than a file can be");
     }
-    TRY(file_->resize(size));
+    TRY(file_.resize(size));
     const ByteRange cut{size, kSizeMax};
     const uint64_t freed = present_.covered(cut);
     present_.remove(cut);
@@ -213,7 +212,7 @@ bool SpooledContent::extend_copy(const Base& from, uint64_t size) {
     const bool same = !base_.copied_from.empty() && base_.copied_from == from.copied_from &&
                       base_.etag == from.etag && base_end_ == size_ && base_.size == size_ &&
                       !changed_.overlaps({0, size_});
-    if (!same || size < size_ || size > base_.object_size || !file_->resize(size)) return false;
+    if (!same || size < size_ || size > base_.object_size || !file_.resize(size)) return false;
     base_.size = base_end_ = size_ = size;
     return true;
 }
@@ -224,7 +223,7 @@ Result<void> SpooledContent::fill(uint64_t offset, std::string_view bytes) {
         TRY(make_room(gap));
         std::string_view rest = bytes.substr(gap.begin - offset, gap.size());
         for (uint64_t at = gap.begin; !rest.empty();) {
-            const Result<size_t> n = file_->write(at, rest);
+            const Result<size_t> n = file_.write(at, rest);
             if (!n) {
                 space_.release(rest.size());
                 reserved_ -= rest.size();
@@ -241,9 +240,8 @@ Result<void> SpooledContent::fill(uint64_t offset, std::string_view bytes) {
 }  // namespace
 
 Result<std::unique_ptr<FileContent>> FileContent::create(SpoolSpace& space, Base base) {
-    std::unique_ptr<SpoolFile> file = TRY(SpoolFile::create(space.directory()));
     const uint64_t size = base.size;
-    auto content = std::make_unique<SpooledContent>(space, std::move(file), std::move(base));
+    auto content = std::make_unique<SpooledContent>(space, std::move(base));
     TRY(content->resize(size));
     return std::unique_ptr<FileContent>(std::move(content));
 }

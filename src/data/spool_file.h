@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// One unlinked file in the spool directory. Sparse: what was never written reads as zeros.
+// The content of one file on its way. Sparse: what was never written reads as zeros.
 #pragma once
+
+#include "spool_places.h"
 
 #include "xbucket/data/file_content.h"
 #include "xbucket/data/spool.h"
@@ -9,29 +11,16 @@
 
 namespace xbucket {
 
-// A file descriptor that closes itself.
-class FileDescriptor {
-  public:
-    explicit FileDescriptor(int fd) : fd_(fd) {}
-    ~FileDescriptor();
-    FileDescriptor(const FileDescriptor&) = delete;
-    FileDescriptor& operator=(const FileDescriptor&) = delete;
-    int get() const { return fd_; }
-
-  private:
-    const int fd_;
-};
-
 // Writes and resizes are externally locked; reads may run beside them.
 class SpoolFile {
   public:
-    // Errors: io, no_space.
-    static Result<std::unique_ptr<SpoolFile>> create(const std::string& directory);
+    explicit SpoolFile(const SpoolSpace& space) : places_(std::make_shared<SpoolPlaces>(space)) {}
 
-    // Bytes that got onto the disk; fewer than given where it is full. Errors, with nothing
-    // written: no_space, file_too_large, io.
-    Result<size_t> write(uint64_t offset, std::string_view bytes);
-    Result<void> resize(uint64_t size);
+    // As SpoolPlaces'.
+    Result<size_t> write(uint64_t offset, std::string_view bytes) {
+        return places_->write(offset, bytes);
+    }
+    Result<void> resize(uint64_t size) { return places_->resize(size); }
     // Fewer bytes than asked only at the end.
     Result<std::string> read(uint64_t offset, size_t bytes) const;
     std::shared_ptr<BodySource> body(ByteRange range) const;
@@ -42,15 +31,10 @@ class SpoolFile {
                              const std::string& note_text) const;
 
   private:
-    explicit SpoolFile(std::shared_ptr<FileDescriptor> file) : file_(std::move(file)) {}
-
-    const std::shared_ptr<FileDescriptor> file_;  // with the bodies that read from it
+    const std::shared_ptr<SpoolPlaces> places_;  // with the bodies that read from it
 };
 
 // Proves that `directory`, made if need be, takes files. Errors: io.
 Result<void> prepare_spool_directory(const std::string& directory);
-
-// An error of the system, by its errno: no_space, file_too_large, io.
-Error spool_error(const std::string& what, int error);
 
 }  // namespace xbucket

@@ -8,9 +8,17 @@
 namespace xbucket {
 
 Result<std::unique_ptr<SpoolSpace>> SpoolSpace::create(const std::string& directory,
-                                                       uint64_t bytes_max) {
+                                                       uint64_t bytes_max, uint64_t memory_max) {
     TRY(prepare_spool_directory(directory));
-    return std::unique_ptr<SpoolSpace>(new SpoolSpace(directory, bytes_max));
+    return std::unique_ptr<SpoolSpace>(new SpoolSpace(directory, bytes_max, memory_max));
+}
+
+bool MemoryBudget::reserve(uint64_t bytes) {
+    uint64_t left = left_;
+    while (left >= bytes) {
+        if (left_.compare_exchange_weak(left, left - bytes)) return true;
+    }
+    return false;
 }
 
 Result<void> SpoolSpace::reserve(uint64_t bytes) {

@@ -210,7 +210,8 @@ Result<std::unique_ptr<FileSystem>> make_filesystem(const FsConfig& config, Meta
     // Nothing is written on a read-only mount, which therefore works without any place to write.
     std::unique_ptr<SpoolSpace> spool;
     if (!config.read_only) {
-        spool = TRY(SpoolSpace::create(config.spool_directory, config.spool_bytes_max));
+        spool = TRY(SpoolSpace::create(config.spool_directory, config.spool_bytes_max,
+                                       config.write_memory_max));
     }
     return std::unique_ptr<FileSystem>(
         std::make_unique<FileSystemImpl>(config, meta, store, clock, std::move(spool)));

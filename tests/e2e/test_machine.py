@@ -93,7 +93,7 @@ class Machine(FaultCase):
 
     def test_full_disk_is_ENOSPC_for_who_writes_and_nobody_else(self):
         self.with_metadata("old", b"old", n="1")
-        mount = self.mount("--spool", self.small_disk())
+        mount = self.mount("--spool", self.small_disk(), "--write-memory=0")
         small = os.open(mount / "small", os.O_WRONLY | os.O_CREAT)
         os.write(small, b"written before")
         fd = os.open(mount / "old", os.O_WRONLY | os.O_TRUNC)
@@ -114,7 +114,7 @@ class Machine(FaultCase):
     def test_disk_that_becomes_read_only_is_an_error_for_who_writes_and_nobody_else(self):
         self.with_metadata("f", b"old", n="1")
         disk = self.small_disk()
-        mount = self.mount("--spool", disk)
+        mount = self.mount("--spool", disk, "--write-memory=0")
         # Even the log of uploads is open for writing: the disk goes as it would go by itself.
         if subprocess.run(["mount", "-o", "remount,ro", disk], check=False, stderr=subprocess.DEVNULL).returncode:
             subprocess.run(["mount", "-o", "remount,size=4k,nr_inodes=1", disk], check=False, stderr=subprocess.DEVNULL)
@@ -249,7 +249,7 @@ class BadDisk(Preloading):
     def test_error_of_the_disk_is_the_writers_and_the_old_object_stands(self):
         library = self.preloaded("disk", BAD_DISK)
         self.disk("-")
-        mount = self.mount(env={"LD_PRELOAD": library, "TEST_DISK": os.path.join(self.scratch.name, "disk")})
+        mount = self.mount("--write-memory=0", env={"LD_PRELOAD": library, "TEST_DISK": os.path.join(self.scratch.name, "disk")})
         for state, failing in (("w", os.write), ("r", os.fsync)):
             self.with_metadata("f", b"old", n="1")
             self.client.put("other", b"content")

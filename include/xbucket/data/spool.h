@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// Where content lies on this machine while it is on its way into the bucket: a directory of
-// unlinked temporary files, so that a crash leaves nothing behind, within a quota. What could not
-// be uploaded is given a name in spool_directory/recovery, with a note beside it (DESIGN 3.12).
+// Where content lies on this machine while it is on its way into the bucket: memory, and a
+// directory of unlinked temporary files, so that a crash leaves nothing behind, within a quota.
+// What could not be uploaded is given a name in spool_directory/recovery, with a note beside it
+// (DESIGN 3.12).
 #pragma once
 
 #include "xbucket/base/clock.h"
@@ -9,6 +10,8 @@
 #include "xbucket/base/sync.h"
 #include "xbucket/base/types.h"
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,15 +19,30 @@
 
 namespace xbucket {
 
-// The directory and its quota. Thread-safe.
+// Memory that spool files share. Thread-safe.
+class MemoryBudget {
+  public:
+    explicit MemoryBudget(uint64_t bytes) : left_(bytes) {}
+    // False where less than that is left.
+    bool reserve(uint64_t bytes);
+    void release(uint64_t bytes) { left_ += bytes; }
+
+  private:
+    std::atomic<uint64_t> left_;
+};
+
+// The directory, its quota, and the memory that content lies in before any goes to the disk: what
+// is written and sent at once never gets there. Thread-safe.
 class SpoolSpace {
   public:
-    // Makes the directory if need be and proves that it takes files. `bytes_max` 0 = what the disk
-    // has. Errors: io.
+    // Makes the directory if need be and proves that it takes files. `bytes_max`, of all content,
+    // that in memory too: 0 = no quota. `memory_max` 0: all goes to the disk. Errors: io.
     static Result<std::unique_ptr<SpoolSpace>> create(const std::string& directory,
-                                                      uint64_t bytes_max);
+                                                      uint64_t bytes_max, uint64_t memory_max = 0);
 
     const std::string& directory() const { return directory_; }
+    // Outlives this with whoever holds it.
+    const std::shared_ptr<MemoryBudget>& memory() const { return memory_; }
     // Errors: no_space (quota).
     Result<void> reserve(uint64_t bytes) EXCLUDES(mutex_);
     void release(uint64_t bytes) EXCLUDES(mutex_);
@@ -32,11 +50,14 @@ class SpoolSpace {
     uint64_t bytes_used() const EXCLUDES(mutex_);
 
   private:
-    SpoolSpace(std::string directory, uint64_t bytes_max)
-        : directory_(std::move(directory)), bytes_max_(bytes_max) {}
+    SpoolSpace(std::string directory, uint64_t bytes_max, uint64_t memory_max)
+        : directory_(std::move(directory)),
+          bytes_max_(bytes_max),
+          memory_(std::make_shared<MemoryBudget>(memory_max)) {}
 
     const std::string directory_;
     const uint64_t bytes_max_;
+    const std::shared_ptr<MemoryBudget> memory_;
     mutable Mutex mutex_;
     uint64_t bytes_used_ GUARDED_BY(mutex_) = 0;
 };

@@ -34,6 +34,8 @@ struct FsConfig {
     Duration negative_life = std::chrono::seconds(5);
     std::string spool_directory;   // not used by a read-only mount
     uint64_t spool_bytes_max = 0;  // 0 = the disk's limit
+    // Memory for content that is being written, of all files; the rest lies in the spool directory.
+    uint64_t write_memory_max = 64U << 20;
     // Fit for a file's name, and another for every bucket: what a killed mount left in the spool
     // directory is its own to clean up.
     std::string source_name;
