@@ -57,6 +57,9 @@ class SpooledContent final : public FileContent {
           base_end_(base_.size) {}
     ~SpooledContent() override { space_.release(reserved_); }
 
+    // A file that nothing could be written to is not opened, and not truncated.
+    Result<void> prepare() { return file_.prepare(); }
+
     uint64_t size() const override {
         LockGuard lock(mutex_);
         return size_;
@@ -242,6 +245,7 @@ Result<void> SpooledContent::fill(uint64_t offset, std::string_view bytes) {
 Result<std::unique_ptr<FileContent>> FileContent::create(SpoolSpace& space, Base base) {
     const uint64_t size = base.size;
     auto content = std::make_unique<SpooledContent>(space, std::move(base));
+    TRY(content->prepare());
     TRY(content->resize(size));
     return std::unique_ptr<FileContent>(std::move(content));
 }

@@ -175,6 +175,10 @@ void SegmentReader::cancel() {
 
 void SegmentReader::shed() {
     LockGuard lock(mutex_);
+    drop_unread();
+}
+
+void SegmentReader::drop_unread() {
     for (auto at = segments_.begin(); at != segments_.end();) {
         at = is_droppable(*at->second) ? erase(at) : std::next(at);
     }
@@ -227,6 +231,8 @@ void SegmentReader::fetched(const Fetch& fetch, uint64_t crc) {
         ready = take_ready();
         // Those that the last answer has left.
         drop_handed_out(fetch.offset(), fetch.end());
+        // It came for somebody who has closed the file meanwhile.
+        if (streams_ == 0) drop_unread();
     }
     answer(std::move(ready));
 }
@@ -238,6 +244,8 @@ void SegmentReader::failed(const Fetch& fetch, const Error& error) {
         LockGuard lock(mutex_);
         end(fetch);
         abandon(fetch);
+        // Whoever asks for a piece of it next must not get what could not be checked.
+        if (error.kind == ErrorKind::checksum_mismatch && !wrong_) wrong_ = error;
         reveal();
         ready = take_ready();
         if (!fetch.cancelled()) fail_awaiting(fetch.offset(), fetch.end(), error, ready);

@@ -117,6 +117,7 @@ class SegmentReader final : public ObjectReader,
     void leave_place(uint64_t place) REQUIRES(mutex_);
     void drop_behind(uint64_t place, uint64_t next) REQUIRES(mutex_);
     void drop_handed_out(uint64_t offset, uint64_t end) REQUIRES(mutex_);
+    void drop_unread() REQUIRES(mutex_);
     bool is_droppable(const Segment& segment) const REQUIRES(mutex_);
     Segments::iterator erase(Segments::iterator segment) REQUIRES(mutex_);
     void abandon(const Fetch& fetch) REQUIRES(mutex_);

@@ -17,6 +17,7 @@ class SpoolFile {
     explicit SpoolFile(const SpoolSpace& space) : places_(std::make_shared<SpoolPlaces>(space)) {}
 
     // As SpoolPlaces'.
+    Result<void> prepare() { return places_->prepare(); }
     Result<size_t> write(uint64_t offset, std::string_view bytes) {
         return places_->write(offset, bytes);
     }

@@ -87,6 +87,12 @@ SpoolPlaces::~SpoolPlaces() {
     cut(0);
 }
 
+Result<void> SpoolPlaces::prepare() {
+    LockGuard lock(mutex_);
+    if (TRY(home_for_new()) == Home::memory) memory_left_->release(kChunk);
+    return {};
+}
+
 Result<size_t> SpoolPlaces::write(uint64_t offset, std::string_view bytes) {
     size_t done = 0;
     while (done < bytes.size()) {

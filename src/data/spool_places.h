@@ -46,6 +46,8 @@ class SpoolPlaces {
     SpoolPlaces(const SpoolPlaces&) = delete;
     SpoolPlaces& operator=(const SpoolPlaces&) = delete;
 
+    // Proves that a first byte would find a place. Errors: io, no_space.
+    Result<void> prepare() EXCLUDES(mutex_);
     // Bytes that found a place; fewer than given where the disk is full. Errors, with nothing
     // written: no_space, file_too_large, io.
     Result<size_t> write(uint64_t offset, std::string_view bytes) EXCLUDES(mutex_);

@@ -87,7 +87,7 @@ class MetaCache {
         std::string key;
         std::string packed;
         TimePoint expires;
-        SharedInfo unpacked;                                   // of the last few asked for
+        SharedInfo unpacked;  // of the last few asked for
         std::unique_ptr<Side<Tags>> tags;
         std::unique_ptr<Side<std::string>> acl;
         int64_t date_s = 0;  // the service's clock when this was learnt

@@ -213,6 +213,19 @@ TEST_F(ReadingTest, damaged_small_object_shows_no_byte) {
     EXPECT_EQ(read(stream, "f", 0, 128 * kKiB), "error: checksum_mismatch");
 }
 
+TEST_F(ReadingTest, damaged_small_object_is_not_given_piece_by_piece_either) {
+    const std::string content = content_of(200 * kKiB);
+    ReadStream& stream = open("f", content);
+    // Of a piece no service says a checksum: only the store can tell, and only of all of it.
+    const Error damaged(ErrorKind::checksum_mismatch, "injected");
+    faulty_.fail(StoreCall::get, damaged);
+    faulty_.fail(StoreCall::get, damaged);
+    EXPECT_EQ(read(stream, "f", 0, 128 * kKiB), "error: checksum_mismatch");
+    EXPECT_EQ(read(stream, "f", 0, 4 * kKiB), "error: checksum_mismatch");
+    // Who opens it anew has it read anew.
+    EXPECT_TRUE(read(open("f", content), "f", 0, 256 * kKiB) == content);
+}
+
 TEST_F(ReadingTest, object_read_by_many_gets_is_checked_as_a_whole) {
     const std::string content = content_of(20 * kMiB);
     ReadStream& good = open("good", content);

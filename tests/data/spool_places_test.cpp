@@ -87,6 +87,16 @@ TEST(SpoolPlacesMemoryTest, content_that_fits_into_memory_needs_no_disk) {
     ASSERT_TRUE(places.write(3 * kChunk, "room again"));
 }
 
+TEST(SpoolPlacesMemoryTest, a_file_that_nothing_could_be_written_to_is_told_at_once) {
+    const TempDir dir;
+    const auto none = std::move(*SpoolSpace::create(dir / "spool", 0, kChunk - 1));
+    const auto some = std::move(*SpoolSpace::create(dir / "spool", 0, kChunk));
+    std::filesystem::remove_all(dir / "spool");
+    EXPECT_EQ(FileContent::create(*none, {}).error().kind, ErrorKind::io);
+    EXPECT_TRUE(FileContent::create(*some, {}));
+    EXPECT_TRUE(some->memory()->reserve(kChunk)) << "nothing was written";
+}
+
 TEST(SpoolPlacesMemoryTest, content_in_memory_is_kept_on_the_disk) {
     const TempDir dir;
     const auto space = std::move(*SpoolSpace::create(dir / "spool", 0, 2 * kChunk));
