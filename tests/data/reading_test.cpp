@@ -217,9 +217,7 @@ TEST_F(ReadingTest, damaged_small_object_is_not_given_piece_by_piece_either) {
     const std::string content = content_of(200 * kKiB);
     ReadStream& stream = open("f", content);
     // Of a piece no service says a checksum: only the store can tell, and only of all of it.
-    const Error damaged(ErrorKind::checksum_mismatch, "injected");
-    faulty_.fail(StoreCall::get, damaged);
-    faulty_.fail(StoreCall::get, damaged);
+    faulty_.fail(StoreCall::get, Error(ErrorKind::checksum_mismatch, "injected")).repeat(2);
     EXPECT_EQ(read(stream, "f", 0, 128 * kKiB), "error: checksum_mismatch");
     EXPECT_EQ(read(stream, "f", 0, 4 * kKiB), "error: checksum_mismatch");
     // Who opens it anew has it read anew.
