@@ -41,6 +41,7 @@ struct Config {
     bool allow_other = false;
     bool allow_root = false;
     StatMode stat_mode = StatMode::list;
+    LinkPolicy links = LinkPolicy::any;
     std::vector<std::string>
         kernel_options;    // noatime, nosuid, ...: for mount(2), by way of libfuse
     unsigned threads = 0;  // 0: chosen by fuse/

@@ -70,6 +70,10 @@ Result<void> choose(Enum& target, Text text, const Word<Enum> (&words)[N]) {
 Result<void> set_stat(Config& c, Text t) {
     return choose<StatMode>(c.stat_mode, t, {{"list", StatMode::list}, {"meta", StatMode::meta}});
 }
+Result<void> set_links(Config& c, Text t) {
+    return choose<LinkPolicy>(c.links, t,
+                              {{"any", LinkPolicy::any}, {"inside", LinkPolicy::inside}});
+}
 Result<void> set_list(Config& c, Text t) {
     return choose<bool>(c.list_all, t, {{"copyable", false}, {"all", true}});
 }
@@ -154,6 +158,10 @@ std::vector<Setting> make_settings() {
          "where mode, owner and times come from: listings (fast, default), or every object's "
          "metadata (what tar, git and make need)",
          set_stat},
+        {"links", "any|inside", kMount,
+         "which symbolic links work: all (default), or only those that cannot lead out of the "
+         "mount",
+         set_links},
 
         {"list", "copyable|all", kAttributes,
          "what listxattr names: what can be copied to another file (default), or user.object.* too",

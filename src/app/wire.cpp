@@ -45,6 +45,7 @@ Result<void> MountedBucket::make_mount(const Environment& environment, const Kee
     FsConfig fs;
     fs.read_only = config.read_only;
     fs.stat_mode = config.stat_mode;
+    fs.links = config.links;
     fs.uid = config.uid.value_or(getuid());
     fs.gid = config.gid.value_or(getgid());
     fs.file_mode = config.file_mode & ~config.umask;

@@ -48,6 +48,7 @@ Result<Entry> Links::create(InodeNumber parent, std::string_view name, std::stri
     if (target.empty() || target.size() > kTargetBytesMax) {
         return fail(ErrorKind::name_too_long, "the link's target is empty or too long");
     }
+    TRY(check(key, target));
     const KeyOrder::Turn turn = core_.meta.order().acquire(key);
     std::optional<ObjectStat> stat;
     if (!TRY(put_native(key, target, true))) stat = TRY(put_object(key, target, caller));
@@ -101,11 +102,25 @@ Result<ObjectStat> Links::put_object(const ObjectKey& key, std::string_view targ
     return core_.meta.finish_upload(key, plan, reply, target.size());
 }
 
+Result<void> Links::check(const ObjectKey& key, std::string_view target) const {
+    if (core_.config.links == LinkPolicy::any || !may_lead_outside(key, target)) return {};
+    return fail(ErrorKind::not_permitted, "the symbolic link '" + printable(key.str()) +
+                                              "' may lead out of the mount, to '" +
+                                              printable(target) + "': refused by links=inside");
+}
+
 Result<std::string> Links::read(InodeNumber ino) {
     const InodePtr inode = TRY(core_.inode(ino));
     if (inode->type != NodeType::symlink) {
         return fail(ErrorKind::invalid_argument, "not a symbolic link");
     }
+    std::string target = TRY(read(inode));
+    // Where it is now: a rename may have taken it nearer to the root.
+    TRY(check(inode->current_key(), target));
+    return target;
+}
+
+Result<std::string> Links::read(const InodePtr& inode) {
     ObjectKey key;
     ETag etag;
     uint64_t size = 0;

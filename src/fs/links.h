@@ -21,6 +21,9 @@ class Links {
     Result<void> move_native(const ObjectKey& from, const ObjectKey& to);
 
   private:
+    // Errors: not_permitted (-o links=inside, and the target may be outside of the mount).
+    Result<void> check(const ObjectKey& key, std::string_view target) const;
+    Result<std::string> read(const InodePtr& inode);
     Result<bool> put_native(const ObjectKey& key, std::string_view target, bool must_be_object);
     Result<ObjectStat> put_object(const ObjectKey& key, std::string_view target,
                                   const Caller& caller);

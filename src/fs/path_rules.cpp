@@ -117,6 +117,22 @@ std::optional<ObjectKey> resolve_link(const ObjectKey& link, std::string_view ta
     return ObjectKey(std::move(key));
 }
 
+bool may_lead_outside(const ObjectKey& link, std::string_view target) {
+    if (target.starts_with('/')) return true;
+    const std::string directory = parent_key(link).str();
+    size_t depth = components(directory).size();
+    bool named = false;
+    for (const std::string_view part : components(target)) {
+        if (part == ".") continue;
+        if (part != "..") {
+            named = true;
+        } else if (named || depth-- == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 std::string relative_link(const ObjectKey& link, const ObjectKey& target) {
     const std::string link_directory = parent_key(link).str();
     const std::vector<std::string_view> from = components(link_directory);

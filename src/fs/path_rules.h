@@ -44,6 +44,10 @@ ObjectKey moved_key(const ObjectKey& key, const std::string& from, const std::st
 // Symbolic links. The key that `target`, read in the directory of `link`, names in this bucket;
 // nullopt when it is absolute, leaves the bucket, or names no file key.
 std::optional<ObjectKey> resolve_link(const ObjectKey& link, std::string_view target);
+// True unless `target`, followed from the directory of `link`, must end inside of the mount: it is
+// relative and goes up, if at all, at its start only and no further than the root. (Behind a name
+// ".." goes up from wherever that name leads, which may be a link itself.)
+bool may_lead_outside(const ObjectKey& link, std::string_view target);
 // The shortest relative text that names `target` from the directory of `link`.
 std::string relative_link(const ObjectKey& link, const ObjectKey& target);
 

@@ -83,6 +83,7 @@ TEST(ParseMountCommand, long_options_and_mount_options_mean_the_same) {
                               "--negative-ttl=1s",
                               "--cache-size=128M",
                               "--stat=meta",
+                              "--links=inside",
                               "--list=all",
                               "--verify=always",
                               "--preserve=strict",
@@ -94,7 +95,8 @@ TEST(ParseMountCommand, long_options_and_mount_options_mean_the_same) {
                               "--region=r"});
     const auto commas = parse(
         {"-o", "ro,uid=7,gid=8,file_mode=0600,dir-mode=0700,umask=022,ttl=5m", "-o",
-         "negative_ttl=1s,cache_size=128M,stat=meta,list=all,verify=always,preserve=strict",
+         "negative_ttl=1s,cache_size=128M,stat=meta,links=inside,list=all,verify=always,preserve="
+         "strict",
          "-oallow_other,addressing=path,signature=v1,requester_pays,endpoint=https://h,region=r"});
     ASSERT_TRUE(lines) << lines.error().message;
     ASSERT_TRUE(commas) << commas.error().message;
@@ -109,6 +111,7 @@ TEST(ParseMountCommand, long_options_and_mount_options_mean_the_same) {
         EXPECT_EQ(config->negative_ttl, seconds(1));
         EXPECT_EQ(config->cache_bytes, 128U << 20);
         EXPECT_EQ(config->stat_mode, StatMode::meta);
+        EXPECT_EQ(config->links, LinkPolicy::inside);
         EXPECT_TRUE(config->list_all);
         EXPECT_EQ(config->verify, VerifyPolicy::always);
         EXPECT_EQ(config->preserve, PreservePolicy::strict);

@@ -56,6 +56,31 @@ TEST_F(OssLinksTest, links_out_of_the_bucket_to_nothing_or_to_directories_are_ob
     EXPECT_EQ(count(StoreCall::put_symlink), 0u);
 }
 
+TEST_F(OssLinksTest, links_inside_neither_makes_nor_reads_links_that_may_lead_out) {
+    put("d/e/f", "body");
+    ASSERT_TRUE(symlink("passwd", "/etc/passwd"));
+    ASSERT_TRUE(symlink("d/up", "../../x"));
+    ASSERT_TRUE(symlink("d/e/root", "../../z"));
+    FsConfig config = config_;
+    config.links = LinkPolicy::inside;
+    mount(config);
+    for (const char* name : {"passwd", "d/up"}) {
+        EXPECT_TRUE(S_ISLNK(stat(name)->mode)) << name;  // what is there shows
+        EXPECT_EQ(fs_->readlink(ino(name)).error().kind, ErrorKind::not_permitted) << name;
+        EXPECT_EQ(fs_->readlink(ino(name)).error().kind, ErrorKind::not_permitted) << name;
+    }
+    EXPECT_EQ(symlink("new", "/etc").error().kind, ErrorKind::not_permitted);
+    EXPECT_EQ(symlink("d/new", "../..").error().kind, ErrorKind::not_permitted);
+    EXPECT_FALSE(in_bucket("new"));
+    EXPECT_TRUE(symlink("d/new", "../d/e/f"));
+    EXPECT_EQ(fs_->readlink(ino("d/new")).value(), "../d/e/f");
+    // What led inside from where it was leads out from here.
+    EXPECT_EQ(fs_->readlink(ino("d/e/root")).value(), "../../z");
+    ASSERT_TRUE(rename("d/e/root", "d/root"));
+    EXPECT_EQ(fs_->readlink(ino("d/root")).error().kind, ErrorKind::not_permitted);
+    EXPECT_TRUE(unlink("passwd"));
+}
+
 TEST_F(OssLinksTest, native_link_to_nothing_is_listed_where_attributes_are_read_back) {
     FsConfig config = config_;
     config.stat_mode = StatMode::meta;

@@ -69,6 +69,23 @@ TEST(PathRules, links_resolve_inside_the_bucket_only) {
     EXPECT_FALSE(resolve_link(ObjectKey("link"), "."));
 }
 
+TEST(PathRules, links_may_lead_outside_by_a_slash_or_by_going_up_too_far) {
+    const ObjectKey link("a/b/link");
+    for (const char* inside : {"f", "../f", "../../f", "..", "./../..", "x/y", "x/./y", "..//../f",
+                               "...", "..x", "f/"}) {
+        EXPECT_FALSE(may_lead_outside(link, inside)) << inside;
+    }
+    for (const char* outside :
+         {"/", "/etc/shadow", "//f", "../../../f", "../../..", ".././../../x"}) {
+        EXPECT_TRUE(may_lead_outside(link, outside)) << outside;
+    }
+    // Where x is a link to the root's "d", "x/../.." is above the root.
+    EXPECT_TRUE(may_lead_outside(link, "x/../.."));
+    EXPECT_TRUE(may_lead_outside(link, "../x/.."));
+    EXPECT_FALSE(may_lead_outside(ObjectKey("link"), "f"));
+    EXPECT_TRUE(may_lead_outside(ObjectKey("link"), ".."));
+}
+
 TEST(PathRules, relative_links_resolve_to_their_target) {
     const char* const cases[][3] = {
         {"link", "f", "f"},         {"a/link", "f", "../f"},

@@ -22,10 +22,13 @@
 namespace xbucket {
 
 enum class StatMode { list, meta };  // DESIGN 4, -o stat=
+// Which symbolic links may be read and made: all, or those that cannot lead out of the mount.
+enum class LinkPolicy { any, inside };
 
 struct FsConfig {
     bool read_only = false;
     StatMode stat_mode = StatMode::list;
+    LinkPolicy links = LinkPolicy::any;
     uint32_t uid = 0;  // of files whose owner nobody recorded
     uint32_t gid = 0;
     uint32_t file_mode = 0644;
