@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <tuple>
 
 namespace xbucket {
 namespace {
@@ -125,10 +124,12 @@ Result<void> Renamer::rename_directory(const ObjectKey& from, const ObjectKey& t
         if (!empty && no_replace) return exists(to);
         TRY(std::move(empty));
     }
-    // What is recorded for directories without a marker makes one now, which then moves.
-    for (const InodePtr& inode : core_.table.below(from.str())) {
-        if (inode->type == NodeType::directory)
-            std::ignore = core_.meta.flush(inode->current_key());
+    // What is recorded for directories without a marker makes one now, which then moves. Where it
+    // cannot be sent nothing moves: left behind, it would make the old directory again.
+    if (Result<void> sent = core_.meta.flush_directories_below(from.str()); !sent) {
+        return std::move(sent).error().with_context(
+            fmt::format("'{}' was not renamed: a change of a directory in it could not be sent",
+                        printable(from.str())));
     }
     TRY(move_below(from, to));
     core_.table.move_below(from, to);

@@ -91,6 +91,19 @@ Result<void> LateSender::flush_below(std::string_view prefix) {
     return sent ? told : sent;
 }
 
+Result<void> LateSender::flush_directories_below(std::string_view prefix) {
+    std::vector<ObjectKey> keys =
+        both(parts_.pending.keys_below(prefix), parts_.behind.keys_below(prefix));
+    std::erase_if(keys, [](const ObjectKey& key) { return !key.str().ends_with('/'); });
+    Result<void> flushed = send_all(keys);
+    // One error can be told; those of others stay to be told.
+    for (const ObjectKey& key : keys) {
+        if (!flushed) break;
+        flushed = parts_.behind.take_failures(key, WriteBehind::Scope::key);
+    }
+    return flushed;
+}
+
 Result<void> LateSender::send_all(const std::vector<ObjectKey>& keys) {
     struct Collected {
         Mutex mutex;

@@ -33,6 +33,8 @@ class LateSender {
     Result<void> flush(const ObjectKey& key);
     // The first error, after trying all.
     Result<void> flush_below(std::string_view prefix);
+    // Of directories only; told is what could not be sent of those.
+    Result<void> flush_directories_below(std::string_view prefix);
     // Sends everything and ends the thread.
     Result<void> shutdown() EXCLUDES(mutex_);
     // Ends the thread; what is pending stays unsent.

@@ -75,6 +75,9 @@ class Engine final : public MetaEngine {
     Result<void> flush_below(const std::string& prefix) override {
         return sender_.flush_below(prefix);
     }
+    Result<void> flush_directories_below(const std::string& prefix) override {
+        return sender_.flush_directories_below(prefix);
+    }
     Result<void> take_failure(const ObjectKey& key) override {
         return parts_.behind.take_failures(key, WriteBehind::Scope::key);
     }

@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "fs_fixture.h"
+#include "support/temp_dir.h"
 
 #include <fmt/format.h>
 
@@ -229,6 +230,50 @@ TEST_F(RenameTest, failure_half_way_loses_nothing_and_a_second_try_finishes) {
     EXPECT_THAT(left, ::testing::Contains("20"));
     for (const std::string& name : left) ASSERT_TRUE(rename("d/" + name, "n/" + name));
     for (int i = 0; i < 40; ++i) EXPECT_EQ(body_of(fmt::format("n/{:02}", i)), std::to_string(i));
+}
+
+TEST_F(RenameTest, what_is_recorded_for_a_directory_and_cannot_be_sent_stops_the_rename) {
+    put("d/sub/f", "F");
+    ASSERT_TRUE(chmod("d/sub", 0700));
+    faulty_.fail(StoreCall::put, Error(ErrorKind::server_error, "injected")).always();
+    const Result<void> renamed = rename("d", "n");
+    EXPECT_EQ(renamed.error().kind, ErrorKind::server_error);
+    EXPECT_THAT(renamed.error().message, ::testing::HasSubstr("'d/' was not renamed"));
+    EXPECT_EQ(body_of("d/sub/f"), "F");
+    EXPECT_EQ(store_.bucket()->object_count(), 1u);
+    faulty_.clear_faults();
+    ASSERT_TRUE(rename("d", "n"));
+    EXPECT_EQ(stat("n/sub")->mode & 07777, 0700u);
+    unmount();
+    EXPECT_EQ(metadata_of("n/sub/").count("mode"), 1u);
+    EXPECT_FALSE(in_bucket("d/sub/"));
+}
+
+TEST_F(RenameTest, a_journaled_change_of_a_directory_that_others_overtook_stops_the_rename_once) {
+    const testing::TempDir journals;
+    MetaConfig config;
+    config.durability = Durability::timed;
+    config.journal_directory = journals.path();
+    config.journal_survives_power_loss = false;
+    config.commit_delay = std::chrono::hours(1);
+    mount(config_, config);
+    ASSERT_TRUE(meta_->start());
+    put("d/one/", "", with("x", "before"));
+    put("d/two/", "", with("x", "before"));
+    put("d/one/f", "F");
+    ASSERT_TRUE(setxattr("d/one", "user.x", "ours"));
+    ASSERT_TRUE(setxattr("d/two", "user.x", "ours"));
+    put("d/one/", "", with("x", "theirs"));
+    const Result<void> renamed = rename("d", "n");
+    EXPECT_EQ(renamed.error().kind, ErrorKind::io);
+    EXPECT_EQ(metadata_of("d/one/").at("x"), "theirs");
+    EXPECT_EQ(metadata_of("d/two/").at("x"), "ours") << "what can be sent is";
+    EXPECT_EQ(body_of("d/one/f"), "F");
+    EXPECT_THAT(getxattr("d", "user.xbucket.failures").value(), ::testing::HasSubstr("ours"));
+    ASSERT_TRUE(rename("d", "n")) << "it is told";
+    EXPECT_EQ(metadata_of("n/one/").at("x"), "theirs");
+    EXPECT_EQ(metadata_of("n/two/").at("x"), "ours");
+    EXPECT_EQ(body_of("n/one/f"), "F");
 }
 
 TEST_F(RenameTest, keys_that_would_be_too_long_stop_the_rename) {

@@ -164,6 +164,9 @@ class MetaEngine {
     virtual Result<void> flush(const ObjectKey& key) = 0;
     // Sends everything pending at keys that start with `prefix`; the first error, after trying all.
     virtual Result<void> flush_below(const std::string& prefix) = 0;
+    // The same of directories alone, before they are renamed: what waits for one without an object
+    // has no object to go along with. Errors as flush()'s.
+    virtual Result<void> flush_directories_below(const std::string& prefix) = 0;
     // A journaled change of `key` that can never be sent (conflict, object gone, limit) is told
     // once, to whoever asks first; the list keeps it. Does not block on the network. Errors: io.
     virtual Result<void> take_failure(const ObjectKey& key) {
