@@ -7,8 +7,8 @@ namespace xbucket::local {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> kNames = {"crc32", "crc32c", "crc64nvme", "sha1",
-                                                    "sha256"};
+constexpr std::array<std::string_view, kChecksumKindCount> kNames = {"crc32", "crc32c", "crc64nvme",
+                                                                     "sha1", "sha256"};
 
 template <class Word>
 std::string big_endian(Word value) {
@@ -19,75 +19,106 @@ std::string big_endian(Word value) {
     return out;
 }
 
+std::optional<ChecksumKind> kind_of_header(std::string_view header) {
+    constexpr std::string_view kPrefix = "x-amz-checksum-";
+    if (header.size() < kPrefix.size() || !iequals(header.substr(0, kPrefix.size()), kPrefix)) {
+        return std::nullopt;
+    }
+    return checksum_kind(header.substr(kPrefix.size()));
+}
+
 }  // namespace
 
-std::optional<ChecksumSet::Kind> ChecksumSet::kind_of(std::string_view header) {
-    const std::string name = to_lower(header);
-    if (!name.starts_with("x-amz-checksum-")) return std::nullopt;
+std::string_view checksum_name(ChecksumKind kind) { return kNames[static_cast<size_t>(kind)]; }
+
+std::string checksum_element(ChecksumKind kind) {
+    std::string out = "Checksum";
+    for (const char c : checksum_name(kind))
+        out += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    return out;
+}
+
+std::optional<ChecksumKind> checksum_kind(std::string_view name) {
     for (size_t i = 0; i < kNames.size(); ++i) {
-        if (std::string_view(name).substr(15) == kNames[i]) return static_cast<Kind>(i);
+        if (iequals(name, kNames[i])) return static_cast<ChecksumKind>(i);
     }
     return std::nullopt;
 }
 
+RunningChecksum::RunningChecksum(ChecksumKind kind) : kind_(kind) {
+    if (kind == ChecksumKind::sha1) hasher_.emplace(Hasher::Algorithm::sha1);
+    if (kind == ChecksumKind::sha256) hasher_.emplace(Hasher::Algorithm::sha256);
+}
+
+void RunningChecksum::update(std::string_view bytes) {
+    switch (kind_) {
+        case ChecksumKind::crc32:
+            crc_ = crc32(bytes, static_cast<uint32_t>(crc_));
+            break;
+        case ChecksumKind::crc32c:
+            crc_ = crc32c(bytes, static_cast<uint32_t>(crc_));
+            break;
+        case ChecksumKind::crc64nvme:
+            crc_ = crc64nvme(bytes, crc_);
+            break;
+        case ChecksumKind::sha1:
+        case ChecksumKind::sha256:
+            hasher_->update(bytes);
+            break;
+    }
+}
+
+std::string RunningChecksum::finish() {
+    if (hasher_) return hasher_->finish();
+    if (kind_ == ChecksumKind::crc64nvme) return big_endian(crc_);
+    return big_endian(static_cast<uint32_t>(crc_));
+}
+
+ChecksumSet::Wanted& ChecksumSet::want(ChecksumKind kind) {
+    Wanted& wanted = wanted_[static_cast<size_t>(kind)];
+    if (!wanted.running) wanted.running.emplace(kind);
+    return wanted;
+}
+
 std::unique_ptr<ChecksumSet> ChecksumSet::for_request(const Request& request) {
-    if (request.oss()) return nullptr;
+    // What completes an upload names the object's checksum, not that of the list of parts.
+    if (request.oss() || (request.method == "POST" && request.param("uploadId") != nullptr)) {
+        return nullptr;
+    }
     auto set = std::make_unique<ChecksumSet>();
     bool any = false;
     for (const auto& header : request.headers) {
-        if (const auto kind = kind_of(header.name)) {
-            set->wanted_[*kind] = {true, std::string(trim_ows(header.value))};
+        if (const auto kind = kind_of_header(header.name)) {
+            set->want(*kind).expected = std::string(trim_ows(header.value));
             any = true;
         }
     }
     // "x-amz-trailer: x-amz-checksum-crc32": the value comes behind the body.
-    if (const auto kind = kind_of(trim_ows(request.header("x-amz-trailer")))) {
-        set->wanted_[*kind].compute = true;
+    if (const auto kind = kind_of_header(trim_ows(request.header("x-amz-trailer")))) {
+        set->want(*kind);
         any = true;
     }
     if (!any) return nullptr;
-    if (set->wanted_[sha1].compute) set->sha1_.emplace(Hasher::Algorithm::sha1);
-    if (set->wanted_[sha256].compute) set->sha256_.emplace(Hasher::Algorithm::sha256);
     return set;
 }
 
 void ChecksumSet::update(std::string_view bytes) {
-    if (wanted_[crc32].compute) crc32_ = xbucket::crc32(bytes, crc32_);
-    if (wanted_[crc32c].compute) crc32c_ = xbucket::crc32c(bytes, crc32c_);
-    if (wanted_[crc64nvme].compute) crc64nvme_ = xbucket::crc64nvme(bytes, crc64nvme_);
-    if (sha1_) sha1_->update(bytes);
-    if (sha256_) sha256_->update(bytes);
+    for (Wanted& wanted : wanted_) {
+        if (wanted.running) wanted.running->update(bytes);
+    }
 }
 
 void ChecksumSet::expect(std::string_view header, std::string_view value) {
-    if (const auto kind = kind_of(header)) wanted_[*kind].expected = std::string(value);
+    if (const auto kind = kind_of_header(header)) {
+        wanted_[static_cast<size_t>(*kind)].expected = std::string(value);
+    }
 }
 
 Outcome<Attributes> ChecksumSet::finish() {
     Attributes stored;
-    for (size_t i = 0; i < kind_count; ++i) {
-        if (!wanted_[i].compute) continue;
-        std::string raw;
-        switch (static_cast<Kind>(i)) {
-            case crc32:
-                raw = big_endian(crc32_);
-                break;
-            case crc32c:
-                raw = big_endian(crc32c_);
-                break;
-            case crc64nvme:
-                raw = big_endian(crc64nvme_);
-                break;
-            case sha1:
-                raw = sha1_->finish();
-                break;
-            case sha256:
-                raw = sha256_->finish();
-                break;
-            case kind_count:
-                break;
-        }
-        std::string text = base64_encode(raw);
+    for (size_t i = 0; i < wanted_.size(); ++i) {
+        if (!wanted_[i].running) continue;
+        std::string text = base64_encode(wanted_[i].running->finish());
         if (wanted_[i].expected != text) {
             return Refusal(400, "BadDigest",
                            "The " + std::string(kNames[i]) +

@@ -17,10 +17,33 @@
 
 namespace xbucket::local {
 
+enum class ChecksumKind : size_t { crc32, crc32c, crc64nvme, sha1, sha256 };
+constexpr size_t kChecksumKindCount = 5;
+// "crc32c": as headers spell it.
+std::string_view checksum_name(ChecksumKind kind);
+// "ChecksumCRC32C": as XML does.
+std::string checksum_element(ChecksumKind kind);
+// Whatever the case. nullopt: S3 has none of that name.
+std::optional<ChecksumKind> checksum_kind(std::string_view name);
+
+// One of them, fed piece by piece.
+class RunningChecksum {
+  public:
+    explicit RunningChecksum(ChecksumKind kind);
+    void update(std::string_view bytes);
+    // Raw bytes, not base64; it cannot be used after that.
+    std::string finish();
+
+  private:
+    ChecksumKind kind_;
+    uint64_t crc_ = 0;
+    std::optional<Hasher> hasher_;
+};
+
 // Computes those checksums that were asked for while bytes pass.
 class ChecksumSet {
   public:
-    // nullptr when the request says nothing of checksums (all requests of OSS).
+    // nullptr when the request says nothing of checksums of its body (all requests of OSS).
     static std::unique_ptr<ChecksumSet> for_request(const Request& request);
     void update(std::string_view bytes);
     // A trailer's line, checked in finish(); others than checksums are ignored.
@@ -29,19 +52,13 @@ class ChecksumSet {
     Outcome<Attributes> finish();
 
   private:
-    enum Kind : size_t { crc32, crc32c, crc64nvme, sha1, sha256, kind_count };
     struct Wanted {
-        bool compute = false;
+        std::optional<RunningChecksum> running;
         std::string expected;
     };
-    static std::optional<Kind> kind_of(std::string_view header);
+    Wanted& want(ChecksumKind kind);
 
-    std::array<Wanted, kind_count> wanted_;
-    uint32_t crc32_ = 0;
-    uint32_t crc32c_ = 0;
-    uint64_t crc64nvme_ = 0;
-    std::optional<Hasher> sha1_;
-    std::optional<Hasher> sha256_;
+    std::array<Wanted, kChecksumKindCount> wanted_;
 };
 
 }  // namespace xbucket::local

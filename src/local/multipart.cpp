@@ -5,6 +5,7 @@
 #include "customer_key.h"
 #include "handlers.h"
 #include "metadata.h"
+#include "upload_checksums.h"
 #include "uploads.h"
 #include "xml_reader.h"
 #include "xml_writer.h"
@@ -41,10 +42,18 @@ Outcome<Upload> upload_of(Connection& c, const Request& request) {
     return std::move(*upload);
 }
 
-struct WantedPart {
-    unsigned number = 0;
-    std::string etag;
-};
+// "<ChecksumCRC32C>...</ChecksumCRC32C>"
+std::map<ChecksumKind, std::string> checksums_in(const XmlElement& part) {
+    constexpr std::string_view kPrefix = "Checksum";
+    std::map<ChecksumKind, std::string> checksums;
+    for (const auto& child : part.children()) {
+        if (!child.name().starts_with(kPrefix)) continue;
+        if (const auto kind = checksum_kind(child.name().substr(kPrefix.size()))) {
+            checksums[*kind] = std::string(trim_ows(child.own_text()));
+        }
+    }
+    return checksums;
+}
 
 Outcome<std::vector<WantedPart>> parse_parts(const Request& request, const std::string& body) {
     std::vector<WantedPart> wanted;
@@ -57,7 +66,7 @@ Outcome<std::vector<WantedPart>> parse_parts(const Request& request, const std::
                            "The list of parts was not in ascending order. Parts must be ordered by "
                            "part number.");
         }
-        wanted.push_back({static_cast<unsigned>(*number), part.text("ETag")});
+        wanted.push_back({static_cast<unsigned>(*number), part.text("ETag"), checksums_in(part)});
     }
     if (wanted.empty()) {
         return request.oss() ? invalid_argument("The list of parts is empty.") : malformed_xml();
@@ -113,6 +122,34 @@ void assemble(const std::vector<Part>& parts, ObjectRecord& record) {
     record.kind = ObjectKind::multipart;
 }
 
+// What is to be stored of the object's checksum; nothing where none was asked for. Reads every
+// byte, which is why it is done before the transaction.
+struct CheckedParts {
+    std::vector<Part> parts;
+    Attributes checksums;
+};
+
+Outcome<CheckedParts> check_parts(Site& site, const Request& request,
+                                  const std::vector<WantedPart>& wanted) {
+    CheckedParts checked;
+    std::optional<UploadChecksum> checksum;
+    {
+        const auto lease = ASK(site.db.reader());
+        const Upload upload = ASK(upload_of(*lease, request));
+        checksum = upload_checksum(upload.metadata.attributes);
+        if (!checksum) return checked;
+        checked.parts = ASK(choose_parts(site, request, ASK(parts_of(*lease, upload.id)), wanted));
+    }
+    checked.checksums = ASK(checksum_of_parts(site, request, *checksum, checked.parts, wanted));
+    return checked;
+}
+
+bool same_parts(const std::vector<Part>& a, const std::vector<Part>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Part& x, const Part& y) {
+        return x.number == y.number && x.etag == y.etag;
+    });
+}
+
 }  // namespace
 
 Outcome<Reply> initiate_upload(Site& site, Call& call) {
@@ -127,6 +164,7 @@ Outcome<Reply> initiate_upload(Site& site, Call& call) {
         upload.metadata.attributes.set(AttributeKind::http, "content-type",
                                        default_content_type(request.key, request.dialect));
     }
+    ASK(take_upload_checksum(request, upload.metadata.attributes));
     upload.id = hex_encode(random_bytes(16));
     std::transform(upload.id.begin(), upload.id.end(), upload.id.begin(),
                    [](char c) { return c >= 'a' ? static_cast<char>(c - 32) : c; });
@@ -142,6 +180,10 @@ Outcome<Reply> initiate_upload(Site& site, Call& call) {
     xml.element("UploadId", upload.id);
     Reply reply = Reply::xml(xml.finish());
     add_sse_headers(reply, request, upload.metadata.attributes);
+    if (const auto checksum = upload_checksum(upload.metadata.attributes)) {
+        reply.add("x-amz-checksum-algorithm", request.ext("checksum-algorithm"));
+        reply.add("x-amz-checksum-type", checksum->whole ? "FULL_OBJECT" : "COMPOSITE");
+    }
     return reply;
 }
 
@@ -173,6 +215,8 @@ Outcome<Reply> complete_upload(Site& site, Call& call) {
     const bool all = request.oss() && iequals(request.header("x-oss-complete-all"), "yes");
     std::vector<WantedPart> wanted;
     if (!all) wanted = ASK(parse_parts(request, call.body.text));
+    const CheckedParts checked =
+        request.oss() ? CheckedParts() : ASK(check_parts(site, request, wanted));
     ObjectRecord record;
     record.bucket = request.bucket;
     record.key = request.key;
@@ -186,7 +230,15 @@ Outcome<Reply> complete_upload(Site& site, Call& call) {
             if (wanted.empty()) return invalid_argument("The upload has no parts.");
         }
         const std::vector<Part> chosen = ASK(choose_parts(site, request, have, wanted));
+        if (upload_checksum(upload.metadata.attributes) && !same_parts(chosen, checked.parts)) {
+            return Refusal(409, "OperationAborted",
+                           "A part was replaced while the upload was being completed.");
+        }
+        forget_upload_checksum(upload.metadata.attributes);
         apply(std::move(upload.metadata), record);
+        for (const auto& checksum : checked.checksums.list()) {
+            record.attributes.set(checksum.kind, checksum.name, checksum.value);
+        }
         assemble(chosen, record);
         // On S3 a multipart object is dated by its start (DESIGN.md 3.8).
         if (!request.oss()) record.mtime = upload.initiated;

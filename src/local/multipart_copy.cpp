@@ -5,6 +5,7 @@
 #include "customer_key.h"
 #include "handlers.h"
 #include "metadata.h"
+#include "upload_checksums.h"
 #include "uploads.h"
 #include "xml_writer.h"
 
@@ -56,11 +57,19 @@ Outcome<Range> parse_source_range(const Request& request, uint64_t size) {
 struct Piece {
     Part part;
     std::vector<std::unique_ptr<Incoming>> blobs;
+    std::optional<ChecksumKind> checksum_kind;
+    std::string checksum;  // base64
 };
 
 // Published, not yet kept.
-Result<Piece> take_range(Site& site, const ObjectRecord& source, const Range& range) {
+Result<Piece> take_range(Site& site, const ObjectRecord& source, const Range& range,
+                         const std::optional<UploadChecksum>& wanted) {
     Piece piece;
+    std::optional<RunningChecksum> checksum;
+    if (wanted) {
+        piece.checksum_kind = wanted->kind;
+        checksum.emplace(wanted->kind);
+    }
     uint64_t skip = range.first;
     uint64_t left = range.length;
     for (const auto& s : source.segments) {
@@ -91,8 +100,10 @@ Result<Piece> take_range(Site& site, const ObjectRecord& source, const Range& ra
                         [&](std::string_view bytes) -> Result<void> {
                             hasher.update(bytes);
                             crc = crc64(bytes, crc);
+                            if (checksum) checksum->update(bytes);
                             return {};
                         }));
+    if (checksum) piece.checksum = base64_encode(checksum->finish());
     piece.part.size = range.length;
     piece.part.etag = hex_encode(hasher.finish());
     piece.part.crc64 = crc;
@@ -105,20 +116,27 @@ Outcome<Reply> upload_part_copy(Site& site, Call& call) {
     const Request& request = call.request;
     const CopySource wanted = ASK(parse_copy_source(request));
     const unsigned number = ASK(part_number_of(request));
+    const std::string* id = request.param("uploadId");
+    const auto find = [&](Connection& c) {
+        return find_upload(c, id == nullptr ? "" : *id, request.bucket, request.key);
+    };
     for (int attempt = 0; attempt < 8; ++attempt) {
         BucketState source_bucket;
         ObjectRecord source;
+        std::optional<UploadChecksum> checksum;
         {
             const auto lease = ASK(site.db.reader());
             source_bucket = ASK(find_bucket(site, *lease, wanted.bucket));
             source =
                 ASK(find_record(site, *lease, request, source_bucket, wanted.key, wanted.version));
+            if (const auto upload = ASK(find(*lease)))
+                checksum = upload_checksum(upload->metadata.attributes);
         }
         ASK(check_customer_key(request, "copy-source-", source.attributes));
         if (!call.misbehaviour.ignore_conditions) ASK(check_copy_conditions(request, source));
         ASK(check_readable(request, source, site.now()));
         const Range range = ASK(parse_source_range(request, source.size));
-        auto piece = take_range(site, source, range);
+        auto piece = take_range(site, source, range, checksum);
         if (!piece) {
             const ErrorKind kind = piece.error().kind;
             if (kind == ErrorKind::not_found || kind == ErrorKind::stale) continue;
@@ -128,9 +146,7 @@ Outcome<Reply> upload_part_copy(Site& site, Call& call) {
         piece->part.mtime = site.now();
         auto transaction = ASK(site.db.begin());
         ASK(find_bucket(site, **transaction, request.bucket));
-        const std::string* id = request.param("uploadId");
-        const auto upload =
-            ASK(find_upload(**transaction, id == nullptr ? "" : *id, request.bucket, request.key));
+        const auto upload = ASK(find(**transaction));
         if (!upload) {
             return Refusal(404, "NoSuchUpload", "The specified upload does not exist.",
                            "0042-00000002");
@@ -143,6 +159,9 @@ Outcome<Reply> upload_part_copy(Site& site, Call& call) {
                       request.oss() ? "" : "http://s3.amazonaws.com/doc/2006-03-01/");
         xml.element("LastModified", format_iso8601(WallTime::from_seconds(piece->part.mtime)));
         xml.element("ETag", quoted_etag(piece->part.etag, request.dialect));
+        if (piece->checksum_kind) {
+            xml.element(checksum_element(*piece->checksum_kind), piece->checksum);
+        }
         Reply reply = Reply::xml(xml.finish());
         // OSS names the part's ETag in a header too; its SDK for JavaScript completes with that
         // one.

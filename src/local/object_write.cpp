@@ -60,6 +60,7 @@ Outcome<Reply> put_object(Site& site, Call& call) {
     }
     for (const auto& checksum : call.body.checksums.list()) {
         record.attributes.set(AttributeKind::system, checksum.name, checksum.value);
+        record.attributes.set(AttributeKind::system, "checksum-type", "FULL_OBJECT");
     }
     std::vector<std::unique_ptr<Incoming>> blobs;
     Incoming& file = *call.body.file;

@@ -149,6 +149,88 @@ TEST_F(LocalServerTest, s3_dates_a_multipart_object_by_its_start_and_honours_if_
     EXPECT_EQ(s3().head("k").header("Last-Modified"), format_http_date(started));
 }
 
+// An upload of S3 that was begun with a checksum.
+class UploadChecksumTest : public LocalServerTest {
+  protected:
+    void SetUp() override {
+        auto small_parts = config();
+        small_parts.part_bytes_min = 1;
+        start(small_parts);
+    }
+    std::string begin(const std::string& algorithm, const std::string& type = {}) {
+        Headers headers = {{"x-amz-checksum-algorithm", algorithm}};
+        if (!type.empty()) headers.add("x-amz-checksum-type", type);
+        const Answer begun = s3().post("k", "", {{"uploads", ""}}, headers);
+        EXPECT_EQ(begun.status, 200) << begun.body;
+        return begun.xml("UploadId");
+    }
+    Answer copy(const std::string& id, int number, const std::string& range) {
+        return s3().send({.method = "PUT",
+                          .key = "k",
+                          .query = {{"partNumber", std::to_string(number)}, {"uploadId", id}},
+                          .headers = {{"x-amz-copy-source", "/bkt/src"},
+                                      {"x-amz-copy-source-range", "bytes=" + range}}});
+    }
+    static std::string listed(int number, const Answer& part, const std::string& checksum) {
+        return "<Part><PartNumber>" + std::to_string(number) + "</PartNumber><ETag>" +
+               part.xml("ETag") + "</ETag>" + checksum + "</Part>";
+    }
+    Answer complete(const std::string& id, const std::string& parts, const Headers& headers = {}) {
+        return s3().post("k", "<CompleteMultipartUpload>" + parts + "</CompleteMultipartUpload>",
+                         {{"uploadId", id}}, headers);
+    }
+    std::string told(const std::string& name) {
+        return s3().head("k", {{"x-amz-checksum-mode", "ENABLED"}}).header("x-amz-" + name);
+    }
+};
+
+TEST_F(UploadChecksumTest, of_the_whole_object_is_that_of_its_bytes_and_compared) {
+    s3().put("src", "123456789");
+    const std::string id = begin("CRC32C", "FULL_OBJECT");
+    const Answer first = copy(id, 1, "0-4");
+    const Answer second = copy(id, 2, "5-8");
+    EXPECT_FALSE(second.xml("ChecksumCRC32C").empty());
+    const std::string parts = listed(1, first, "") + listed(2, second, "");
+    EXPECT_EQ(complete(id, parts, {{"x-amz-checksum-crc32c", "AAAAAA=="}}).code(), "BadDigest");
+    EXPECT_EQ(complete(id, parts, {{"x-amz-checksum-type", "COMPOSITE"}}).code(), "BadDigest");
+    const std::string expected = base64_encode("\xE3\x06\x92\x83");
+    ASSERT_EQ(complete(id, parts, {{"x-amz-checksum-crc32c", expected}}).status, 200);
+    EXPECT_EQ(told("checksum-crc32c"), expected);
+    EXPECT_EQ(told("checksum-type"), "FULL_OBJECT");
+    EXPECT_EQ(s3().get("k").body, "123456789");
+}
+
+TEST_F(UploadChecksumTest, of_parts_needs_every_parts_own) {
+    s3().put("src", "123456789");
+    const std::string id = begin("SHA256");
+    const Answer first = copy(id, 1, "0-4");
+    const Answer second = copy(id, 2, "5-8");
+    const auto of = [](const std::string& value) {
+        return "<ChecksumSHA256>" + value + "</ChecksumSHA256>";
+    };
+    const std::string one = of(base64_encode(sha256("12345")));
+    const std::string two = of(base64_encode(sha256("6789")));
+    EXPECT_EQ(of(first.xml("ChecksumSHA256")), one);
+    EXPECT_EQ(complete(id, listed(1, first, one) + listed(2, second, "")).code(), "InvalidRequest");
+    EXPECT_EQ(complete(id, listed(1, first, two) + listed(2, second, two)).code(), "InvalidPart");
+    ASSERT_EQ(complete(id, listed(1, first, one) + listed(2, second, two)).status, 200);
+    EXPECT_EQ(told("checksum-sha256"),
+              base64_encode(sha256(sha256("12345") + sha256("6789"))) + "-2");
+    EXPECT_EQ(told("checksum-type"), "COMPOSITE");
+}
+
+TEST_F(UploadChecksumTest, what_no_service_can_make_is_refused) {
+    const auto refused = [&](const std::string& algorithm, const std::string& type) {
+        return s3()
+            .post("k", "", {{"uploads", ""}},
+                  {{"x-amz-checksum-algorithm", algorithm}, {"x-amz-checksum-type", type}})
+            .code();
+    };
+    EXPECT_EQ(refused("SHA256", "FULL_OBJECT"), "InvalidRequest");
+    EXPECT_EQ(refused("CRC64NVME", "COMPOSITE"), "InvalidRequest");
+    EXPECT_EQ(refused("MD4", "COMPOSITE"), "InvalidRequest");
+}
+
 TEST_F(LocalServerTest, oss_complete_all_needs_no_list) {
     const std::string id = oss().post("k", "", {{"uploads", ""}}).xml("UploadId");
     oss().put("k", std::string(12, 'a'), {}, {{"partNumber", "1"}, {"uploadId", id}});
