@@ -93,6 +93,13 @@ Result<void> add_safe_header(Headers& headers, std::string name, std::string val
 
 std::string quote_etag(const ETag& etag) { return "\"" + etag.str() + "\""; }
 
+std::string checksum_word(Checksum::Kind kind) {
+    std::string word(to_string(kind));
+    for (char& c : word)
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    return word;
+}
+
 ETag unquote_etag(std::string_view text) {
     text = trim_ows(text);
     if (text.starts_with("W/")) text.remove_prefix(2);

@@ -83,6 +83,12 @@ Result<RequestParts> Dialect::head(const ObjectKey& key) const {
     return parts;
 }
 
+Result<RequestParts> Dialect::head_with_checksum(const ObjectKey& key) const {
+    RequestParts parts = TRY(head(key));
+    add_checksum_options(parts.headers);
+    return parts;
+}
+
 Result<RequestParts> Dialect::get(const ObjectKey& key, uint64_t offset, uint64_t length,
                                   const ETag& if_match, const VersionId& version,
                                   bool whole) const {
@@ -180,10 +186,15 @@ Result<RequestParts> Dialect::list(const ListRequest& request) const {
 }
 
 Result<RequestParts> Dialect::create_upload(const ObjectKey& key,
-                                            const ObjectAttributes& attributes) const {
+                                            const ObjectAttributes& attributes,
+                                            const std::optional<KeptChecksum>& checksum) const {
     RequestParts parts = start("CREATE_UPLOAD", HttpMethod::post, key);
     parts.query = {{"uploads", ""}};
     TRY(add_attributes(parts.headers, attributes, Purpose::upload));
+    if (checksum) {
+        parts.headers.add(own("checksum-algorithm"), checksum_word(checksum->kind));
+        if (!checksum->form.empty()) parts.headers.add(own("checksum-type"), checksum->form);
+    }
     // A second one leaves an empty upload behind, which no reader sees.
     parts.repeat = Repeat::harmless;
     return parts;
@@ -225,18 +236,31 @@ Result<RequestParts> Dialect::upload_part_copy(const ObjectKey& key, const Uploa
 Result<RequestParts> Dialect::complete_upload(const ObjectKey& key, const UploadId& id,
                                               std::vector<UploadPart> upload_parts,
                                               const std::optional<ETag>& if_match,
-                                              bool must_not_exist) const {
+                                              bool must_not_exist,
+                                              const std::optional<KeptChecksum>& checksum) const {
     std::sort(upload_parts.begin(), upload_parts.end(),
               [](const UploadPart& a, const UploadPart& b) { return a.number < b.number; });
     RequestParts parts = start("COMPLETE_UPLOAD", HttpMethod::post, key);
     parts.query = {{"uploadId", id.str()}};
     if (must_not_exist) TRY(add_must_not_exist(parts.headers));
     if (if_match) TRY(add_if_match(parts.headers, *if_match));
+    if (checksum && !checksum->whole.empty()) {
+        // The service compares, and makes nothing of parts that are not the object.
+        TRY(add_safe_header(parts.headers,
+                            own("checksum-" + std::string(to_string(checksum->kind))),
+                            checksum->whole));
+        parts.headers.add(own("checksum-type"), checksum->form);
+    }
     std::string xml = "<CompleteMultipartUpload>";
     uint64_t bytes = 0;
     for (const UploadPart& part : upload_parts) {
-        xml += fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", part.number,
+        xml += fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag>", part.number,
                            TRY(escaped(quote_etag(part.etag))));
+        if (part.checksum) {
+            const std::string name = "Checksum" + checksum_word(part.checksum->kind);
+            xml += fmt::format("<{0}>{1}</{0}>", name, TRY(escaped(part.checksum->value)));
+        }
+        xml += "</Part>";
         bytes += part.bytes;
     }
     parts.headers.add("Content-Type", "application/xml");

@@ -63,6 +63,14 @@ struct VersionsPage {
     std::string next_version_marker;
 };
 
+// The checksum that S3 has of an object: a copy in parts has one of the same algorithm only where
+// its start asks for it (protocol.md 3.7).
+struct KeptChecksum {
+    Checksum::Kind kind = Checksum::Kind::crc32;
+    std::string form;   // of the copy: "FULL_OBJECT", "COMPOSITE"; "" where the service has no word
+    std::string whole;  // what the copy's must be; "" where it depends on where parts begin
+};
+
 class Dialect {
   public:
     virtual ~Dialect() = default;
@@ -75,6 +83,8 @@ class Dialect {
 
     // Objects.
     Result<RequestParts> head(const ObjectKey& key) const;
+    // With the object's checksum, which costs a right to its key where KMS encrypts it.
+    Result<RequestParts> head_with_checksum(const ObjectKey& key) const;
     // `length` 0 = to the end; offset and length 0 = no range.
     Result<RequestParts> get(const ObjectKey& key, uint64_t offset, uint64_t length,
                              const ETag& if_match, const VersionId& version,
@@ -86,8 +96,8 @@ class Dialect {
     Result<RequestParts> list(const ListRequest& request) const;
 
     // Multipart.
-    Result<RequestParts> create_upload(const ObjectKey& key,
-                                       const ObjectAttributes& attributes) const;
+    Result<RequestParts> create_upload(const ObjectKey& key, const ObjectAttributes& attributes,
+                                       const std::optional<KeptChecksum>& checksum = {}) const;
     Result<RequestParts> upload_part(const ObjectKey& key, const UploadId& id, unsigned number,
                                      std::shared_ptr<BodySource> body) const;
     Result<RequestParts> upload_part_copy(const ObjectKey& key, const UploadId& id, unsigned number,
@@ -96,8 +106,8 @@ class Dialect {
                                           const ETag& source_if_match) const;
     Result<RequestParts> complete_upload(const ObjectKey& key, const UploadId& id,
                                          std::vector<UploadPart> parts,
-                                         const std::optional<ETag>& if_match,
-                                         bool must_not_exist) const;
+                                         const std::optional<ETag>& if_match, bool must_not_exist,
+                                         const std::optional<KeptChecksum>& checksum = {}) const;
     Result<RequestParts> abort_upload(const ObjectKey& key, const UploadId& id) const;
     Result<RequestParts> list_uploads(const std::string& prefix, const std::string& key_marker,
                                       const std::string& upload_marker) const;
@@ -152,6 +162,8 @@ class Dialect {
     std::string parse_md5(const Headers& headers) const;
     // The whole object's CRC64 as OSS says it; nullopt when not said. Errors: bad_reply.
     Result<std::optional<uint64_t>> parse_crc64(const Headers& headers) const;
+    // From a reply to head_with_checksum(); nullopt where the object has none.
+    virtual std::optional<KeptChecksum> parse_checksum(const Headers& headers) const = 0;
 
   protected:
     Dialect(DialectConfig config, StoreTraits traits, std::string_view prefix)
@@ -208,6 +220,8 @@ Result<void> add_safe_header(Headers& headers, std::string name, std::string val
 // "\"abc\"" and the text inside them.
 std::string quote_etag(const ETag& etag);
 ETag unquote_etag(std::string_view text);
+// "CRC32C", ...: as the algorithm is asked for; in XML it stands behind "Checksum".
+std::string checksum_word(Checksum::Kind kind);
 // The root of a reply's document. Errors: bad_reply when it has another name.
 class XmlDocument;
 Result<XmlDocument> parse_reply(const HttpResponse& response, std::string_view root_name);

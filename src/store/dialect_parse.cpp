@@ -197,6 +197,10 @@ Result<UploadPart> Dialect::parse_upload_part_copy(const HttpResponse& response,
     const XmlDocument document = TRY(parse_reply(response, "CopyPartResult"));
     UploadPart part{number, unquote_etag(document.root().child("ETag").text()), bytes};
     if (part.etag.empty()) return bad("the part's reply has no ETag");
+    for (const Checksum::Kind kind : kChecksumKinds) {
+        std::string value = document.root().child("Checksum" + checksum_word(kind)).text();
+        if (!value.empty()) part.checksum = Checksum{kind, std::move(value)};
+    }
     return part;
 }
 

@@ -13,6 +13,9 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
 
 namespace xbucket {
 
@@ -87,9 +90,16 @@ class HttpStore final : public ObjectStore {
     Result<UploadPart> copy_part(const ObjectKey& key, const UploadId& id, unsigned number,
                                  const CopyRequest& copy, uint64_t offset, uint64_t length,
                                  const ETag& source_if_match, const CallOptions& options);
+    // The object, and its checksum where it has one.
+    Result<std::pair<ObjectInfo, std::optional<KeptChecksum>>> head_with_checksum(
+        const ObjectKey& key, const CallOptions& options);
+    Result<UploadId> begin_upload(const ObjectKey& key, const ObjectAttributes& attributes,
+                                  const std::optional<KeptChecksum>& checksum,
+                                  const CallOptions& options);
     Result<PutReply> complete(const ObjectKey& key, const UploadId& id,
                               const std::vector<UploadPart>& parts,
                               const std::optional<ETag>& if_match, bool must_not_exist,
+                              const std::optional<KeptChecksum>& checksum,
                               const CallOptions& options);
     ETag etag_of_parts(const ObjectKey& key, size_t parts, const CallOptions& options);
     Result<std::vector<DeleteFailure>> remove_in_one(const std::vector<ObjectKey>& keys,

@@ -44,6 +44,15 @@ Result<HeadReply> HttpStore::head(const ObjectKey& key, const CallOptions& optio
     return read_head(*dialect_, key, *std::move(response));
 }
 
+Result<std::pair<ObjectInfo, std::optional<KeptChecksum>>> HttpStore::head_with_checksum(
+    const ObjectKey& key, const CallOptions& options) {
+    const RequestParts parts = TRY(dialect_->head_with_checksum(TRY(whole(key))));
+    auto response = requester_.call(parts, options);
+    if (!response) return with_key_hint(std::move(response.error()));
+    HeadReply reply = TRY(read_head(*dialect_, key, *std::move(response)));
+    return std::pair(std::move(reply.info), dialect_->parse_checksum(reply.headers));
+}
+
 void HttpStore::head_async(const ObjectKey& key, const CallOptions& options,
                            std::function<void(Result<HeadReply>)> done) {
     auto whole_key = whole(key);

@@ -9,7 +9,13 @@ namespace xbucket {
 
 Result<UploadId> HttpStore::create_upload(const ObjectKey& key, const ObjectAttributes& attributes,
                                           const CallOptions& options) {
-    const RequestParts parts = TRY(dialect_->create_upload(TRY(whole(key)), attributes));
+    return begin_upload(key, attributes, {}, options);
+}
+
+Result<UploadId> HttpStore::begin_upload(const ObjectKey& key, const ObjectAttributes& attributes,
+                                         const std::optional<KeptChecksum>& checksum,
+                                         const CallOptions& options) {
+    const RequestParts parts = TRY(dialect_->create_upload(TRY(whole(key)), attributes, checksum));
     return dialect_->parse_create_upload(TRY(requester_.call(parts, options)));
 }
 
@@ -63,15 +69,16 @@ Result<PutReply> HttpStore::complete_upload(const ObjectKey& key, const UploadId
                                             const std::vector<UploadPart>& parts,
                                             const std::optional<ETag>& if_match,
                                             const CallOptions& options) {
-    return complete(key, id, parts, if_match, /*must_not_exist=*/false, options);
+    return complete(key, id, parts, if_match, /*must_not_exist=*/false, {}, options);
 }
 
 Result<PutReply> HttpStore::complete(const ObjectKey& key, const UploadId& id,
                                      const std::vector<UploadPart>& upload_parts,
                                      const std::optional<ETag>& if_match, bool must_not_exist,
+                                     const std::optional<KeptChecksum>& checksum,
                                      const CallOptions& options) {
-    const RequestParts parts =
-        TRY(dialect_->complete_upload(TRY(whole(key)), id, upload_parts, if_match, must_not_exist));
+    const RequestParts parts = TRY(dialect_->complete_upload(TRY(whole(key)), id, upload_parts,
+                                                             if_match, must_not_exist, checksum));
     auto response = requester_.call(parts, options);
     if (!response) return as_already_exists(std::move(response.error()), must_not_exist);
     PutReply reply = TRY(unknown_if_unread(dialect_->parse_complete(*response)));

@@ -27,10 +27,17 @@ uint64_t copy_part_bytes(uint64_t size, const StoreTraits& traits) {
 }
 
 Result<CopyReply> MultipartCopy::run() {
-    const ObjectInfo source = TRY(read_source());
+    if (!request_.source_version.empty()) {
+        // ObjectStore::head has no version, and who names one has no condition to check.
+        return fail(ErrorKind::unsupported,
+                    "a version of an object above the limit of a single copy cannot be copied");
+    }
+    auto [source, checksum] = TRY(store_.head_with_checksum(request_.source, options_));
+    checksum_ = std::move(checksum);
     TRY(check_guard(source));
     const ObjectAttributes attributes = TRY(attributes_for(source));
-    const UploadId id = TRY(store_.create_upload(request_.destination, attributes, options_));
+    const UploadId id =
+        TRY(store_.begin_upload(request_.destination, attributes, checksum_, options_));
     auto parts = copy_parts(id, source);
     auto completed =
         parts ? complete(id, source, *parts) : Result<PutReply>(std::move(parts.error()));
@@ -45,13 +52,6 @@ Result<CopyReply> MultipartCopy::run() {
         return std::move(completed.error());
     }
     return compare(*completed, source);
-}
-
-Result<ObjectInfo> MultipartCopy::read_source() {
-    if (request_.source_version.empty()) return TRY(store_.head(request_.source, options_)).info;
-    // ObjectStore::head has no version, and the caller who names one has no condition to check.
-    return fail(ErrorKind::unsupported,
-                "a version of an object above the limit of a single copy cannot be copied");
 }
 
 Result<void> MultipartCopy::check_guard(const ObjectInfo& source) const {
@@ -115,7 +115,7 @@ Result<std::vector<UploadPart>> MultipartCopy::copy_parts(const UploadId& id,
 
 Result<PutReply> MultipartCopy::complete(const UploadId& id, const ObjectInfo& source,
                                          const std::vector<UploadPart>& parts) {
-    const ObjectInfo now = TRY(read_source());
+    const ObjectInfo now = TRY(store_.head(request_.source, options_)).info;
     if (!is_same_state(now, source)) {
         return fail(ErrorKind::precondition_failed,
                     fmt::format("COPY {}: the object changed while it was being copied",
@@ -124,24 +124,32 @@ Result<PutReply> MultipartCopy::complete(const UploadId& id, const ObjectInfo& s
     std::optional<ETag> if_match;
     if (store_.traits().destination_conditions) if_match = request_.guard.destination_if_match;
     return store_.complete(request_.destination, id, parts, if_match,
-                           request_.guard.destination_must_not_exist, options_);
+                           request_.guard.destination_must_not_exist, checksum_, options_);
 }
 
 Result<CopyReply> MultipartCopy::compare(const PutReply& reply, const ObjectInfo& source) {
-    auto head = store_.head(request_.destination, options_);
+    auto head = store_.head_with_checksum(request_.destination, options_);
     if (!head) {
         head.error().outcome_unknown = true;
         return std::move(head.error());
     }
-    const ObjectInfo& made = head->info;
+    const auto& [made, checksum] = *head;
     const bool other_crc = source.crc64 && made.crc64 && *source.crc64 != *made.crc64;
-    if ((!reply.etag.empty() && made.etag != reply.etag) || made.size != source.size || other_crc) {
+    const bool both_whole = checksum_ && checksum && checksum_->kind == checksum->kind &&
+                            !checksum_->whole.empty() && !checksum->whole.empty();
+    const bool other_checksum = both_whole && checksum_->whole != checksum->whole;
+    if ((!reply.etag.empty() && made.etag != reply.etag) || made.size != source.size || other_crc ||
+        other_checksum) {
         Error error(ErrorKind::checksum_mismatch,
                     fmt::format("COPY {}: the result is not what was copied, or somebody wrote it "
                                 "at the same time",
                                 printable(request_.destination.str())));
         error.outcome_unknown = true;
         return error;
+    }
+    if (checksum_ && (!checksum || checksum->kind != checksum_->kind)) {
+        log_warning("store", "\"{}\" had a checksum ({}), which the service did not give its copy",
+                    printable(request_.source.str()), to_string(checksum_->kind));
     }
     CopyReply out;
     out.etag = made.etag;

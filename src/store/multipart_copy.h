@@ -17,7 +17,6 @@ class MultipartCopy {
     Result<CopyReply> run();
 
   private:
-    Result<ObjectInfo> read_source();
     // The guard that a single copy leaves to the service.
     Result<void> check_guard(const ObjectInfo& source) const;
     Result<ObjectAttributes> attributes_for(const ObjectInfo& source);
@@ -29,6 +28,7 @@ class MultipartCopy {
     HttpStore& store_;
     const CopyRequest& request_;
     const CallOptions& options_;
+    std::optional<KeptChecksum> checksum_;  // the source's, as it was at the start
 };
 
 // Bytes per part: few enough parts, none above the service's limit.

@@ -224,6 +224,7 @@ class OssDialect final : public Dialect {
     }
     // OSS always says the CRC64.
     void add_checksum_options(Headers&) const override {}
+    std::optional<KeptChecksum> parse_checksum(const Headers&) const override { return {}; }
 
     std::string_view acl_header() const override { return "x-oss-object-acl"; }
     std::string_view replace_word() const override { return "Replace"; }

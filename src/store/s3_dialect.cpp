@@ -78,6 +78,23 @@ class S3Dialect final : public Dialect {
                     "the object's ACL has grants that no canned name describes");
     }
 
+    std::optional<KeptChecksum> parse_checksum(const Headers& headers) const override {
+        for (const Checksum::Kind kind : kChecksumKinds) {
+            if (own_value(headers, "checksum-" + std::string(to_string(kind))).empty()) continue;
+            KeptChecksum kept;
+            kept.kind = kind;
+            // Of the bytes as a whole only CRCs can be had from parts.
+            const bool of_parts = kind == Checksum::Kind::sha256 || kind == Checksum::Kind::sha1;
+            const std::string said = own_value(headers, "checksum-type");
+            const bool whole_asked = !of_parts && iequals(said, "FULL_OBJECT");
+            if (!said.empty()) kept.form = whole_asked ? "FULL_OBJECT" : "COMPOSITE";
+            const auto whole = read_checksum(headers);
+            if (whole && whole_asked) kept.whole = whole->value;
+            return kept;
+        }
+        return std::nullopt;
+    }
+
   private:
     Result<void> add_encryption(Headers& headers, const ServerSideEncryption& sse) const override {
         TRY(add_safe_header(headers, "x-amz-server-side-encryption", sse.algorithm));
@@ -121,9 +138,7 @@ class S3Dialect final : public Dialect {
     // nullopt also for one that is made of the parts' checksums: nobody knows where those begin.
     std::optional<Checksum> read_checksum(const Headers& headers) const {
         if (iequals(own_value(headers, "checksum-type"), "COMPOSITE")) return std::nullopt;
-        using Kind = Checksum::Kind;
-        for (const Kind kind :
-             {Kind::crc64nvme, Kind::crc32c, Kind::crc32, Kind::sha256, Kind::sha1}) {
+        for (const Checksum::Kind kind : kChecksumKinds) {
             std::string value = own_value(headers, "checksum-" + std::string(to_string(kind)));
             const bool of_parts = value.find('-') != std::string::npos;
             if (!value.empty() && !of_parts) return Checksum{kind, std::move(value)};

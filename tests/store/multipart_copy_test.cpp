@@ -31,7 +31,9 @@ ScriptedReply created() {
     return xml(
         "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>");
 }
-ScriptedReply part() { return xml("<CopyPartResult><ETag>\"p\"</ETag></CopyPartResult>"); }
+ScriptedReply part(const std::string& more = {}) {
+    return xml("<CopyPartResult><ETag>\"p\"</ETag>" + more + "</CopyPartResult>");
+}
 ScriptedReply completed() {
     return xml(
         "<CompleteMultipartUploadResult><ETag>\"N-12\"</ETag></CompleteMultipartUploadResult>");
@@ -49,8 +51,20 @@ class MultipartCopyTest : public StoreFixture {
         copy.guard.source_unmodified_since = *parse_http_date(kModified);
         return copy;
     }
-    void reply_parts() {
-        for (int i = 0; i < 12; ++i) transport.reply(part());
+    void reply_parts(const std::string& more = {}) {
+        for (int i = 0; i < 12; ++i) transport.reply(part(more));
+    }
+    // An update of an object with these headers, whose copy has those; `of_part` is in every
+    // part's reply.
+    Result<CopyReply> update_with_checksum(ObjectStore& store, const Headers& source,
+                                           const std::string& of_part, const Headers& made) {
+        transport.reply(head_reply("S", kModified, source));
+        transport.reply(created());
+        reply_parts(of_part);
+        transport.reply(head_reply());
+        transport.reply(completed());
+        transport.reply(head_reply("N-12", kServiceDate, made));
+        return store.copy(update());
     }
 };
 
@@ -170,6 +184,56 @@ TEST_F(MultipartCopyTest, without_replacement_the_sources_metadata_goes_along) {
     EXPECT_EQ(transport.sent(1).header("x-amz-meta-a"), "1");
     EXPECT_EQ(transport.sent(1).header("Cache-Control"), "no-cache");
     EXPECT_EQ(transport.sent(15).header("If-None-Match"), "*");
+}
+
+TEST_F(MultipartCopyTest, a_checksum_of_the_whole_object_is_asked_for_again_and_compared) {
+    ObjectStore& store = make(s3_config());
+    const Headers whole = {{"x-amz-checksum-crc64nvme", "M3eFcAZSQlc="},
+                           {"x-amz-checksum-type", "FULL_OBJECT"}};
+    const auto reply = update_with_checksum(
+        store, whole, "<ChecksumCRC64NVME>AAAAAAAAAAA=</ChecksumCRC64NVME>", whole);
+    ASSERT_TRUE(reply) << reply.error().describe();
+    EXPECT_EQ(transport.sent(0).header("x-amz-checksum-mode"), "ENABLED");
+    EXPECT_EQ(transport.sent(1).header("x-amz-checksum-algorithm"), "CRC64NVME");
+    EXPECT_EQ(transport.sent(1).header("x-amz-checksum-type"), "FULL_OBJECT");
+    const SentRequest complete = transport.sent(15);
+    EXPECT_EQ(complete.header("x-amz-checksum-crc64nvme"), "M3eFcAZSQlc=");
+    EXPECT_EQ(complete.header("x-amz-checksum-type"), "FULL_OBJECT");
+    EXPECT_THAT(complete.body, HasSubstr("<PartNumber>12</PartNumber><ETag>&quot;p&quot;</ETag>"
+                                         "<ChecksumCRC64NVME>AAAAAAAAAAA=</ChecksumCRC64NVME>"));
+}
+
+TEST_F(MultipartCopyTest, a_copy_with_another_checksum_is_no_success) {
+    ObjectStore& store = make(s3_config());
+    const auto reply = update_with_checksum(
+        store, {{"x-amz-checksum-crc32c", "mnG7TA=="}, {"x-amz-checksum-type", "FULL_OBJECT"}}, "",
+        {{"x-amz-checksum-crc32c", "AAAAAA=="}, {"x-amz-checksum-type", "FULL_OBJECT"}});
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().kind, ErrorKind::checksum_mismatch);
+    EXPECT_TRUE(reply.error().outcome_unknown);
+}
+
+// A SHA-256 of the whole cannot be had from parts: the copy's is made of theirs.
+TEST_F(MultipartCopyTest, a_checksum_that_parts_cannot_make_keeps_its_algorithm) {
+    ObjectStore& store = make(s3_config());
+    const auto reply = update_with_checksum(
+        store, {{"x-amz-checksum-sha256", "AAAA"}, {"x-amz-checksum-type", "FULL_OBJECT"}},
+        "<ChecksumSHA256>BBBB</ChecksumSHA256>",
+        {{"x-amz-checksum-sha256", "CCCC-12"}, {"x-amz-checksum-type", "COMPOSITE"}});
+    ASSERT_TRUE(reply) << reply.error().describe();
+    EXPECT_EQ(transport.sent(1).header("x-amz-checksum-algorithm"), "SHA256");
+    EXPECT_EQ(transport.sent(1).header("x-amz-checksum-type"), "COMPOSITE");
+    EXPECT_EQ(transport.sent(15).header("x-amz-checksum-sha256"), "");
+    EXPECT_THAT(transport.sent(15).body, HasSubstr("<ChecksumSHA256>BBBB</ChecksumSHA256>"));
+}
+
+TEST_F(MultipartCopyTest, a_service_without_types_of_checksums_is_asked_for_the_algorithm_alone) {
+    ObjectStore& store = make(s3_config());
+    ASSERT_TRUE(
+        update_with_checksum(store, {{"x-amz-checksum-crc32", "AAAAAA==-3"}}, "", Headers{}));
+    EXPECT_EQ(transport.sent(1).header("x-amz-checksum-algorithm"), "CRC32");
+    EXPECT_EQ(transport.sent(1).header("x-amz-checksum-type"), "");
+    EXPECT_EQ(transport.sent(15).header("x-amz-checksum-crc32"), "");
 }
 
 TEST_F(MultipartCopyTest, oss_tries_one_copy_first_and_parts_when_it_is_too_large) {

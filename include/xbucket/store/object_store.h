@@ -108,6 +108,8 @@ struct UploadPart {
     uint64_t bytes = 0;
     // Of what was sent; unset for parts that the service copied.
     std::optional<uint64_t> crc64 = {};
+    // S3, as its reply says it: the copy of an object that has one.
+    std::optional<Checksum> checksum = {};
 };
 
 struct PendingUpload {

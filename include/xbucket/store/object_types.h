@@ -85,6 +85,10 @@ struct Checksum {
     Kind kind = Kind::crc32;
     std::string value;  // base64, as on the wire
 };
+// The fastest to compute first.
+inline constexpr std::array kChecksumKinds = {Checksum::Kind::crc64nvme, Checksum::Kind::crc32c,
+                                              Checksum::Kind::crc32, Checksum::Kind::sha256,
+                                              Checksum::Kind::sha1};
 // "crc32", ...: as the header's name ends.
 std::string_view to_string(Checksum::Kind kind);
 
