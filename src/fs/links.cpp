@@ -136,8 +136,8 @@ Result<std::string> Links::read(const InodePtr& inode) {
     if (core_.store.traits().native_symlinks) native = read_native(key);
     if (native) {
         text = std::move(*native);
-    } else {
-        // Not a native one: an object made by s3fs, or here where a native link was not possible.
+    } else if (text = TRY(core_.meta.link_target(key)); text.empty()) {
+        // An object made by s3fs, or here where a native link was not possible: its content.
         if (size == 0 || size > kTargetBytesMax) {
             return fail(ErrorKind::invalid_argument,
                         "'" + printable(key.str()) + "' holds no link target");

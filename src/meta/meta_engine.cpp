@@ -60,6 +60,11 @@ class Engine final : public MetaEngine {
     std::optional<Result<std::vector<std::string>>> list_attributes_cached(
         const ObjectKey& key) override;
 
+    Result<std::string> link_target(const ObjectKey& key) override {
+        const Reader::Reading reading = TRY(reader_.complete(key));
+        return read_link_target(reading.info->attributes.user).value_or("");
+    }
+
     void prefetch(const std::vector<ObjectKey>& keys, Ahead ahead) override {
         if (!stopped_) reader_.prefetch(keys, ahead == Ahead::metadata_and_tags);
     }

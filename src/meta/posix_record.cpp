@@ -18,6 +18,8 @@ namespace xbucket {
 namespace {
 
 constexpr uint32_t kModeMax = 0177777;
+constexpr uint32_t kLinkType = 0120000;
+constexpr uint32_t kModeBits = 07777;
 constexpr int64_t kSecondsMax = std::numeric_limits<int64_t>::max() / 1'000'000'000 - 1;
 constexpr int kNanosecondDigits = 9;
 
@@ -162,12 +164,32 @@ void PosixRecord::merge(const PosixRecord& change) {
     take_set(ctime, change.ctime);
 }
 
+std::optional<std::string> read_link_target(const UserMetadata& user) {
+    const auto decoded = [](std::string_view text) {
+        return percent_decode(text).value_or(std::string(text));
+    };
+    if (const auto geesefs = user.find("--symlink-target"); geesefs != user.end())
+        return decoded(trim_ows(geesefs->second));
+    const auto ossfs = user.find("symlink-target");
+    if (ossfs == user.end()) return std::nullopt;
+    // "header:LENGTH:TEXT" or "body:LENGTH:"; anything else somebody set for himself.
+    const std::string_view value = trim_ows(ossfs->second);
+    const size_t first = value.find(':');
+    const size_t second = first == std::string_view::npos ? first : value.find(':', first + 1);
+    if (second == std::string_view::npos || !parse_u64(value.substr(first + 1, second - first - 1)))
+        return std::nullopt;
+    if (value.substr(0, first) == "header") return decoded(value.substr(second + 1));
+    if (value.substr(0, first) == "body") return std::string();
+    return std::nullopt;
+}
+
 PosixRecord read_posix_record(const ObjectAttributes& attributes) {
     const UserMetadata& user = attributes.user;
     PosixRecord record;
     if (user.empty()) return record;
     record.mode = read_first(user, {"mode", "permissions"}, parse_mode);
     if (!record.mode) record.mode = read_first(user, {"goog-reserved-posix-mode"}, parse_octal);
+    if (read_link_target(user)) record.mode = kLinkType | (record.mode.value_or(0777) & kModeBits);
     record.uid = read_first(user, {"uid", "owner", "goog-reserved-posix-uid"}, parse_id);
     record.gid = read_first(user, {"gid", "group", "goog-reserved-posix-gid"}, parse_id);
     record.mtime = read_first(user, {"mtime", "goog-reserved-file-mtime"}, parse_seconds);

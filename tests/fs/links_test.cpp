@@ -144,6 +144,25 @@ TEST_F(S3LinksTest, link_is_an_object_that_s3fs_understands) {
     EXPECT_EQ(stat("link")->size, 3u);
 }
 
+TEST_F(S3LinksTest, links_of_geesefs_and_ossfs_whose_metadata_hold_the_text_are_links) {
+    put("geesefs", "", {.user = {{"--symlink-target", "d/100%25 %C3%A9"}}});
+    put("ossfs", "", {.user = {{"symlink-target", "header:5:../%25"}, {"mode", "41471"}}});
+    put("body", "d/f", {.user = {{"symlink-target", "body:0:"}}});
+    put("own", "d/f", {.user = {{"symlink-target", "somewhere else"}}});
+    FsConfig config = config_;
+    config.stat_mode = StatMode::meta;
+    mount(config);
+    ASSERT_TRUE(names_in(""));
+    EXPECT_TRUE(S_ISLNK(stat("geesefs")->mode));
+    EXPECT_EQ(fs_->readlink(ino("geesefs")).value(), "d/100% \xC3\xA9");
+    EXPECT_EQ(fs_->readlink(ino("ossfs")).value(), "../%");
+    EXPECT_EQ(fs_->readlink(ino("body")).value(), "d/f");
+    EXPECT_TRUE(S_ISREG(stat("own")->mode)) << "an attribute of that name makes no link";
+    ASSERT_TRUE(rename("geesefs", "moved"));
+    EXPECT_EQ(fs_->readlink(ino("moved")).value(), "d/100% \xC3\xA9");
+    EXPECT_EQ(metadata_of("moved").at("--symlink-target"), "d/100%25 %C3%A9");
+}
+
 TEST_F(S3LinksTest, link_stays_a_link_when_a_listing_shows_it_as_an_object) {
     ASSERT_TRUE(symlink("link", "d/f"));
     const InodeNumber number = ino("link");

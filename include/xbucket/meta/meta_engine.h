@@ -132,6 +132,9 @@ class MetaEngine {
     virtual std::optional<Result<std::vector<std::string>>> list_attributes_cached(
         const ObjectKey& key) = 0;
 
+    // The text of a symbolic link that metadata holds; "" where none does. Errors: stat()'s.
+    virtual Result<std::string> link_target(const ObjectKey& key) = 0;
+
     // Starts to read what is not completely known of these keys, many at once and against a budget
     // of their own, and returns at once. Who needs one of them meanwhile waits for the answer that
     // is on its way instead of asking again. Fetches no more than the cache can hold.

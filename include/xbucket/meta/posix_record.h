@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace xbucket {
@@ -27,6 +28,10 @@ struct PosixRecord {
     friend bool operator==(const PosixRecord&, const PosixRecord&) = default;
 };
 
+// The text of a symbolic link that its metadata holds, as geesefs writes it, and ossfs with
+// symlink_in_meta; "" where ossfs says that it is the object's content. nullopt: metadata speaks of
+// no link, which by its mode alone may still be one.
+std::optional<std::string> read_link_target(const UserMetadata& user);
 // Reads what is recorded. Text that is no number, or out of range, is as if it were not there.
 PosixRecord read_posix_record(const ObjectAttributes& attributes);
 // Writes the set members of `record` into the metadata, leaving the rest as it is.
