@@ -29,8 +29,7 @@ LateSender::LateSender(MetaParts& parts, Updater& updater)
 LateSender::~LateSender() { stop(); }
 
 void LateSender::add(const ObjectKey& key, const PosixRecord& change) {
-    parts_.pending.add(key, change, parts_.clock.now() + parts_.config.posix_delay);
-    wake();
+    if (parts_.pending.add(key, change, parts_.clock.now() + parts_.config.posix_delay)) wake();
 }
 
 void LateSender::wake() {

@@ -1,8 +1,6 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "pending_posix.h"
 
-#include <algorithm>
-
 namespace xbucket {
 
 namespace {
@@ -14,13 +12,23 @@ void clear_if_equal(std::optional<T>& pending, const std::optional<T>& recorded)
 
 }  // namespace
 
-void PendingPosix::add(const ObjectKey& key, const PosixRecord& change, TimePoint due) {
-    if (change.empty()) return;
+bool PendingPosix::add(const ObjectKey& key, const PosixRecord& change, TimePoint due) {
+    if (change.empty()) return false;
     LockGuard lock(mutex_);
     const auto [entry, is_new] = entries_.try_emplace(key.str());
-    if (is_new) entry->second.due = due;  // a later change does not put the first one off
     entry->second.record.merge(change);
+    if (!is_new) return false;  // a later change does not put the first one off
+    entry->second.due = due;
+    const auto place = due_.emplace(due, entry->first).first;
     count_.store(entries_.size(), std::memory_order_release);
+    return place == due_.begin();
+}
+
+PendingPosix::Entries::iterator PendingPosix::erase(Entries::iterator entry) {
+    due_.erase({entry->second.due, entry->first});
+    const auto next = entries_.erase(entry);
+    count_.store(entries_.size(), std::memory_order_release);
+    return next;
 }
 
 PosixRecord PendingPosix::get(const ObjectKey& key) const {
@@ -42,40 +50,38 @@ void PendingPosix::recorded(const ObjectKey& key, const PosixRecord& recorded) {
     clear_if_equal(pending.mtime, recorded.mtime);
     clear_if_equal(pending.atime, recorded.atime);
     clear_if_equal(pending.ctime, recorded.ctime);
-    if (pending.empty()) entries_.erase(found);
-    count_.store(entries_.size(), std::memory_order_release);
+    if (pending.empty()) erase(found);
 }
 
 void PendingPosix::drop(const ObjectKey& key) {
     LockGuard lock(mutex_);
-    entries_.erase(key.str());
-    count_.store(entries_.size(), std::memory_order_release);
+    if (const auto found = entries_.find(key.str()); found != entries_.end()) erase(found);
 }
 
 void PendingPosix::drop_below(std::string_view prefix) {
     LockGuard lock(mutex_);
     auto entry = entries_.lower_bound(prefix);
     while (entry != entries_.end() && std::string_view(entry->first).starts_with(prefix))
-        entry = entries_.erase(entry);
-    count_.store(entries_.size(), std::memory_order_release);
+        entry = erase(entry);
 }
 
 std::vector<ObjectKey> PendingPosix::take_due(TimePoint now, TimePoint again) {
     std::vector<ObjectKey> keys;
     LockGuard lock(mutex_);
-    for (auto& [key, entry] : entries_) {
-        if (entry.due > now) continue;
-        entry.due = again;
-        keys.emplace_back(key);
+    while (!due_.empty() && due_.begin()->first <= now) {
+        const auto entry = entries_.find(due_.begin()->second);
+        due_.erase(due_.begin());
+        due_.emplace(again, entry->first);
+        entry->second.due = again;
+        keys.emplace_back(entry->first);
     }
     return keys;
 }
 
 TimePoint PendingPosix::next_due() const {
-    TimePoint due = TimePoint::never();
+    if (size() == 0) return TimePoint::never();
     LockGuard lock(mutex_);
-    for (const auto& [key, entry] : entries_) due = std::min(due, entry.due);
-    return due;
+    return due_.empty() ? TimePoint::never() : due_.begin()->first;
 }
 
 std::vector<ObjectKey> PendingPosix::keys_below(std::string_view prefix) const {

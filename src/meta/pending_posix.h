@@ -11,8 +11,10 @@
 #include <atomic>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace xbucket {
@@ -20,7 +22,8 @@ namespace xbucket {
 // Thread-safe; never blocks.
 class PendingPosix {
   public:
-    void add(const ObjectKey& key, const PosixRecord& change, TimePoint due);
+    // True: it is the first that will be due.
+    bool add(const ObjectKey& key, const PosixRecord& change, TimePoint due);
     // Empty when nothing is pending. Cheap when nothing is pending anywhere.
     PosixRecord get(const ObjectKey& key) const;
     // Members of `recorded` that still are what is pending need no recording any more.
@@ -39,8 +42,14 @@ class PendingPosix {
         PosixRecord record;
         TimePoint due;
     };
+    using Entries = std::map<std::string, Entry, std::less<>>;
+
+    Entries::iterator erase(Entries::iterator entry) REQUIRES(mutex_);
+
     mutable Mutex mutex_;
-    std::map<std::string, Entry, std::less<>> entries_ GUARDED_BY(mutex_);
+    Entries entries_ GUARDED_BY(mutex_);
+    // A hundred thousand may be waiting (chown -R), and each that comes asks for the first.
+    std::set<std::pair<TimePoint, std::string_view>> due_ GUARDED_BY(mutex_);  // of entries_' keys
     std::atomic<size_t> count_{0};
 };
 
