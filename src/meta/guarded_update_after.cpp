@@ -327,6 +327,7 @@ bool GuardedUpdate::was_emptied() const {
 
 UpdateStep GuardedUpdate::put_back_emptied(TimePoint now) {
     result_ = base_;
+    if (!tags_) tags_ = owed_tags_;  // gone as well, and with the copy that follows
     return restore("any metadata", now);
 }
 

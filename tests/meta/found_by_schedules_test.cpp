@@ -137,10 +137,11 @@ TEST_F(OnCeph, what_another_client_sets_on_a_result_within_its_second_is_not_tak
 TEST_F(OnCeph, entries_dropped_by_a_copy_without_a_reply_are_put_back) {
     UserMetadata most;
     for (int i = 0; i < 90; ++i) most["n" + std::to_string(i)] = "v";
-    put("a", {.user = most});
+    put("a", {.user = most, .tags = Tags{{"k", "v"}}});
     store.lose_reply(StoreCall::copy);
     EXPECT_EQ(set("a", "user.one-more", "v"), ErrorKind::no_attribute_space);
     EXPECT_EQ(stored("a"), most);
+    EXPECT_EQ(tags(), (Tags{{"k", "v"}}));
 }
 
 }  // namespace
