@@ -36,15 +36,15 @@ std::string missing_text(const std::vector<ByteRange>& missing) {
 }
 
 std::string note_text(const RecoveryNote& note, uint64_t size,
-                      const std::vector<ByteRange>& missing) {
+                      const std::vector<ByteRange>& missing, const std::string& damage) {
     return fmt::format(
         "{{\n  \"key\": {},\n  \"base_etag\": {},\n  \"bytes\": {},\n  \"time\": {},\n"
-        "  \"error\": {},\n  \"attributes\": {{{}}},\n  \"missing\": [{}],\n"
+        "  \"error\": {},\n  \"damage\": {},\n  \"attributes\": {{{}}},\n  \"missing\": [{}],\n"
         "  \"about\": \"key, attribute names and values are percent-encoded; the byte ranges that "
         "are missing are still as the object with that ETag has them\"\n}}\n",
         json_string(percent_encode(note.key.str(), true)), json_string(note.base_etag.str()), size,
-        json_string(format_iso8601(note.time)), json_string(note.error), attributes_text(note),
-        missing_text(missing));
+        json_string(format_iso8601(note.time)), json_string(note.error), json_string(damage),
+        attributes_text(note), missing_text(missing));
 }
 
 class SpooledContent final : public FileContent {
@@ -123,10 +123,13 @@ class SpooledContent final : public FileContent {
         changed_.clear();
     }
 
-    Result<std::string> keep(const RecoveryNote& note) const override {
+    Result<KeptContent> keep(const RecoveryNote& note) const override {
         LockGuard lock(mutex_);
-        return file_.keep(space_.directory(), size_, note.time,
-                          note_text(note, size_, missing_in({0, size_})));
+        const uint64_t size = size_;
+        const std::vector<ByteRange> missing = missing_in({0, size});
+        return file_.keep(space_.directory(), note.time, [&](const std::string& damage) {
+            return note_text(note, size, missing, damage);
+        });
     }
 
   private:

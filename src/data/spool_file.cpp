@@ -23,13 +23,6 @@ Result<void> make_directory(const std::string& path, mode_t mode) {
     return spool_error("cannot make the directory " + path, errno);
 }
 
-Result<void> sync_directory(const std::string& path) {
-    const FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory.get() >= 0 && fsync(directory.get()) == 0) return {};
-    if (errno == EINVAL) return {};  // not every file system has it
-    return spool_error("cannot write the directory " + path, errno);
-}
-
 class SpoolBody final : public BodySource {
   public:
     SpoolBody(std::shared_ptr<const SpoolPlaces> places, uint64_t offset, uint64_t length)
@@ -57,33 +50,48 @@ class SpoolBody final : public BodySource {
     uint64_t done_ = 0;
 };
 
-Result<void> write_file(const std::string& path, std::string_view text) {
+// All of it, durably, or nothing.
+Result<void> write_file(const std::string& path, const std::function<Result<void>(int)>& fill) {
     const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file.get() < 0) return spool_error("cannot make " + path, errno);
-    TRY(write_all(file.get(), text, 0));
-    if (fsync(file.get()) != 0) return spool_error("cannot write " + path, errno);
-    return {};
+    Result<void> filled = fill(file.get());
+    if (filled && fsync(file.get()) != 0) filled = spool_error("cannot write " + path, errno);
+    if (!filled) unlink(path.c_str());
+    return filled;
 }
 
-Result<void> copy_file(const SpoolPlaces& from, uint64_t size, const std::string& path) {
-    const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (file.get() < 0) return spool_error("cannot make " + path, errno);
+Result<void> copy_all(int from, int to) {
     std::string piece(kHashPieceBytes, '\0');
-    for (uint64_t offset = 0; offset < size;) {
-        const size_t n = TRY(from.read(piece.data(), piece.size(), offset));
-        if (n == 0) break;
-        TRY(write_all(file.get(), std::string_view(piece).substr(0, n), offset));
-        offset += n;
+    for (uint64_t offset = 0;;) {
+        const ssize_t n = pread(from, piece.data(), piece.size(), static_cast<off_t>(offset));
+        if (n < 0) return spool_error("cannot read from the spool", errno);
+        if (n == 0) return {};
+        TRY(write_all(to, std::string_view(piece).substr(0, static_cast<size_t>(n)), offset));
+        offset += static_cast<uint64_t>(n);
     }
-    if (fsync(file.get()) != 0) return spool_error("cannot write " + path, errno);
-    return {};
+}
+
+Result<void> give_name(const SpoolPlaces::OnDisk& content, const std::string& path) {
+    const std::string by_fd = fmt::format("/proc/self/fd/{}", content.fd);
+    if (content.linkable &&
+        linkat(AT_FDCWD, by_fd.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+        return {};
+    }
+    return write_file(path, [&](int fd) { return copy_all(content.fd, fd); });
 }
 
 }  // namespace
 
+Result<void> sync_directory(const std::string& path) {
+    const FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.get() >= 0 && fsync(directory.get()) == 0) return {};
+    if (errno == EINVAL) return {};  // not every file system has it
+    return spool_error("cannot write the directory " + path, errno);
+}
+
 Result<void> prepare_spool_directory(const std::string& directory) {
     TRY(make_directory(directory, 0700));
-    const FileDescriptor probe(TRY(open_unnamed(directory)));
+    TRY(DiskFile::open(directory));
     return {};
 }
 
@@ -110,28 +118,34 @@ Result<void> SpoolFile::visit(uint64_t size,
     return {};
 }
 
-Result<std::string> SpoolFile::keep(const std::string& directory, uint64_t size, WallTime time,
-                                    const std::string& note_text) const {
-    const std::string folder = directory + "/recovery";
+Result<KeptContent> SpoolFile::keep(const std::string& directory, WallTime time,
+                                    const NoteText& note) const {
+    places_->files().give_margin();
+    Result<KeptContent> kept = keep_in(directory + "/recovery", time, note);
+    places_->files().hold_margin();
+    return kept;
+}
+
+// What has a name is all there, whenever the power goes; what has a note has a name. Where the disk
+// fails, what there is of it is kept all the same.
+Result<KeptContent> SpoolFile::keep_in(const std::string& folder, WallTime time,
+                                       const NoteText& note) const {
     TRY(make_directory(folder, 0700));
-    TRY(sync_directory(directory));
+    TRY(sync_directory(folder + "/.."));
+    const SpoolPlaces::OnDisk content = TRY(places_->to_disk());
     // Names come from time and chance, never from the key: a key is not to be trusted as a path.
-    const std::string path =
-        fmt::format("{}/{}-{}", folder, format_basic_utc(time), hex_encode(random_bytes(6)));
-    const int fd = TRY(places_->to_disk());
-    const std::string by_fd = fmt::format("/proc/self/fd/{}", fd);
-    // What has a name is all there, whenever the power goes; what has a note has a name. Where the
-    // disk fails, what there is of it is kept all the same.
-    Result<void> written;
-    if (fsync(fd) != 0) written = spool_error("damaged as it was kept in " + path, errno);
-    if (linkat(AT_FDCWD, by_fd.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
-        TRY(copy_file(*places_, size, path));
-    }
-    TRY(sync_directory(folder));
-    TRY(write_file(path + ".json", note_text));
-    TRY(sync_directory(folder));
-    if (!written) return std::move(written).error();
-    return path;
+    KeptContent kept{
+        fmt::format("{}/{}-{}", folder, format_basic_utc(time), hex_encode(random_bytes(6))), {}};
+    const auto note_damage = [&](const Result<void>& result) {
+        if (!result && kept.damage.empty()) kept.damage = result.error().message;
+    };
+    TRY(give_name(content, kept.path));
+    note_damage(content.whole);
+    note_damage(sync_directory(folder));
+    const std::string text = note(kept.damage);
+    note_damage(write_file(kept.path + ".json", [&](int fd) { return write_all(fd, text, 0); }));
+    note_damage(sync_directory(folder));
+    return kept;
 }
 
 }  // namespace xbucket

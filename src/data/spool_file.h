@@ -27,13 +27,21 @@ class SpoolFile {
     std::shared_ptr<BodySource> body(ByteRange range) const;
     // Calls `each` with [0, size), piece by piece.
     Result<void> visit(uint64_t size, const std::function<void(std::string_view)>& each) const;
-    // Gives it a name in `directory`/recovery with `note_text` beside it; the path. Errors: io.
-    Result<std::string> keep(const std::string& directory, uint64_t size, WallTime time,
-                             const std::string& note_text) const;
+    // Gives it a name in `directory`/recovery, with a note beside it that is told what is wrong
+    // with the content. Errors: io, no_space: there is nothing.
+    using NoteText = std::function<std::string(const std::string& damage)>;
+    Result<KeptContent> keep(const std::string& directory, WallTime time,
+                             const NoteText& note) const;
 
   private:
+    Result<KeptContent> keep_in(const std::string& folder, WallTime time,
+                                const NoteText& note) const;
+
     const std::shared_ptr<SpoolPlaces> places_;  // with the bodies that read from it
 };
+
+// What was named or unnamed in it is so after a power cut, too. Errors: io.
+Result<void> sync_directory(const std::string& path);
 
 // Proves that `directory`, made if need be, takes files. Errors: io.
 Result<void> prepare_spool_directory(const std::string& directory);

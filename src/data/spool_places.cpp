@@ -14,6 +14,8 @@ namespace xbucket {
 namespace {
 
 constexpr uint64_t kChunk = SpoolPlaces::kChunkBytes;
+// Behind everything that a file holds; not so far that a system of 32 bits does not look.
+constexpr off64_t kBehindAll = off64_t{1} << 43;
 
 Result<size_t> write_some(int fd, std::string_view bytes, uint64_t offset) {
     size_t done = 0;
@@ -47,28 +49,6 @@ Result<void> read_all(int fd, char* buffer, size_t bytes, uint64_t offset) {
 
 }  // namespace
 
-Error spool_error(const std::string& what, int error) {
-    ErrorKind kind = ErrorKind::io;
-    if (error == ENOSPC || error == EDQUOT) kind = ErrorKind::no_space;
-    if (error == EFBIG) kind = ErrorKind::file_too_large;
-    return fail(kind, fmt::format("{}: {}", what, std::strerror(error)));
-}
-
-// O_TMPFILE where the file system has it: only such a file can get a name later without being
-// copied.
-Result<int> open_unnamed(const std::string& directory) {
-    const int fd = open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0) return fd;
-    if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL) {
-        return spool_error("cannot make a spool file in " + directory, errno);
-    }
-    std::string path = directory + "/xbucket-spool-XXXXXX";
-    const int named = mkostemp(path.data(), O_CLOEXEC);
-    if (named < 0) return spool_error("cannot make a spool file in " + directory, errno);
-    unlink(path.c_str());
-    return named;
-}
-
 Result<void> write_all(int fd, std::string_view bytes, uint64_t offset) {
     while (!bytes.empty()) {
         const size_t n = TRY(write_some(fd, bytes, offset));
@@ -78,18 +58,15 @@ Result<void> write_all(int fd, std::string_view bytes, uint64_t offset) {
     return {};
 }
 
-FileDescriptor::~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-}
-
 SpoolPlaces::~SpoolPlaces() {
     LockGuard lock(mutex_);
     cut(0);
+    if (disk_ && !disk_used_) files_->give_back(std::move(*disk_));
 }
 
 Result<void> SpoolPlaces::prepare() {
     LockGuard lock(mutex_);
-    if (TRY(home_for_new()) == Home::memory) memory_left_->release(kChunk);
+    if (TRY(home_for_new(0)) == Home::memory) memory_left_->release(kChunk);
     return {};
 }
 
@@ -116,14 +93,20 @@ Result<size_t> SpoolPlaces::write(uint64_t offset, std::string_view bytes) {
 Result<void> SpoolPlaces::resize(uint64_t size) {
     LockGuard lock(mutex_);
     const bool shorter = size < size_;
-    for (const int fd : {memory_.get(), disk_.get()}) {
-        if (shorter && fd >= 0 && ftruncate(fd, static_cast<off_t>(size)) != 0) {
-            return spool_error("cannot resize the spool file", errno);
-        }
+    if (shorter && memory_.get() >= 0 && ftruncate(memory_.get(), static_cast<off_t>(size)) != 0) {
+        return spool_error("cannot resize the spool file", errno);
     }
+    if (shorter && disk_) TRY(cut_disk(size));
     cut(size);
     size_ = size;
     return {};
+}
+
+// The last chunk keeps the room that it needs if it lies in memory.
+Result<void> SpoolPlaces::cut_disk(uint64_t size) {
+    const auto last = static_cast<size_t>(size / kChunk);
+    const bool in_memory = last < homes_.size() && homes_[last] == Home::memory;
+    return disk_->cut(in_memory ? (last + 1) * kChunk : size);
 }
 
 Result<size_t> SpoolPlaces::read(char* buffer, size_t bytes, uint64_t offset) const {
@@ -138,27 +121,49 @@ Result<size_t> SpoolPlaces::read(char* buffer, size_t bytes, uint64_t offset) co
         }
         TRY(read_all(run.fd, buffer + done, run.bytes, run.offset));
         done += run.bytes;
+        LockGuard lock(mutex_);
+        if (run.on_disk) TRY(check_disk());
     }
     return done;
 }
 
-Result<int> SpoolPlaces::to_disk() {
+// An empty range is written back already, so this waits for nothing; it only tells.
+Result<void> SpoolPlaces::check_disk() const {
+    if (sync_file_range(disk_->fd(), kBehindAll, 1, SYNC_FILE_RANGE_WAIT_BEFORE) != 0 &&
+        (errno == EIO || errno == ENOSPC || errno == EDQUOT)) {
+        disk_error_ = errno;
+    }
+    if (disk_error_ == 0) return {};
+    return spool_error("the spool's disk has lost what was written to it", disk_error_);
+}
+
+Result<SpoolPlaces::OnDisk> SpoolPlaces::to_disk() {
     LockGuard lock(mutex_);
-    if (disk_.get() < 0) TRY(open_disk());
-    std::string chunk(kChunk, '\0');
+    if (!disk_) TRY(open_disk());
+    disk_used_ = true;
+    OnDisk on_disk{disk_->fd(), disk_->is_linkable(), {}};
+    const auto note = [&](Result<void> result) {
+        if (!result && on_disk.whole) on_disk.whole = std::move(result);
+    };
     for (size_t i = 0; i < homes_.size(); ++i) {
-        if (homes_[i] != Home::memory) continue;
-        const uint64_t offset = i * kChunk;
-        chunk.resize(static_cast<size_t>(std::min(kChunk, size_ - offset)));
-        TRY(read_all(memory_.get(), chunk.data(), chunk.size(), offset));
-        TRY(write_all(disk_.get(), chunk, offset));
-        homes_[i] = Home::disk;
-        memory_left_->release(kChunk);
+        if (homes_[i] == Home::memory) note(move_chunk(i));
     }
-    if (ftruncate(disk_.get(), static_cast<off_t>(size_)) != 0) {
-        return spool_error("cannot resize the spool file", errno);
+    if (ftruncate(disk_->fd(), static_cast<off_t>(size_)) != 0) {
+        note(spool_error("cannot resize the spool file", errno));
     }
-    return disk_.get();
+    if (fsync(disk_->fd()) != 0) disk_error_ = errno;
+    note(check_disk());
+    return on_disk;
+}
+
+Result<void> SpoolPlaces::move_chunk(size_t index) {
+    const uint64_t offset = index * kChunk;
+    std::string chunk(static_cast<size_t>(std::min(kChunk, size_ - offset)), '\0');
+    TRY(read_all(memory_.get(), chunk.data(), chunk.size(), offset));
+    TRY(write_all(disk_->fd(), chunk, offset));
+    homes_[index] = Home::disk;
+    memory_left_->release(kChunk);
+    return {};
 }
 
 // Gives the chunk at `offset` a home, and those behind it as long as it is the same one.
@@ -168,7 +173,7 @@ Result<SpoolPlaces::Run> SpoolPlaces::place(uint64_t offset, size_t bytes) {
     if (homes_.size() <= last) homes_.resize(last + 1, Home::none);
     for (auto i = static_cast<size_t>(offset / kChunk); i <= last; ++i) {
         if (homes_[i] != Home::none) continue;
-        Result<Home> home = home_for_new();
+        Result<Home> home = home_for_new(i * kChunk);
         if (home) {
             homes_[i] = *home;
         } else if (i * kChunk <= offset) {
@@ -188,16 +193,27 @@ SpoolPlaces::Run SpoolPlaces::run_at(uint64_t offset, size_t bytes) const {
     const Home home = home_of(i);
     uint64_t end = (i + 1) * kChunk;
     while (end < offset + bytes && home_of(++i) == home) end += kChunk;
-    return {offset, static_cast<size_t>(std::min(end, offset + bytes) - offset), fd_of(home)};
+    return {offset, static_cast<size_t>(std::min(end, offset + bytes) - offset), fd_of(home),
+            home == Home::disk};
 }
 
-Result<SpoolPlaces::Home> SpoolPlaces::home_for_new() {
+Result<SpoolPlaces::Home> SpoolPlaces::home_for_new(uint64_t offset) {
     if (!no_memory_ && memory_left_->reserve(kChunk)) {
-        if (open_memory()) return Home::memory;
+        if (open_memory() && room_on_disk(offset)) return Home::memory;
         memory_left_->release(kChunk);
     }
-    if (disk_.get() < 0) TRY(open_disk());
+    if (!disk_) TRY(open_disk());
     return Home::disk;
+}
+
+// Where there is none the disk is tried as well, and says why.
+bool SpoolPlaces::room_on_disk(uint64_t offset) {
+    if (!disk_ && !open_disk()) return false;
+    const ByteRange chunk{offset, offset + kChunk};
+    Result<void> made = disk_->make_room(chunk);
+    const bool full = !made && made.error().kind == ErrorKind::no_space;
+    if (full && files_->drop_idle()) made = disk_->make_room(chunk);
+    return made.has_value();
 }
 
 bool SpoolPlaces::open_memory() {
@@ -207,7 +223,7 @@ bool SpoolPlaces::open_memory() {
 }
 
 Result<void> SpoolPlaces::open_disk() {
-    disk_ = FileDescriptor(TRY(open_unnamed(directory_)));
+    disk_.emplace(TRY(files_->take()));
     return {};
 }
 
@@ -221,7 +237,7 @@ void SpoolPlaces::cut(uint64_t size) {
 
 int SpoolPlaces::fd_of(Home home) const {
     if (home == Home::none) return -1;
-    return home == Home::memory ? memory_.get() : disk_.get();
+    return home == Home::memory ? memory_.get() : disk_->fd();
 }
 
 }  // namespace xbucket

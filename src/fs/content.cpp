@@ -430,10 +430,13 @@ void Content::keep_content(const FileState& file, const ObjectKey& key) const {
     note.error = "the upload failed; see the log";
     note.time = core_.clock.wall_now();
     if (file.staged) note.attributes = file.staged->named_values();
-    const Result<std::string> kept = file.content->keep(note);
-    if (kept) {
+    const Result<KeptContent> kept = file.content->keep(note);
+    if (kept && kept->damage.empty()) {
         log_error("fs", "key='{}' was not uploaded; its content is kept in {}",
-                  printable(key.str()), *kept);
+                  printable(key.str()), kept->path);
+    } else if (kept) {
+        log_error("fs", "key='{}' was not uploaded; what is left of it is kept in {}: {}",
+                  printable(key.str()), kept->path, kept->damage);
     } else {
         log_error("fs", "key='{}' was not uploaded and could not be kept: {}", printable(key.str()),
                   kept.error().describe());

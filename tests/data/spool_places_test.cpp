@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <sys/stat.h>
 
 namespace xbucket {
 namespace {
@@ -72,28 +73,66 @@ TEST_P(SpoolPlacesTest, content_is_what_was_written_wherever_it_lies) {
 INSTANTIATE_TEST_SUITE_P(Memory, SpoolPlacesTest,
                          ::testing::Values(0, kChunk, 5 * kChunk + 17, 1000 * kChunk));
 
-TEST(SpoolPlacesMemoryTest, content_that_fits_into_memory_needs_no_disk) {
+TEST(SpoolPlacesMemoryTest, content_that_fits_into_memory_stays_there) {
+    const TempDir dir;
+    const auto space = std::move(*SpoolSpace::create(dir / "spool", 0, 4 * kChunk));
+    SpoolPlaces places(*space);
+    ASSERT_TRUE(places.write(10, "memory"));
+    EXPECT_EQ(all_of(places, 16), std::string(10, '\0') + "memory");
+    EXPECT_FALSE(space->memory()->reserve(4 * kChunk));
+    EXPECT_EQ(places.write(0, std::string(8 * kChunk, 'x')).value(), 8 * kChunk);
+    EXPECT_EQ(all_of(places, 8 * kChunk), std::string(8 * kChunk, 'x'));
+    EXPECT_FALSE(space->memory()->reserve(1));
+    ASSERT_TRUE(places.resize(3));
+    EXPECT_EQ(all_of(places, 3), "xxx");
+    EXPECT_TRUE(space->memory()->reserve(3 * kChunk));
+    space->memory()->release(3 * kChunk);
+}
+
+TEST(SpoolPlacesMemoryTest, memory_takes_only_what_the_disk_has_room_for) {
     const TempDir dir;
     const auto space = std::move(*SpoolSpace::create(dir / "spool", 0, 4 * kChunk));
     std::filesystem::remove_all(dir / "spool");
     SpoolPlaces places(*space);
-    ASSERT_TRUE(places.write(10, "memory"));
-    EXPECT_EQ(all_of(places, 16), std::string(10, '\0') + "memory");
-    // What does not fit any more says why, and what is here stays.
-    EXPECT_EQ(places.write(0, std::string(8 * kChunk, 'x')).value(), 4 * kChunk);
-    EXPECT_EQ(places.write(4 * kChunk, "more").error().kind, ErrorKind::io);
-    ASSERT_TRUE(places.resize(3));
-    EXPECT_EQ(all_of(places, 3), "xxx");
-    ASSERT_TRUE(places.write(3 * kChunk, "room again"));
+    EXPECT_EQ(places.write(0, "nowhere to be kept").error().kind, ErrorKind::io);
+    EXPECT_TRUE(space->memory()->reserve(4 * kChunk));
+}
+
+TEST(SpoolPlacesMemoryTest, room_is_set_aside_in_steps_and_used_again) {
+    const TempDir dir;
+    DiskFiles files(dir.path());
+    DiskFile file = std::move(*files.take());
+    for (uint64_t at = 0; at < 16 * kChunk; at += kChunk) {
+        ASSERT_TRUE(file.make_room({at, at + kChunk}));
+    }
+    struct stat now {};
+    ASSERT_EQ(fstat(file.fd(), &now), 0);
+    EXPECT_GE(static_cast<uint64_t>(now.st_blocks) * 512, 16 * kChunk);
+    EXPECT_EQ(file.room_bytes(), 16 * kChunk);
+    files.give_back(std::move(file));
+    DiskFile again = std::move(*files.take());
+    EXPECT_TRUE(again.has_room({0, 16 * kChunk}));
+    // In the middle of nowhere there is no step; at the end of what was asked for last there is.
+    ASSERT_TRUE(again.make_room({1000 * kChunk, 1001 * kChunk}));
+    EXPECT_EQ(again.room_bytes(), 17 * kChunk);
+    ASSERT_TRUE(again.make_room({1001 * kChunk, 1002 * kChunk}));
+    EXPECT_GT(again.room_bytes(), 20 * kChunk);
+    ASSERT_TRUE(again.cut(8 * kChunk));
+    EXPECT_EQ(again.room_bytes(), 8 * kChunk);
+    files.give_back(std::move(again));
+    EXPECT_TRUE(files.drop_idle());
+    EXPECT_FALSE(files.drop_idle());
 }
 
 TEST(SpoolPlacesMemoryTest, a_file_that_nothing_could_be_written_to_is_told_at_once) {
     const TempDir dir;
     const auto none = std::move(*SpoolSpace::create(dir / "spool", 0, kChunk - 1));
     const auto some = std::move(*SpoolSpace::create(dir / "spool", 0, kChunk));
-    std::filesystem::remove_all(dir / "spool");
-    EXPECT_EQ(FileContent::create(*none, {}).error().kind, ErrorKind::io);
     EXPECT_TRUE(FileContent::create(*some, {}));
+    std::filesystem::remove_all(dir / "spool");
+    some->files()->drop_idle();
+    EXPECT_EQ(FileContent::create(*none, {}).error().kind, ErrorKind::io);
+    EXPECT_EQ(FileContent::create(*some, {}).error().kind, ErrorKind::io);
     EXPECT_TRUE(some->memory()->reserve(kChunk)) << "nothing was written";
 }
 
@@ -103,10 +142,12 @@ TEST(SpoolPlacesMemoryTest, content_in_memory_is_kept_on_the_disk) {
     const std::string text(3 * kChunk + 5, 'k');
     SpoolFile file(*space);
     ASSERT_TRUE(file.write(0, text));
-    const auto path = file.keep(space->directory(), text.size(), WallTime(), "{}");
-    ASSERT_TRUE(path) << path.error().describe();
-    std::ifstream kept(*path, std::ios::binary);
-    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(kept), {}), text);
+    const auto kept =
+        file.keep(space->directory(), WallTime(), [](const std::string&) { return "{}"; });
+    ASSERT_TRUE(kept) << kept.error().describe();
+    EXPECT_EQ(kept->damage, "");
+    std::ifstream content(kept->path, std::ios::binary);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(content), {}), text);
     EXPECT_EQ(files_in(dir / "spool/recovery"), 2u);
     EXPECT_EQ(file.read(0, text.size()).value(), text);
 }

@@ -3,6 +3,7 @@
 end of the mount."""
 
 import errno
+import json
 import os
 import re
 import resource
@@ -14,8 +15,20 @@ import threading
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import SANITIZED, STATE, Mount, both_dialects, error_of, wait_for
+from harness import BINARY, SANITIZED, STATE, Mount, both_dialects, error_of, wait_for
 from test_faults import KIB, MIB, FaultCase, read_all, write_all
+
+
+def kept_in(disk):
+    """Content and note of what lies in a recovery folder, by key."""
+    kept = {}
+    folder = os.path.join(disk, "recovery")
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        if name.endswith(".json"):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                note = json.load(file)
+            kept[note["key"]] = (read_all(os.path.join(folder, name.removesuffix(".json"))), note)
+    return kept
 
 
 class Machine(FaultCase):
@@ -111,6 +124,30 @@ class Machine(FaultCase):
         os.close(fd)
         self.assertEqual(self.client.get("old"), b"fits")
 
+    def test_what_was_taken_into_memory_is_kept_however_full_the_disk_is_by_then(self):
+        disk = self.small_disk()
+        mount = self.mount("--spool", disk)
+        self.server.set_faults("put:*:403:AccessDenied")
+        names = ["one", "two", "three"]
+        fds = {name: os.open(mount / name, os.O_WRONLY | os.O_CREAT) for name in names}
+        taken = {name: b"" for name in names}
+        with self.assertRaises(OSError) as failure:
+            while sum(map(len, taken.values())) < 16 * MIB:
+                for name in names:
+                    piece = os.urandom(192 * KIB)
+                    taken[name] += piece[:os.write(fds[name], piece)]
+        self.assertEqual(failure.exception.errno, errno.ENOSPC)
+        self.assertGreater(sum(map(len, taken.values())), 4 * MIB, "as much as the disk has")
+        with open(os.path.join(disk, "filler"), "wb", buffering=0) as filler, self.assertRaises(OSError):
+            while True:
+                filler.write(bytes(4 * KIB))
+        for fd in fds.values():
+            self.assertEqual(error_of(os.close, fd), "EACCES")
+        wait_for(lambda: len(kept_in(disk)) == len(names), what="recovery")
+        self.assertEqual({name: content == taken[name] for name, (content, _) in kept_in(disk).items()},
+                         dict.fromkeys(names, True))
+        self.assertEqual([note["damage"] for _, note in kept_in(disk).values()], [""] * len(names))
+
     def test_disk_that_becomes_read_only_is_an_error_for_who_writes_and_nobody_else(self):
         self.with_metadata("f", b"old", n="1")
         disk = self.small_disk()
@@ -174,15 +211,19 @@ BAD_DISK = r"""
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 static int script = -1;
+typedef int (*syncs)(int);
+typedef int (*range_syncs)(int, off64_t, off64_t, unsigned);
 typedef ssize_t (*reads)(int, void*, size_t, off_t);
 typedef ssize_t (*writes)(int, const void*, size_t, off_t);
 
 __attribute__((constructor)) static void start(void) { script = open(getenv("TEST_DISK"), O_RDONLY | O_CLOEXEC); }
 
-/* "r": what is read at an offset fails, "w": what is written; the spool is what is. */
+/* "r": what is read at an offset fails, "w": what is written; the spool is what is. "l": what was
+   written there is lost, as a disk tells it, once and late. */
 static int fails(char what) {
     char now = 0;
     reads next = (reads)dlsym(RTLD_NEXT, "pread");
@@ -199,6 +240,15 @@ ssize_t pwrite(int fd, const void* from, size_t n, off_t at) {
     return fails('w') ? -1 : ((writes)dlsym(RTLD_NEXT, "pwrite"))(fd, from, n, at);
 }
 ssize_t pwrite64(int fd, const void* from, size_t n, off_t at) { return pwrite(fd, from, n, at); }
+
+int fsync(int fd) {
+    struct stat now;
+    if (fstat(fd, &now) == 0 && now.st_nlink == 0 && fails('l')) return -1;
+    return ((syncs)dlsym(RTLD_NEXT, "fsync"))(fd);
+}
+int sync_file_range(int fd, off64_t at, off64_t n, unsigned flags) {
+    return fails('l') ? -1 : ((range_syncs)dlsym(RTLD_NEXT, "sync_file_range"))(fd, at, n, flags);
+}
 """
 
 
@@ -268,6 +318,32 @@ class BadDisk(Preloading):
                 self.assertEqual(self.client.get("f"), b"new content")
             finally:
                 os.close(fd)
+
+    def test_what_the_disk_lost_is_never_sent_and_said_to_be_lost_where_it_is_kept(self):
+        library = self.preloaded("disk", BAD_DISK)
+        spool = os.path.join(self.scratch.name, "spool")
+        os.mkdir(spool, 0o700)
+        self.with_metadata("f", b"old", n="1")
+        self.disk("-")
+        mount = self.mount("--write-memory=0", "--spool", spool,
+                           env={"LD_PRELOAD": library, "TEST_DISK": os.path.join(self.scratch.name, "disk")})
+        fd = os.open(mount / "f", os.O_WRONLY | os.O_TRUNC)
+        os.write(fd, b"new content")
+        self.disk("l")
+        self.assertEqual(error_of(os.fsync, fd), "EIO")
+        self.disk("-")
+        self.assertEqual(error_of(os.fsync, fd), "EIO", "the disk says it once, and it stays true")
+        self.assertEqual(error_of(os.close, fd), "EIO")
+        wait_for(lambda: kept_in(spool), what="recovery")
+        self.assertEqual(self.client.get("f"), b"old")
+        content, note = kept_in(spool)["f"]
+        self.assertEqual(content, b"new content")
+        self.assertIn("lost what was written", note["damage"])
+        self.assertIn("what is left of it", mount.said())
+        status = subprocess.run([BINARY, "status", "--spool", spool], capture_output=True, text=True, check=False)
+        self.assertIn("not all of it is there", status.stdout)
+        write_all(mount / "f", b"written anew")
+        self.assertEqual(self.client.get("f"), b"written anew")
 
 
 @unittest.skipIf(SANITIZED, "a sanitizer wants to be loaded first")

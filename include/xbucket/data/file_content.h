@@ -87,9 +87,9 @@ class FileContent {
     // An object has exactly this content now: it is the base from here on.
     virtual void uploaded(const ETag& etag) = 0;
 
-    // Gives the content a name in the recovery folder; the path. Ranges that are missing are named
-    // in the note. Errors: io.
-    virtual Result<std::string> keep(const RecoveryNote& note) const = 0;
+    // Gives the content a name in the recovery folder. Ranges that are missing are named in the
+    // note. Errors: io, no_space: there is nothing.
+    virtual Result<KeptContent> keep(const RecoveryNote& note) const = 0;
 };
 
 }  // namespace xbucket

@@ -31,18 +31,23 @@ class MemoryBudget {
     std::atomic<uint64_t> left_;
 };
 
+class DiskFiles;
+
 // The directory, its quota, and the memory that content lies in before any goes to the disk: what
-// is written and sent at once never gets there. Thread-safe.
+// is written and sent at once never gets there, but has room there while it is on its way.
+// Thread-safe.
 class SpoolSpace {
   public:
     // Makes the directory if need be and proves that it takes files. `bytes_max`, of all content,
-    // that in memory too: 0 = no quota. `memory_max` 0: all goes to the disk. Errors: io.
+    // that in memory too: 0 = no quota. `memory_max` 0: all goes to the disk, as it does where a
+    // disk cannot set room aside. Errors: io.
     static Result<std::unique_ptr<SpoolSpace>> create(const std::string& directory,
                                                       uint64_t bytes_max, uint64_t memory_max = 0);
 
     const std::string& directory() const { return directory_; }
     // Outlives this with whoever holds it.
     const std::shared_ptr<MemoryBudget>& memory() const { return memory_; }
+    const std::shared_ptr<DiskFiles>& files() const { return files_; }
     // Errors: no_space (quota).
     Result<void> reserve(uint64_t bytes) EXCLUDES(mutex_);
     void release(uint64_t bytes) EXCLUDES(mutex_);
@@ -50,16 +55,20 @@ class SpoolSpace {
     uint64_t bytes_used() const EXCLUDES(mutex_);
 
   private:
-    SpoolSpace(std::string directory, uint64_t bytes_max, uint64_t memory_max)
-        : directory_(std::move(directory)),
-          bytes_max_(bytes_max),
-          memory_(std::make_shared<MemoryBudget>(memory_max)) {}
+    SpoolSpace(std::string directory, uint64_t bytes_max, uint64_t memory_max);
 
     const std::string directory_;
     const uint64_t bytes_max_;
     const std::shared_ptr<MemoryBudget> memory_;
+    const std::shared_ptr<DiskFiles> files_;
     mutable Mutex mutex_;
     uint64_t bytes_used_ GUARDED_BY(mutex_) = 0;
+};
+
+// Where content was kept.
+struct KeptContent {
+    std::string path;
+    std::string damage;  // what is wrong with it; "" = nothing
 };
 
 // What a kept file was, for its note.

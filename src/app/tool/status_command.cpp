@@ -45,6 +45,9 @@ Kept read_note(const std::filesystem::path& note) {
         kept.bytes = number_at(json, "bytes");
         kept.time = text_member(json, "time");
         kept.error = text_member(json, "error");
+        if (const std::string damage = text_member(json, "damage"); !damage.empty()) {
+            kept.error += "; not all of it is there: " + damage;
+        }
     }
     return kept;
 }
