@@ -86,7 +86,7 @@ bool UploadLog::open_file() {
     path_ = fmt::format("{}/{}-{}", directory_, prefix_, hex_encode(random_bytes(8)));
     // Locked before it has its name, or another mount could take it for a dead one's.
     const std::string hidden = fmt::format("{}/.{}", directory_, hex_encode(random_bytes(8)));
-    auto file = std::make_unique<FileDescriptor>(
+    auto file = std::make_shared<FileDescriptor>(
         open(hidden.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
     const bool good = file->get() >= 0 && flock(file->get(), LOCK_EX | LOCK_NB) == 0 &&
                       rename(hidden.c_str(), path_.c_str()) == 0;
@@ -94,6 +94,10 @@ bool UploadLog::open_file() {
         log_warning("data", "cannot make {}: {}", path_, std::strerror(errno));
         unlink(hidden.c_str());
         return false;
+    }
+    for (const std::string& folder : {directory_, directory_ + "/.."}) {
+        const Result<void> synced = sync_directory(folder);
+        if (!synced) log_warning("data", "{}", synced.error().message);
     }
     file_ = std::move(file);
     return true;
@@ -118,8 +122,16 @@ UploadLog::Ticket UploadLog::intend(const ObjectKey& key, WallTime now) {
 }
 
 void UploadLog::made(Ticket ticket, const UploadId& id) {
-    LockGuard lock(mutex_);
-    append(fmt::format("M {} {}\n", ticket, percent_encode(id.str())));
+    std::shared_ptr<FileDescriptor> file;
+    {
+        LockGuard lock(mutex_);
+        append(fmt::format("M {} {}\n", ticket, percent_encode(id.str())));
+        file = file_;
+    }
+    // Others may write meanwhile; one flush of the disk serves them as well.
+    if (file && fdatasync(file->get()) != 0) {
+        log_warning("data", "the log of uploads is not durable: {}", std::strerror(errno));
+    }
 }
 
 void UploadLog::over(Ticket ticket) {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // What multipart uploads this mount has under way, on disk, so that the next mount can abort them
-// if this one is killed. One file a mount, locked while the mount lives: a file that nobody holds
-// a lock on is of one that died.
+// if this one is killed, or the machine loses its power. One file a mount, locked while the mount
+// lives: a file that nobody holds a lock on is of one that died.
 #pragma once
 
 #include "spool_file.h"
@@ -28,6 +28,8 @@ class UploadLog {
     using Ticket = uint64_t;
     // Before the service is asked, after it has answered, and when nothing is left of it there.
     Ticket intend(const ObjectKey& key, WallTime now) EXCLUDES(mutex_);
+    // Outlives the machine when it returns: parts, which cost money, are sent after it. What is
+    // lost before is an upload without any, and of what is over, a request for nothing.
     void made(Ticket ticket, const UploadId& id) EXCLUDES(mutex_);
     void over(Ticket ticket) EXCLUDES(mutex_);
 
@@ -59,7 +61,7 @@ class UploadLog {
     const std::string directory_;
     const std::string prefix_;
     mutable Mutex mutex_;
-    std::unique_ptr<FileDescriptor> file_ GUARDED_BY(mutex_);
+    std::shared_ptr<FileDescriptor> file_ GUARDED_BY(mutex_);  // by whoever makes it durable
     std::string path_ GUARDED_BY(mutex_);
     Ticket next_ GUARDED_BY(mutex_) = 1;
     size_t open_ GUARDED_BY(mutex_) = 0;
