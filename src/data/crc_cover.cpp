@@ -1,8 +1,6 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "crc_cover.h"
 
-#include "xbucket/base/digest.h"
-
 #include <iterator>
 
 namespace xbucket {
@@ -17,7 +15,7 @@ void CrcCover::add(uint64_t offset, uint64_t length, uint64_t crc) {
         const uint64_t end = before->first + before->second.length;
         if (end > offset) return;
         if (end == offset) {
-            before->second.crc = crc64_combine(before->second.crc, crc, length);
+            before->second.crc = crc64_combine(kind_, before->second.crc, crc, length);
             before->second.length += length;
             at = before;
         }
@@ -25,7 +23,8 @@ void CrcCover::add(uint64_t offset, uint64_t length, uint64_t crc) {
     bytes_ += length;
     if (at == runs_.end()) at = runs_.emplace_hint(next, offset, Run{length, crc});
     if (next != runs_.end() && at->first + at->second.length == next->first) {
-        at->second.crc = crc64_combine(at->second.crc, next->second.crc, next->second.length);
+        at->second.crc =
+            crc64_combine(kind_, at->second.crc, next->second.crc, next->second.length);
         at->second.length += next->second.length;
         runs_.erase(next);
     }

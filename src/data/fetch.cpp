@@ -47,7 +47,7 @@ class Fetch::Sink final : public GetSink {
                 in_segment_ = 0;
             }
         }
-        crc_ = crc64(all, crc_);
+        crc_ = crc64(fetch_.reader_->crc64_kind(), all, crc_);
         taken_ += all.size();
         fetch_.reader_->progress(fetch_, all.size());
         return BodySink::Action::taken;

@@ -46,6 +46,7 @@ class Fetch {
     // Ends it soon. Any thread.
     void cancel() EXCLUDES(mutex_);
 
+    const ObjectKey& key() const { return key_; }
     uint64_t offset() const { return offset_; }
     uint64_t end() const { return offset_ + length_; }
     uint64_t place() const { return place_; }

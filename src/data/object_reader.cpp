@@ -15,6 +15,8 @@ namespace {
 // How far behind the place where a stream goes on a segment may lie before it is given up as passed
 // over: kernels ask for the pieces of one read in any order.
 constexpr uint64_t kBehind = 2U << 20;
+// Up to here the store checks objects that it gets whole.
+constexpr uint64_t kAskBytesMin = 2U << 20;
 
 Error stopped() { return fail(ErrorKind::cancelled, "the mount is going down"); }
 
@@ -54,7 +56,7 @@ Result<ReadBytes> ReadStream::read(const ObjectKey& key, uint64_t offset, size_t
 }
 
 SegmentReader::SegmentReader(ReadPool& pool, ETag etag, uint64_t size)
-    : pool_(pool), etag_(std::move(etag)), size_(size) {}
+    : pool_(pool), etag_(std::move(etag)), size_(size), kind_(pool.crc64_kind()), cover_(kind_) {}
 
 SegmentReader::~SegmentReader() {
     pool_.forget(*this);
@@ -196,7 +198,7 @@ Result<void> SegmentReader::learn(const ObjectInfo& info) {
                     fmt::format("the object has {} bytes and not {} any more", info.size, size_));
     }
     LockGuard lock(mutex_);
-    crc64_ = info.crc64;
+    if (const auto crc = whole_crc64(info, kind_)) crc64_ = crc;
     return {};
 }
 
@@ -222,17 +224,46 @@ void SegmentReader::restart(const Fetch& fetch) {
 
 void SegmentReader::fetched(const Fetch& fetch, uint64_t crc) {
     std::vector<Ready> ready;
+    bool ask = false;
     {
         LockGuard lock(mutex_);
         end(fetch);
         if (!checked_) cover_.add(fetch.offset(), fetch.end() - fetch.offset(), crc);
-        check_whole();
-        reveal();
-        ready = take_ready();
-        // Those that the last answer has left.
-        drop_handed_out(fetch.offset(), fetch.end());
-        // It came for somebody who has closed the file meanwhile.
-        if (streams_ == 0) drop_unread();
+        ask = is_to_ask();
+        ready = settle(fetch.offset(), fetch.end());
+    }
+    if (ask) pool_.ask(shared_from_this(), fetch.key());
+    answer(std::move(ready));
+}
+
+std::vector<SegmentReader::Ready> SegmentReader::settle(uint64_t offset, uint64_t end) {
+    check_whole();
+    reveal();
+    std::vector<Ready> ready = take_ready();
+    // Those that the last answer has left.
+    drop_handed_out(offset, end);
+    // It came for somebody who has closed the file meanwhile.
+    if (streams_ == 0) drop_unread();
+    return ready;
+}
+
+bool SegmentReader::is_to_ask() {
+    if (asked_ || crc64_ || checked_ || kind_ != Crc64Kind::nvme) return false;
+    if (size_ <= kAskBytesMin || cover_.bytes() < size_ / 2) return false;
+    asked_ = asking_ = true;
+    return true;
+}
+
+void SegmentReader::told(const Result<HeadReply>& head) {
+    std::vector<Ready> ready;
+    {
+        LockGuard lock(mutex_);
+        asking_ = false;
+        // Without an answer, or with that of another version, there is nothing to compare with.
+        if (head && head->info.etag == etag_ && head->info.size == size_) {
+            crc64_ = whole_crc64(head->info, kind_);
+        }
+        ready = settle(0, size_);
     }
     answer(std::move(ready));
 }
@@ -274,8 +305,9 @@ void SegmentReader::abandon(const Fetch& fetch) {
 void SegmentReader::reveal() {
     uint64_t on_their_way = 0;
     for (const FetchPtr& other : fetches_) on_their_way += other->end() - other->offset();
-    const bool check_to_come = crc64_ && !checked_ && !wrong_ && on_their_way != 0 &&
-                               cover_.bytes() + on_their_way >= size_;
+    const bool to_compare = asking_ || (crc64_ && on_their_way != 0);
+    const bool check_to_come =
+        to_compare && !checked_ && !wrong_ && cover_.bytes() + on_their_way >= size_;
     if (check_to_come) return;
     for (auto& [offset, segment] : segments_) {
         if (segment->filled == segment->block.size()) segment->concealed = false;

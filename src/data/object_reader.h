@@ -9,7 +9,8 @@
 //
 // CRC64. Every byte that comes is counted in. When all bytes of the object have come and the
 // service says a CRC64, the two are compared before the object's last segment is shown to anybody;
-// a GET of the whole object shows nothing before.
+// a GET of the whole object shows nothing before. S3 says it with no range: who has read half of a
+// large object in pieces has it asked for, once.
 #pragma once
 
 #include "block_memory.h"
@@ -62,7 +63,11 @@ class SegmentReader final : public ObjectReader,
     void fetched(const Fetch& fetch, uint64_t crc) EXCLUDES(mutex_);
     void failed(const Fetch& fetch, const Error& error) EXCLUDES(mutex_);
 
+    Crc64Kind crc64_kind() const { return kind_; }
+
     // --- for the pool ---
+    // What the service says of the object now, asked for its checksum.
+    void told(const Result<HeadReply>& head) EXCLUDES(mutex_);
     // Drops what is here and nobody waits for.
     void shed() EXCLUDES(mutex_);
     // Reads that had no memory try again.
@@ -113,6 +118,10 @@ class SegmentReader final : public ObjectReader,
     bool find_stranded() REQUIRES(mutex_);
     void reveal() REQUIRES(mutex_);
     void check_whole() REQUIRES(mutex_);
+    // Whether to ask for the checksum now.
+    bool is_to_ask() REQUIRES(mutex_);
+    // What may be shown or dropped after bytes or their checksum came.
+    std::vector<Ready> settle(uint64_t offset, uint64_t end) REQUIRES(mutex_);
 
     void leave_place(uint64_t place) REQUIRES(mutex_);
     void drop_behind(uint64_t place, uint64_t next) REQUIRES(mutex_);
@@ -132,6 +141,7 @@ class SegmentReader final : public ObjectReader,
     ReadPool& pool_;
     const ETag etag_;
     const uint64_t size_;
+    const Crc64Kind kind_;
 
     Mutex mutex_;
     Segments segments_ GUARDED_BY(mutex_);
@@ -144,8 +154,10 @@ class SegmentReader final : public ObjectReader,
     uint64_t next_place_ GUARDED_BY(mutex_) = 0;
     CrcCover cover_ GUARDED_BY(mutex_);
     std::optional<uint64_t> crc64_ GUARDED_BY(mutex_);  // as the service says
-    bool checked_ GUARDED_BY(mutex_) = false;           // the whole object was, and is right
-    std::optional<Error> wrong_ GUARDED_BY(mutex_);     // it was, and is not
+    bool asked_ GUARDED_BY(mutex_) = false;             // for it
+    bool asking_ GUARDED_BY(mutex_) = false;
+    bool checked_ GUARDED_BY(mutex_) = false;        // the whole object was, and is right
+    std::optional<Error> wrong_ GUARDED_BY(mutex_);  // it was, and is not
 };
 
 }  // namespace xbucket

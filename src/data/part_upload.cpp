@@ -201,7 +201,7 @@ Result<PutReply> PartUploadImpl::complete(const std::optional<ETag>& if_match) {
     uint64_t crc = 0;
     for (const UploadPart& part : chosen) {
         if (!part.crc64) return reply;
-        crc = crc64_combine(crc, *part.crc64, part.bytes);
+        crc = crc64_combine(parts_.store.traits().crc64_kind, crc, *part.crc64, part.bytes);
     }
     if (!reply->crc64 || crc == *reply->crc64) return reply;
     return fail(ErrorKind::checksum_mismatch,

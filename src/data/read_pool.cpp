@@ -11,6 +11,8 @@ constexpr size_t kAnswerThreads = 8;
 constexpr unsigned kAwaitedThreads = 64;
 // A reader that slept while others read so often is idle.
 constexpr uint64_t kIdleReads = 256;
+// Somebody may wait for the last bytes meanwhile; they are as good as those before.
+constexpr CallOptions kAsk{.deadline = std::chrono::seconds(5), .with_checksum = true};
 
 }  // namespace
 
@@ -53,6 +55,11 @@ uint64_t ReadPool::ahead_max(uint64_t streams) const {
 void ReadPool::begin(FetchPtr fetch) {
     WorkerPool& pool = fetch->awaited ? awaited_ : ahead_;
     pool.post([this, fetch = std::move(fetch)] { fetch->run(store_); });
+}
+
+void ReadPool::ask(std::shared_ptr<SegmentReader> reader, const ObjectKey& key) {
+    awaited_.post(
+        [this, reader = std::move(reader), key] { reader->told(store_.head(key, kAsk)); });
 }
 
 bool ReadPool::note_used(const std::shared_ptr<SegmentReader>& reader) {

@@ -34,6 +34,9 @@ class ReadPool final : public Reading {
     uint64_t ahead_max_alone() const { return std::min(limits_.ahead_bytes_max, ahead_limit()); }
     void note_holding(bool holds) { holders_ += holds ? 1 : -1; }
     void begin(FetchPtr fetch);
+    Crc64Kind crc64_kind() const { return store_.traits().crc64_kind; }
+    // Asks the service for the checksum of what the reader reads, in the background.
+    void ask(std::shared_ptr<SegmentReader> reader, const ObjectKey& key);
     void answer(std::function<void()> job) { answers_.post(std::move(job)); }
     // False when nobody is to read any more.
     bool note_used(const std::shared_ptr<SegmentReader>& reader) EXCLUDES(mutex_);

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // A BodySource that digests what passes through it, to be compared with what the service says it
-// stored: CRC64, and MD5 where that is asked for.
+// stored: the CRC64 that it tells, and MD5 where that is asked for.
 #pragma once
 
 #include "xbucket/base/digest.h"
@@ -16,8 +16,8 @@ namespace xbucket {
 // Read on the transport's thread; crc() and md5() are valid after the transfer.
 class CheckedSource final : public BodySource {
   public:
-    explicit CheckedSource(std::shared_ptr<BodySource> inner, bool with_md5 = false)
-        : inner_(std::move(inner)), with_md5_(with_md5) {
+    CheckedSource(std::shared_ptr<BodySource> inner, Crc64Kind kind, bool with_md5 = false)
+        : inner_(std::move(inner)), kind_(kind), with_md5_(with_md5) {
         begin();
     }
     uint64_t size() const override { return inner_->size(); }
@@ -29,7 +29,7 @@ class CheckedSource final : public BodySource {
         auto chunk = inner_->read(buffer);
         if (chunk && chunk->bytes != 0) {
             const std::string_view bytes(buffer.data(), chunk->bytes);
-            crc_ = crc64(bytes, crc_);
+            crc_ = crc64(kind_, bytes, crc_);
             if (md5_) md5_->update(bytes);
         }
         return chunk;
@@ -46,6 +46,7 @@ class CheckedSource final : public BodySource {
     }
 
     const std::shared_ptr<BodySource> inner_;
+    const Crc64Kind kind_;
     const bool with_md5_;
     uint64_t crc_ = 0;
     mutable std::optional<Hasher> md5_;

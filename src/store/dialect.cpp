@@ -77,15 +77,10 @@ void Dialect::add_customer_key(Headers& headers, KeyOf whose) const {
     headers.add(name + "key-MD5", base64_encode(md5(key)));
 }
 
-Result<RequestParts> Dialect::head(const ObjectKey& key) const {
+Result<RequestParts> Dialect::head(const ObjectKey& key, bool with_checksum) const {
     RequestParts parts = start("HEAD", HttpMethod::head, key);
+    if (with_checksum) add_checksum_options(parts.headers);
     add_customer_key(parts.headers, KeyOf::object);
-    return parts;
-}
-
-Result<RequestParts> Dialect::head_with_checksum(const ObjectKey& key) const {
-    RequestParts parts = TRY(head(key));
-    add_checksum_options(parts.headers);
     return parts;
 }
 

@@ -14,6 +14,7 @@
 #include "xbucket/store/http_store.h"
 #include "xbucket/store/object_store.h"
 #include "xbucket/store/signing.h"
+#include "xbucket/store/xml.h"
 
 #include <memory>
 #include <string>
@@ -82,9 +83,8 @@ class Dialect {
     std::string_view header_prefix() const { return prefix_; }
 
     // Objects.
-    Result<RequestParts> head(const ObjectKey& key) const;
-    // With the object's checksum, which costs a right to its key where KMS encrypts it.
-    Result<RequestParts> head_with_checksum(const ObjectKey& key) const;
+    // The object's checksum costs a right to its key where KMS encrypts it.
+    Result<RequestParts> head(const ObjectKey& key, bool with_checksum = false) const;
     // `length` 0 = to the end; offset and length 0 = no range.
     Result<RequestParts> get(const ObjectKey& key, uint64_t offset, uint64_t length,
                              const ETag& if_match, const VersionId& version,
@@ -162,8 +162,13 @@ class Dialect {
     std::string parse_md5(const Headers& headers) const;
     // The whole object's CRC64 as OSS says it; nullopt when not said. Errors: bad_reply.
     Result<std::optional<uint64_t>> parse_crc64(const Headers& headers) const;
-    // From a reply to head_with_checksum(); nullopt where the object has none.
+    // From a reply to head() with checksum; nullopt where the object has none.
     virtual std::optional<KeptChecksum> parse_checksum(const Headers& headers) const = 0;
+    // What the reply to an upload, of an object or a part, says of the bytes that are stored; of
+    // the kind that traits() names. nullopt when it says nothing.
+    virtual Result<std::optional<uint64_t>> parse_stored_crc64(const Headers& headers) const = 0;
+    virtual Result<std::optional<uint64_t>> parse_completed_crc64(const Headers& headers,
+                                                                  const XmlNode& result) const = 0;
 
   protected:
     Dialect(DialectConfig config, StoreTraits traits, std::string_view prefix)

@@ -111,7 +111,7 @@ Result<PutReply> Dialect::parse_put(const HttpResponse& response) const {
     if (reply.etag.empty()) return bad("the upload's reply has no ETag");
     reply.version_id = VersionId(own_value(response.headers, "version-id"));
     reply.date = date_of(response.headers);
-    reply.crc64 = TRY(parse_crc64(response.headers));
+    reply.crc64 = TRY(parse_stored_crc64(response.headers));
     return reply;
 }
 
@@ -210,7 +210,7 @@ Result<PutReply> Dialect::parse_complete(const HttpResponse& response) const {
     reply.etag = unquote_etag(document.root().child("ETag").text());  // "" from Ceph
     reply.version_id = VersionId(own_value(response.headers, "version-id"));
     reply.date = date_of(response.headers);
-    reply.crc64 = TRY(parse_crc64(response.headers));
+    reply.crc64 = TRY(parse_completed_crc64(response.headers, document.root()));
     return reply;
 }
 

@@ -38,7 +38,7 @@ Error as_copy_error(Error error, const CopyRequest& request) {
 }  // namespace
 
 Result<HeadReply> HttpStore::head(const ObjectKey& key, const CallOptions& options) {
-    const RequestParts parts = TRY(dialect_->head(TRY(whole(key))));
+    const RequestParts parts = TRY(dialect_->head(TRY(whole(key)), options.with_checksum));
     auto response = requester_.call(parts, options);
     if (!response) return with_key_hint(std::move(response.error()));
     return read_head(*dialect_, key, *std::move(response));
@@ -46,7 +46,7 @@ Result<HeadReply> HttpStore::head(const ObjectKey& key, const CallOptions& optio
 
 Result<std::pair<ObjectInfo, std::optional<KeptChecksum>>> HttpStore::head_with_checksum(
     const ObjectKey& key, const CallOptions& options) {
-    const RequestParts parts = TRY(dialect_->head_with_checksum(TRY(whole(key))));
+    const RequestParts parts = TRY(dialect_->head(TRY(whole(key)), true));
     auto response = requester_.call(parts, options);
     if (!response) return with_key_hint(std::move(response.error()));
     HeadReply reply = TRY(read_head(*dialect_, key, *std::move(response)));
@@ -104,7 +104,8 @@ Result<PutReply> HttpStore::put(const PutRequest& request, const CallOptions& op
                 fmt::format("{} bytes are more than one upload may have", request.body->size()));
         }
         const bool small = request.body->size() <= kMd5BytesMax;
-        checked = std::make_shared<CheckedSource>(request.body, small && dialect_->puts_say_md5());
+        checked = std::make_shared<CheckedSource>(request.body, traits().crc64_kind,
+                                                  small && dialect_->puts_say_md5());
         whole_request.body = checked;
     }
     // Where the service has stored other bytes it gets them again, in place of those.

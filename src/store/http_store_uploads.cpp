@@ -27,13 +27,14 @@ Result<UploadPart> HttpStore::upload_part(const ObjectKey& key, const UploadId& 
                     fmt::format("part {} is outside 1 to {}", number, traits().parts_max));
     }
     const uint64_t bytes = body ? body->size() : 0;
-    const auto checked = body ? std::make_shared<CheckedSource>(std::move(body)) : nullptr;
+    const auto checked =
+        body ? std::make_shared<CheckedSource>(std::move(body), traits().crc64_kind) : nullptr;
     const RequestParts parts = TRY(dialect_->upload_part(TRY(whole(key)), id, number, checked));
     // The part can be sent again, so a wrong checksum gets a second chance here.
     for (int chance = 0;; ++chance) {
         const HttpResponse response = TRY(requester_.call(parts, options));
         UploadPart part = TRY(dialect_->parse_upload_part(response, number, bytes));
-        const auto stored = TRY(dialect_->parse_crc64(response.headers));
+        const auto stored = TRY(dialect_->parse_stored_crc64(response.headers));
         const uint64_t sent = checked ? checked->crc() : 0;
         part.crc64 = sent;
         if (!stored || *stored == sent) return part;

@@ -39,6 +39,20 @@ std::string_view to_string(Checksum::Kind kind) {
     return "";
 }
 
+std::optional<uint64_t> read_crc64nvme(std::string_view text) {
+    const std::optional<std::string> bytes = base64_decode(text);
+    if (!bytes || bytes->size() != sizeof(uint64_t)) return std::nullopt;
+    uint64_t crc = 0;
+    for (const char c : *bytes) crc = (crc << 8) | static_cast<unsigned char>(c);
+    return crc;
+}
+
+std::optional<uint64_t> whole_crc64(const ObjectInfo& info, Crc64Kind kind) {
+    if (kind == Crc64Kind::xz) return info.crc64;
+    if (!info.checksum || info.checksum->kind != Checksum::Kind::crc64nvme) return std::nullopt;
+    return read_crc64nvme(info.checksum->value);
+}
+
 std::string_view to_string(ObjectType type) {
     switch (type) {
         case ObjectType::normal:

@@ -222,6 +222,14 @@ class OssDialect final : public Dialect {
     void add_range_options(Headers& headers) const override {
         headers.add("x-oss-range-behavior", "standard");
     }
+    Result<std::optional<uint64_t>> parse_stored_crc64(const Headers& headers) const override {
+        return parse_crc64(headers);
+    }
+    Result<std::optional<uint64_t>> parse_completed_crc64(const Headers& headers,
+                                                          const XmlNode&) const override {
+        return parse_stored_crc64(headers);
+    }
+
     // OSS always says the CRC64.
     void add_checksum_options(Headers&) const override {}
     std::optional<KeptChecksum> parse_checksum(const Headers&) const override { return {}; }

@@ -30,6 +30,7 @@ StoreTraits s3_traits(const DialectConfig& config) {
     traits.metadata_bytes_per_name = 0;
     traits.copy_bytes_max = 5ULL << 30;
     traits.part_bytes_min = 5 << 20;
+    traits.crc64_kind = Crc64Kind::nvme;
     traits.key_bytes_max = 1024 - std::min<size_t>(config.key_prefix_bytes, 1023);
     return traits;
 }
@@ -133,6 +134,21 @@ class S3Dialect final : public Dialect {
         info.checksum = read_checksum(headers);
         // S3 tells multipart objects only by the part count in their ETag.
         if (info.etag.str().find('-') != std::string::npos) info.type = ObjectType::multipart;
+    }
+
+    Result<std::optional<uint64_t>> parse_stored_crc64(const Headers& headers) const override {
+        if (iequals(own_value(headers, "checksum-type"), "COMPOSITE")) {
+            return std::optional<uint64_t>();
+        }
+        return read_crc64nvme(own_value(headers, "checksum-crc64nvme"));
+    }
+
+    Result<std::optional<uint64_t>> parse_completed_crc64(const Headers&,
+                                                          const XmlNode& result) const override {
+        if (result.child("ChecksumType").text() != "FULL_OBJECT") {
+            return std::optional<uint64_t>();
+        }
+        return read_crc64nvme(result.child("ChecksumCRC64NVME").text());
     }
 
     // nullopt also for one that is made of the parts' checksums: nobody knows where those begin.

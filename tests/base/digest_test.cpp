@@ -23,12 +23,12 @@ std::string sample_bytes(size_t size) {
 }
 
 // One bit at a time, straight from the definition.
-uint64_t plain_crc64(std::string_view data) {
+uint64_t plain_crc64(std::string_view data, uint64_t polynomial = 0xC96C5795D7870F42U) {
     uint64_t crc = ~uint64_t{0};
     for (const char c : data) {
         crc ^= static_cast<unsigned char>(c);
         for (int bit = 0; bit < 8; ++bit) {
-            crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xC96C5795D7870F42U : 0);
+            crc = (crc >> 1) ^ ((crc & 1) != 0 ? polynomial : 0);
         }
     }
     return ~crc;
@@ -130,6 +130,29 @@ TEST(Checksums, pieces_of_any_length_make_the_whole) {
         ASSERT_EQ(crc32(b, crc32(a)), crc32(data)) << cut;
         ASSERT_EQ(crc32c(b, crc32c(a)), crc32c(data)) << cut;
         ASSERT_EQ(crc64nvme(b, crc64nvme(a)), crc64nvme(data)) << cut;
+    }
+}
+
+TEST(Crc64Nvme, folded_equals_one_bit_at_a_time_at_any_length_and_alignment) {
+    const std::string data = sample_bytes(400);
+    for (size_t from = 0; from < 17; ++from) {
+        for (size_t size = 0; from + size <= data.size(); ++size) {
+            const std::string_view part = std::string_view(data).substr(from, size);
+            ASSERT_EQ(crc64nvme(part), plain_crc64(part, 0x9A6C9329AC4BC9B5U))
+                << from << "+" << size;
+        }
+    }
+    const std::string large = sample_bytes(3000);
+    for (size_t size = 1000; size <= large.size() - 5; size += 37) {
+        const std::string_view part = std::string_view(large).substr(5, size);
+        ASSERT_EQ(crc64nvme(part), plain_crc64(part, 0x9A6C9329AC4BC9B5U)) << size;
+    }
+    const std::string_view all = data;
+    for (size_t cut = 0; cut <= data.size(); ++cut) {
+        const uint64_t a = crc64nvme(all.substr(0, cut));
+        const uint64_t b = crc64nvme(all.substr(cut));
+        ASSERT_EQ(crc64nvme(all.substr(cut), a), crc64nvme(all)) << cut;
+        ASSERT_EQ(crc64nvme_combine(a, b, data.size() - cut), crc64nvme(all)) << cut;
     }
 }
 

@@ -321,6 +321,61 @@ TEST_F(HttpStore, multipart_uploads_from_start_to_end) {
               ErrorKind::invalid_argument);
 }
 
+// AWS tells the CRC64NVME of what it was sent, asked or not; most others tell nothing.
+TEST_F(HttpStore, what_s3_stored_is_compared_where_it_says_what_that_is) {
+    ObjectStore& store = make(s3_config());
+    const ObjectKey key("k");
+    const UploadId id("u");
+    const auto said = [](std::string_view bytes) {
+        const uint64_t crc = crc64nvme(bytes);
+        std::string big_endian;
+        for (int shift = 56; shift >= 0; shift -= 8)
+            big_endian += static_cast<char>(crc >> shift & 0xff);
+        return base64_encode(big_endian);
+    };
+    const auto part_reply = [&](std::string checksum) {
+        return ScriptedReply{
+            .headers = {{"ETag", "\"p\""}, {"x-amz-checksum-crc64nvme", std::move(checksum)}}};
+    };
+    const auto send = [&](std::string text) {
+        return store.upload_part(key, id, 1, std::make_shared<StringSource>(std::move(text)));
+    };
+    transport.reply(part_reply(said("other")));
+    transport.reply(part_reply(said("one")));
+    const auto part = send("one");
+    ASSERT_TRUE(part) << part.error().describe();
+    EXPECT_EQ(part->crc64, crc64nvme("one"));
+    transport.reply(part_reply(said("other")));
+    transport.reply(part_reply(said("other")));
+    EXPECT_EQ(send("one").error().kind, ErrorKind::checksum_mismatch);
+    for (const char* nothing : {"", "AAAA", "not base64", "AAAAAAAAAAA=-2"}) {
+        transport.reply(part_reply(nothing));
+        EXPECT_TRUE(send("one")) << nothing;
+    }
+
+    const auto completed = [&](const std::string& type, const std::string& checksum) {
+        transport.reply(
+            xml_reply("<CompleteMultipartUploadResult><ETag>\"w-1\"</ETag>"
+                      "<ChecksumCRC64NVME>" +
+                      checksum + "</ChecksumCRC64NVME><ChecksumType>" + type +
+                      "</ChecksumType></CompleteMultipartUploadResult>"));
+        return store.complete_upload(key, id, {*part}).value().crc64;
+    };
+    EXPECT_EQ(completed("FULL_OBJECT", said("one")), crc64nvme("one"));
+    EXPECT_EQ(completed("COMPOSITE", said("one")), std::nullopt);
+    EXPECT_EQ(completed("", said("one")), std::nullopt);
+
+    const std::string large(3 << 20, 'x');
+    transport.reply({.headers = {{"ETag", "\"e1\""}, {"x-amz-checksum-crc64nvme", said("no")}}});
+    transport.reply({.headers = {{"ETag", "\"e2\""}, {"x-amz-checksum-crc64nvme", said(large)}}});
+    PutRequest put;
+    put.key = key;
+    put.body = std::make_shared<StringSource>(large);
+    const auto stored = store.put(put);
+    ASSERT_TRUE(stored) << stored.error().describe();
+    EXPECT_EQ(stored->etag.str(), "e2");
+}
+
 TEST_F(HttpStore, completing_is_not_repeated_when_its_reply_was_lost) {
     ObjectStore& store = make(s3_config());
     transport.reply(broken(ErrorKind::timed_out, true));

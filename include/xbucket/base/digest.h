@@ -43,6 +43,12 @@ uint64_t crc64_combine(uint64_t crc_a, uint64_t crc_b, uint64_t length_b);
 uint32_t crc32(std::string_view data, uint32_t crc = 0);
 uint32_t crc32c(std::string_view data, uint32_t crc = 0);
 uint64_t crc64nvme(std::string_view data, uint64_t crc = 0);
+uint64_t crc64nvme_combine(uint64_t crc_a, uint64_t crc_b, uint64_t length_b);
+
+// The CRC64 that a service tells: OSS the one, S3 the other.
+enum class Crc64Kind { xz, nvme };
+uint64_t crc64(Crc64Kind kind, std::string_view data, uint64_t crc);
+uint64_t crc64_combine(Crc64Kind kind, uint64_t crc_a, uint64_t crc_b, uint64_t length_b);
 
 // `n` random bytes from the system, for key material and names that must not be guessed.
 std::string random_bytes(size_t n);

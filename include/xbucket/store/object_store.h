@@ -24,6 +24,8 @@ struct CallOptions {
     // For all attempts of this call together; zero = the store's default (60 s for metadata; for
     // bodies no total, only the stall limit).
     Duration deadline{0};
+    // Of head(): to ask for the object's checksum, where the service tells it only then.
+    bool with_checksum = false;
 };
 
 // Guard of an in-place copy (DESIGN 3.2). Unset members are not sent.

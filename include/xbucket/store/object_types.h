@@ -6,6 +6,7 @@
 #pragma once
 
 #include "xbucket/base/clock.h"
+#include "xbucket/base/digest.h"
 #include "xbucket/base/types.h"
 #include "xbucket/http/message.h"
 
@@ -14,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace xbucket {
@@ -92,6 +94,9 @@ inline constexpr std::array kChecksumKinds = {Checksum::Kind::crc64nvme, Checksu
 // "crc32", ...: as the header's name ends.
 std::string_view to_string(Checksum::Kind kind);
 
+// S3's crc64nvme: big-endian, in base64. nullopt for what is none.
+std::optional<uint64_t> read_crc64nvme(std::string_view text);
+
 enum class ObjectType { normal, multipart, appendable, symlink, unknown };
 std::string_view to_string(ObjectType type);
 
@@ -159,6 +164,9 @@ struct VersionList {
 };
 
 // What is true of a service, as far as it is known when the store is made. meta/ learns the rest.
+// The CRC64 of that kind of all its bytes; nullopt where the service has not said it.
+std::optional<uint64_t> whole_crc64(const ObjectInfo& info, Crc64Kind kind);
+
 struct StoreTraits {
     std::string dialect;  // "oss", "s3", "memory"
     // Copy conditions are known to be honoured (OSS, AWS, our own server): no probe needed.
@@ -187,6 +195,8 @@ struct StoreTraits {
     uint64_t key_bytes_max = 1023;
     unsigned list_keys_max = 1000;
     unsigned tags_max = 10;
+    // What PutReply::crc64 and UploadPart::crc64 are.
+    Crc64Kind crc64_kind = Crc64Kind::xz;
 };
 
 }  // namespace xbucket
