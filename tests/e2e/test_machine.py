@@ -2,6 +2,7 @@
 """What happens to the machine that a mount runs on: memory, open files, disks, the resolver, and the
 end of the mount."""
 
+import datetime
 import errno
 import json
 import os
@@ -252,6 +253,18 @@ int sync_file_range(int fd, off64_t at, off64_t n, unsigned flags) {
 """
 
 
+SLOW_DISK = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+
+int fdatasync(int fd) {
+    usleep(700 * 1000);
+    return ((int (*)(int))dlsym(RTLD_NEXT, "fdatasync"))(fd);
+}
+"""
+
+
 RESOLVER = r"""
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -347,6 +360,20 @@ class BadDisk(Preloading):
 
 
 @unittest.skipIf(SANITIZED, "a sanitizer wants to be loaded first")
+class SlowDisk(Preloading):
+    """What must outlive the machine is waited for, told by a disk that takes its time."""
+
+    def test_no_part_is_sent_before_the_log_of_uploads_is_durable(self):
+        mount = self.mount("--part-size=5M", env={"LD_PRELOAD": self.preloaded("slow", SLOW_DISK)})
+        write_all(mount / "f", bytes(16 * MIB))
+        self.assertEqual(len(self.client.get("f")), 16 * MIB)
+        times = {}
+        for entry in self.server.requests():
+            times.setdefault(entry["kind"], datetime.datetime.fromisoformat(entry["time"].replace("Z", "+00:00")))
+        self.assertGreater((times["part"] - times["initiate"]).total_seconds(), 0.6)
+
+
+@unittest.skipIf(SANITIZED, "a sanitizer wants to be loaded first")
 class Resolver(Preloading):
     """What the resolver says of the endpoint, told by a library that is loaded before it."""
 
@@ -387,5 +414,5 @@ class Resolver(Preloading):
         self.assertEqual(read_all(mount / "f"), b"content")
 
 
-for case in (Machine, BadDisk, Resolver):
+for case in (Machine, BadDisk, SlowDisk, Resolver):
     both_dialects(case)
