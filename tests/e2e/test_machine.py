@@ -2,6 +2,7 @@
 """What happens to the machine that a mount runs on: memory, open files, disks, the resolver, and the
 end of the mount."""
 
+import ctypes
 import datetime
 import errno
 import json
@@ -148,6 +149,40 @@ class Machine(FaultCase):
         self.assertEqual({name: content == taken[name] for name, (content, _) in kept_in(disk).items()},
                          dict.fromkeys(names, True))
         self.assertEqual([note["damage"] for _, note in kept_in(disk).values()], [""] * len(names))
+
+    def failing_disk(self):
+        """One with more room than what it lies on: it takes what is written and loses it later."""
+        below = self.small_disk("24m")
+        image = os.path.join(below, "image")
+        if not shutil.which("mkfs.ext4"):
+            self.skipTest("no mkfs.ext4")
+        with open(image, "wb") as file:
+            file.truncate(300 * MIB)
+        subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", "-E", "nodiscard", image], check=True)
+        disk = tempfile.mkdtemp(prefix="xbucket-disk-")
+        self.addCleanup(os.rmdir, disk)
+        if subprocess.run(["mount", "-o", "loop,errors=continue", image, disk], check=False).returncode:
+            self.skipTest("no disk can be mounted here")
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
+        return disk
+
+    def test_disk_that_loses_what_it_took_is_an_error_and_the_old_object_stands(self):
+        self.with_metadata("f", b"old", n="1")
+        disk = self.failing_disk()
+        mount = self.mount("--spool", os.path.join(disk, "spool"), "--write-memory=0", "--part-size=64M")
+        fd = os.open(mount / "f", os.O_WRONLY | os.O_TRUNC)
+        for _ in range(60):
+            os.write(fd, os.urandom(MIB))
+        folder = os.open(disk, os.O_RDONLY)
+        try:
+            self.assertEqual(ctypes.CDLL(None).syncfs(folder), -1, "it has lost something")
+        finally:
+            os.close(folder)
+        for _ in range(2):
+            with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
+                file.write("1")
+        self.assertEqual(error_of(os.close, fd), "EIO")
+        self.assertEqual(self.client.get("f"), b"old")
 
     def test_disk_that_becomes_read_only_is_an_error_for_who_writes_and_nobody_else(self):
         self.with_metadata("f", b"old", n="1")
