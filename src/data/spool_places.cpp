@@ -14,6 +14,7 @@ namespace xbucket {
 namespace {
 
 constexpr uint64_t kChunk = SpoolPlaces::kChunkBytes;
+constexpr uint64_t kRoomKept = 1U << 20;
 // Behind everything that a file holds; not so far that a system of 32 bits does not look.
 constexpr off64_t kBehindAll = off64_t{1} << 43;
 
@@ -102,8 +103,10 @@ Result<void> SpoolPlaces::resize(uint64_t size) {
     return {};
 }
 
-// The last chunk keeps the room that it needs if it lies in memory.
+// The last chunk keeps the room that it needs if it lies in memory. A little room and nothing in it
+// is left alone: to give it back and to ask for it again costs more.
 Result<void> SpoolPlaces::cut_disk(uint64_t size) {
+    if (!disk_used_ && disk_->room_bytes() <= kRoomKept) return {};
     const auto last = static_cast<size_t>(size / kChunk);
     const bool in_memory = last < homes_.size() && homes_[last] == Home::memory;
     return disk_->cut(in_memory ? (last + 1) * kChunk : size);
@@ -203,6 +206,7 @@ Result<SpoolPlaces::Home> SpoolPlaces::home_for_new(uint64_t offset) {
         memory_left_->release(kChunk);
     }
     if (!disk_) TRY(open_disk());
+    disk_used_ = true;
     return Home::disk;
 }
 

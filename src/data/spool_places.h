@@ -82,7 +82,7 @@ class SpoolPlaces {
     mutable Mutex mutex_;
     FileDescriptor memory_ GUARDED_BY(mutex_);  // both: once open, until this goes
     std::optional<DiskFile> disk_ GUARDED_BY(mutex_);
-    bool disk_used_ GUARDED_BY(mutex_) = false;      // bytes were written there
+    bool disk_used_ GUARDED_BY(mutex_) = false;      // bytes may have been written there
     mutable int disk_error_ GUARDED_BY(mutex_) = 0;  // the system tells it once
     bool no_memory_ GUARDED_BY(mutex_) = false;      // the system gives none
     std::vector<Home> homes_ GUARDED_BY(mutex_);     // of chunks; none behind its end

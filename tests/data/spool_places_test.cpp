@@ -124,6 +124,40 @@ TEST(SpoolPlacesMemoryTest, room_is_set_aside_in_steps_and_used_again) {
     EXPECT_FALSE(files.drop_idle());
 }
 
+TEST(SpoolPlacesMemoryTest, nothing_of_a_file_that_is_gone_is_in_the_next_one) {
+    const TempDir dir;
+    const auto space = std::move(*SpoolSpace::create(dir / "spool", 0, 2 * kChunk));
+    for (const uint64_t chunks : {4, 2}) {
+        auto places = std::make_unique<SpoolPlaces>(*space);
+        ASSERT_TRUE(places->write(0, std::string(chunks * kChunk, 'x')));
+        places.reset();
+        SpoolPlaces next(*space);
+        std::string model(3 * kChunk + 100, '\0');
+        for (const uint64_t at : {uint64_t{7}, kChunk + 7, 2 * kChunk + 7, 3 * kChunk + 99}) {
+            ASSERT_TRUE(next.write(at, "y"));
+            model[at] = 'y';
+        }
+        EXPECT_TRUE(all_of(next, model.size()) == model) << chunks;
+    }
+}
+
+TEST(SpoolPlacesMemoryTest, what_was_cut_off_and_grows_again_is_zeros_on_the_disk_too) {
+    const TempDir dir;
+    const auto space = std::move(*SpoolSpace::create(dir / "spool", 0, kChunk));
+    SpoolFile file(*space);
+    ASSERT_TRUE(file.write(0, std::string(3 * kChunk, 'x')));
+    ASSERT_TRUE(file.resize(kChunk / 2));
+    ASSERT_TRUE(file.resize(3 * kChunk));
+    std::string model(kChunk / 2, 'x');
+    model.resize(3 * kChunk);
+    EXPECT_TRUE(file.read(0, model.size()).value() == model);
+    const auto kept =
+        file.keep(space->directory(), WallTime(), [](const std::string&) { return "{}"; });
+    ASSERT_TRUE(kept) << kept.error().describe();
+    std::ifstream content(kept->path, std::ios::binary);
+    EXPECT_TRUE(std::string(std::istreambuf_iterator<char>(content), {}) == model);
+}
+
 TEST(SpoolPlacesMemoryTest, a_file_that_nothing_could_be_written_to_is_told_at_once) {
     const TempDir dir;
     const auto none = std::move(*SpoolSpace::create(dir / "spool", 0, kChunk - 1));
