@@ -55,7 +55,9 @@ Result<void> DiskFile::make_room(ByteRange range) {
     if (has_room(range)) return {};
     ByteRange more = range;
     if (range.begin == next_) {
-        more.end = std::max(more.end, more.begin + std::min(room_bytes() / 4, kStepMax));
+        // Whole pieces, or the next one would not begin where this ends.
+        const uint64_t pieces = std::min(room_bytes() / 4, kStepMax) / range.size();
+        more.end = more.begin + std::max<uint64_t>(1, pieces) * range.size();
     }
     Result<void> made = allocate(more);
     if (!made && made.error().kind == ErrorKind::no_space) made = allocate(range);

@@ -102,23 +102,23 @@ TEST(SpoolPlacesMemoryTest, room_is_set_aside_in_steps_and_used_again) {
     const TempDir dir;
     DiskFiles files(dir.path());
     DiskFile file = std::move(*files.take());
-    for (uint64_t at = 0; at < 16 * kChunk; at += kChunk) {
+    for (uint64_t at = 0; at < 8 * kChunk; at += kChunk) {
         ASSERT_TRUE(file.make_room({at, at + kChunk}));
     }
     struct stat now {};
     ASSERT_EQ(fstat(file.fd(), &now), 0);
-    EXPECT_GE(static_cast<uint64_t>(now.st_blocks) * 512, 16 * kChunk);
-    EXPECT_EQ(file.room_bytes(), 16 * kChunk);
+    EXPECT_GE(static_cast<uint64_t>(now.st_blocks) * 512, 8 * kChunk);
+    EXPECT_EQ(file.room_bytes(), 8 * kChunk);
     files.give_back(std::move(file));
     DiskFile again = std::move(*files.take());
-    EXPECT_TRUE(again.has_room({0, 16 * kChunk}));
+    EXPECT_TRUE(again.has_room({0, 8 * kChunk}));
     // In the middle of nowhere there is no step; at the end of what was asked for last there is.
     ASSERT_TRUE(again.make_room({1000 * kChunk, 1001 * kChunk}));
-    EXPECT_EQ(again.room_bytes(), 17 * kChunk);
+    EXPECT_EQ(again.room_bytes(), 9 * kChunk);
     ASSERT_TRUE(again.make_room({1001 * kChunk, 1002 * kChunk}));
-    EXPECT_GT(again.room_bytes(), 20 * kChunk);
-    ASSERT_TRUE(again.cut(8 * kChunk));
-    EXPECT_EQ(again.room_bytes(), 8 * kChunk);
+    EXPECT_GT(again.room_bytes(), 10 * kChunk);
+    ASSERT_TRUE(again.cut(4 * kChunk));
+    EXPECT_EQ(again.room_bytes(), 4 * kChunk);
     files.give_back(std::move(again));
     EXPECT_TRUE(files.drop_idle());
     EXPECT_FALSE(files.drop_idle());
