@@ -3,6 +3,8 @@
 
 #include "every_thread.h"
 
+#include "xbucket/base/file_descriptor.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -66,34 +68,27 @@ class Ruleset {
     explicit Ruleset(uint64_t handled) : handled_(handled) {
         landlock_ruleset_attr attributes{};
         attributes.handled_access_fs = handled;
-        fd_ = static_cast<int>(
-            syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0));
+        fd_ = FileDescriptor(static_cast<int>(
+            syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
     }
-    ~Ruleset() {
-        if (fd_ >= 0) close(fd_);
-    }
-    Ruleset(const Ruleset&) = delete;
-    Ruleset& operator=(const Ruleset&) = delete;
 
-    int fd() const { return fd_; }
+    int fd() const { return fd_.get(); }
 
     Result<void> allow(const std::string& path, uint64_t access) const {
-        const int place = open(path.c_str(), O_PATH | O_CLOEXEC);
-        if (place < 0) return {};
+        const FileDescriptor place(open(path.c_str(), O_PATH | O_CLOEXEC));
+        if (!place.is_open()) return {};
         landlock_path_beneath_attr rule{};
         rule.allowed_access = access & handled_;
-        rule.parent_fd = place;
+        rule.parent_fd = place.get();
         const long added =
-            syscall(SYS_landlock_add_rule, fd_, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-        Result<void> result;
-        if (added != 0) result = no_landlock(fmt::format("no rule for {}", path));
-        close(place);
-        return result;
+            syscall(SYS_landlock_add_rule, fd_.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+        if (added != 0) return no_landlock(fmt::format("no rule for {}", path));
+        return {};
     }
 
   private:
     const uint64_t handled_;
-    int fd_ = -1;
+    FileDescriptor fd_;
 };
 
 // In a signal handler from here: nothing but system calls.

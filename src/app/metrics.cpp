@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "metrics.h"
 
+#include "xbucket/base/file_descriptor.h"
 #include "xbucket/base/log.h"
 #include "xbucket/base/sync.h"
 
@@ -123,11 +124,12 @@ class MetricsFile final : public Metrics {
     Result<void> write() {
         const std::string text = text_of(stats_);
         const std::string draft = path_ + ".tmp";
-        const int fd = open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        bool good = fd >= 0 && fchmod(fd, 0644) == 0 &&
-                    ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-        if (fd >= 0) close(fd);
-        good = good && rename(draft.c_str(), path_.c_str()) == 0;
+        const FileDescriptor fd(
+            open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+        const auto size = static_cast<ssize_t>(text.size());
+        const bool good = fd.is_open() && fchmod(fd.get(), 0644) == 0 &&
+                          ::write(fd.get(), text.data(), text.size()) == size &&
+                          rename(draft.c_str(), path_.c_str()) == 0;
         if (good) return {};
         return fail(ErrorKind::io, fmt::format("metrics file {} cannot be written: {}", path_,
                                                std::strerror(errno)));

@@ -2,6 +2,7 @@
 // The one file that knows spdlog. There is one log per process, as there is one stderr; this is
 // the only global state in xbucket, and it is never destroyed, so that a late line is safe.
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/file_descriptor.h"
 #include "xbucket/base/log_levels.h"
 #include "xbucket/base/sync.h"
 
@@ -27,21 +28,6 @@ namespace {
 
 std::string errno_text() { return std::generic_category().message(errno); }
 
-class Descriptor {
-  public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int get() const { return fd_; }
-    void swap(Descriptor& other) { std::swap(fd_, other.fd_); }
-
-  private:
-    int fd_;
-};
-
 int open_for_append(const std::string& path) {
     return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 }
@@ -54,12 +40,12 @@ class FileSink final : public spdlog::sinks::base_sink<spdlog::details::null_mut
 
     // Keeps the old file, and says why in `error`, when the new one cannot be opened.
     bool reopen(std::string* error) {
-        Descriptor fresh(open_for_append(path_));
-        if (fresh.get() < 0) {
+        FileDescriptor fresh(open_for_append(path_));
+        if (!fresh.is_open()) {
             *error = fmt::format("cannot open log file {}: {}", path_, errno_text());
             return false;
         }
-        file_.swap(fresh);
+        file_ = std::move(fresh);
         return true;
     }
 
@@ -79,7 +65,7 @@ class FileSink final : public spdlog::sinks::base_sink<spdlog::details::null_mut
 
   private:
     const std::string path_;
-    Descriptor file_;
+    FileDescriptor file_;
 };
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "xbucket/base/private_file.h"
 
+#include "xbucket/base/file_descriptor.h"
+
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -17,21 +19,6 @@ int64_t nanoseconds(const timespec& t) { return int64_t{t.tv_sec} * 1'000'000'00
 FileStamp stamp_from(const struct stat& st) {
     return {st.st_dev, st.st_ino, st.st_size, nanoseconds(st.st_mtim), nanoseconds(st.st_ctim)};
 }
-
-// Closes when it goes.
-class FileDescriptor {
-  public:
-    explicit FileDescriptor(int fd) : fd_(fd) {}
-    FileDescriptor(const FileDescriptor&) = delete;
-    FileDescriptor& operator=(const FileDescriptor&) = delete;
-    ~FileDescriptor() {
-        if (fd_ >= 0) close(fd_);
-    }
-    int get() const { return fd_; }
-
-  private:
-    const int fd_;
-};
 
 Error open_error(const std::string& path, int error) {
     if (error == ENOENT || error == ENOTDIR) {

@@ -11,6 +11,7 @@
 
 #include "spool_room.h"
 
+#include "xbucket/base/file_descriptor.h"
 #include "xbucket/base/result.h"
 #include "xbucket/base/sync.h"
 #include "xbucket/data/spool.h"

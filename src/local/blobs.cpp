@@ -53,15 +53,14 @@ constexpr const char* kLockName = "lock";
 
 }  // namespace
 
-Incoming::Incoming(std::string id, std::string tmp_path, std::string blob_path, int fd)
+Incoming::Incoming(std::string id, std::string tmp_path, std::string blob_path, FileDescriptor fd)
     : id_(std::move(id)),
       tmp_path_(std::move(tmp_path)),
       blob_path_(std::move(blob_path)),
-      fd_(fd),
+      fd_(std::move(fd)),
       md5_(Hasher::Algorithm::md5) {}
 
 Incoming::~Incoming() {
-    if (fd_ >= 0) ::close(fd_);
     if (kept_) return;
     // In this order, so that a crash between leaves the tmp name for recover().
     if (published_) ::unlink(blob_path_.c_str());
@@ -73,7 +72,7 @@ Result<void> Incoming::append(std::string_view bytes) {
     crc64_ = xbucket::crc64(bytes, crc64_);
     size_ += bytes.size();
     while (!bytes.empty()) {
-        const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+        const ssize_t n = ::write(fd_.get(), bytes.data(), bytes.size());
         if (n < 0) {
             if (errno == EINTR) continue;
             return io_error("write", tmp_path_, errno);
@@ -102,18 +101,17 @@ Result<std::unique_ptr<BlobStore>> BlobStore::open(const std::string& directory)
         const std::string tmp = base + "/tmp/" + hex_encode(random_bytes(8));
         TRY(make_directory(tmp));
         const std::string lock = tmp + "/" + kLockName;
-        const int fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0) {
+        FileDescriptor fd(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+        if (!fd.is_open()) {
             if (errno == ENOENT) continue;
             return io_error("make", lock, errno);
         }
         struct stat held {};
         struct stat named {};
-        if (::flock(fd, LOCK_EX | LOCK_NB) == 0 && ::fstat(fd, &held) == 0 &&
+        if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && ::fstat(fd.get(), &held) == 0 &&
             ::stat(lock.c_str(), &named) == 0 && held.st_ino == named.st_ino) {
-            return std::unique_ptr<BlobStore>(new BlobStore(directory, tmp, fd));
+            return std::unique_ptr<BlobStore>(new BlobStore(directory, tmp, std::move(fd)));
         }
-        ::close(fd);
     }
     return fail(ErrorKind::io, fmt::format("cannot lock a folder of our own in {}/tmp", base));
 }
@@ -121,7 +119,6 @@ Result<std::unique_ptr<BlobStore>> BlobStore::open(const std::string& directory)
 BlobStore::~BlobStore() {
     ::unlink((tmp_ + "/" + kLockName).c_str());
     ::rmdir(tmp_.c_str());
-    ::close(lock_fd_);
 }
 
 std::string BlobStore::blob_path(const std::string& id) const {
@@ -131,11 +128,11 @@ std::string BlobStore::blob_path(const std::string& id) const {
 Result<std::unique_ptr<Incoming>> BlobStore::create() const {
     std::string id = hex_encode(random_bytes(16));
     std::string path = tmp_ + "/" + id;
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) return io_error("make", path, errno);
+    FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd.is_open()) return io_error("make", path, errno);
     std::string final_path = blob_path(id);
     return std::unique_ptr<Incoming>(
-        new Incoming(std::move(id), std::move(path), std::move(final_path), fd));
+        new Incoming(std::move(id), std::move(path), std::move(final_path), std::move(fd)));
 }
 
 Result<void> BlobStore::publish(Incoming& incoming) const {
@@ -171,7 +168,7 @@ Result<std::unique_ptr<Incoming>> BlobStore::clone(const std::string& bucket,
         if (::link(blob_path(s.blob).c_str(), path.c_str()) == 0) {
             std::string final_path = blob_path(id);
             std::unique_ptr<Incoming> linked(
-                new Incoming(std::move(id), std::move(path), std::move(final_path), -1));
+                new Incoming(std::move(id), std::move(path), std::move(final_path), {}));
             linked->size_ = s.size;
             TRY(publish(*linked));
             return linked;
@@ -256,7 +253,7 @@ namespace {
 // A tmp folder whose server is gone: we hold its lock.
 struct DeadFolder {
     std::string path;
-    int lock_fd;
+    FileDescriptor lock;
 };
 
 std::vector<DeadFolder> dead_folders(const std::string& root, const std::string& own) {
@@ -264,14 +261,12 @@ std::vector<DeadFolder> dead_folders(const std::string& root, const std::string&
     for (const auto& name : names_in(root)) {
         const std::string folder = root + "/" + name;
         if (folder == own) continue;
-        const int fd = ::open((folder + "/" + kLockName).c_str(), O_RDWR | O_CLOEXEC);
+        FileDescriptor fd(::open((folder + "/" + kLockName).c_str(), O_RDWR | O_CLOEXEC));
         // Without a lock file it is a server that is just starting or just gone: rmdir decides.
-        if (fd < 0) {
+        if (!fd.is_open()) {
             ::rmdir(folder.c_str());
-        } else if (::flock(fd, LOCK_EX | LOCK_NB) == 0) {
-            dead.push_back({folder, fd});
-        } else {
-            ::close(fd);  // its server lives
+        } else if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
+            dead.push_back({folder, std::move(fd)});  // else its server lives
         }
     }
     return dead;
@@ -298,7 +293,6 @@ Result<void> BlobStore::recover(
             }
             ::rmdir(folder.path.c_str());
         }
-        ::close(folder.lock_fd);
     }
     return asked;
 }

@@ -13,6 +13,7 @@
 #include "reply.h"
 
 #include "xbucket/base/digest.h"
+#include "xbucket/base/file_descriptor.h"
 #include "xbucket/base/result.h"
 
 #include <cstdint>
@@ -43,12 +44,12 @@ class Incoming {
 
   private:
     friend class BlobStore;
-    Incoming(std::string id, std::string tmp_path, std::string blob_path, int fd);
+    Incoming(std::string id, std::string tmp_path, std::string blob_path, FileDescriptor fd);
 
     const std::string id_;
     const std::string tmp_path_;
     const std::string blob_path_;
-    int fd_;
+    FileDescriptor fd_;
     bool published_ = false;
     bool kept_ = false;
     uint64_t size_ = 0;
@@ -97,14 +98,14 @@ class BlobStore {
     std::string bucket_path(const std::string& bucket) const { return directory_ + "/" + bucket; }
 
   private:
-    BlobStore(std::string directory, std::string tmp, int lock_fd)
-        : directory_(std::move(directory)), tmp_(std::move(tmp)), lock_fd_(lock_fd) {}
+    BlobStore(std::string directory, std::string tmp, FileDescriptor lock)
+        : directory_(std::move(directory)), tmp_(std::move(tmp)), lock_(std::move(lock)) {}
     std::string blob_path(const std::string& id) const;
     Result<void> copy_bytes(const std::string& bucket, const Segment& s, Incoming& into) const;
 
     const std::string directory_;
-    const std::string tmp_;  // this process's tmp folder
-    const int lock_fd_;      // held exclusively as long as we live
+    const std::string tmp_;      // this process's tmp folder
+    const FileDescriptor lock_;  // held exclusively as long as we live
 };
 
 }  // namespace xbucket::local

@@ -5,19 +5,7 @@
 
 #include "xbucket/base/encoding.h"
 
-#include <unistd.h>
-
 namespace xbucket::local {
-
-OpenSlice::~OpenSlice() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
-int OpenSlice::release() {
-    const int fd = fd_;
-    fd_ = -1;
-    return fd;
-}
 
 uint64_t Reply::body_size() const {
     if (slices.empty()) return body.size();

@@ -5,6 +5,8 @@
 #include "outcome.h"
 #include "request.h"
 
+#include "xbucket/base/file_descriptor.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,20 +18,14 @@ namespace xbucket::local {
 class OpenSlice {
   public:
     OpenSlice(int fd, uint64_t offset, uint64_t size) : fd_(fd), offset_(offset), size_(size) {}
-    OpenSlice(OpenSlice&& other) noexcept
-        : fd_(other.fd_), offset_(other.offset_), size_(other.size_) {
-        other.fd_ = -1;
-    }
-    OpenSlice& operator=(OpenSlice&&) = delete;
-    ~OpenSlice();
-    int fd() const { return fd_; }
+    int fd() const { return fd_.get(); }
     uint64_t offset() const { return offset_; }
     uint64_t size() const { return size_; }
     // Gives up ownership.
-    int release();
+    int release() { return fd_.release(); }
 
   private:
-    int fd_;
+    FileDescriptor fd_;
     uint64_t offset_;
     uint64_t size_;
 };

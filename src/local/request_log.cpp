@@ -38,15 +38,13 @@ void append_json(std::string& out, std::string_view text) {
 }  // namespace
 
 Result<std::unique_ptr<RequestLog>> RequestLog::open(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    FileDescriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    if (!fd.is_open()) {
         return fail(ErrorKind::io,
                     fmt::format("cannot open the request log {}: {}", path, std::strerror(errno)));
     }
-    return std::unique_ptr<RequestLog>(new RequestLog(fd));
+    return std::unique_ptr<RequestLog>(new RequestLog(std::move(fd)));
 }
-
-RequestLog::~RequestLog() { ::close(fd_); }
 
 void RequestLog::write(const LogEntry& entry) {
     std::string line = fmt::format("{{\"time\":\"{}\",\"method\":", format_iso8601(entry.time));
@@ -63,7 +61,7 @@ void RequestLog::write(const LogEntry& entry) {
                    entry.kind, entry.status, entry.bytes_in, entry.bytes_out, entry.milliseconds,
                    entry.request_id);
     // A log that cannot be written (disk full) must not fail requests.
-    [[maybe_unused]] const ssize_t n = ::write(fd_, line.data(), line.size());
+    [[maybe_unused]] const ssize_t n = ::write(fd_.get(), line.data(), line.size());
 }
 
 std::string redact_query(std::string_view query) {

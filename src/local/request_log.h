@@ -3,6 +3,7 @@
 #pragma once
 
 #include "xbucket/base/clock.h"
+#include "xbucket/base/file_descriptor.h"
 #include "xbucket/base/result.h"
 #include "xbucket/base/sync.h"
 
@@ -10,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace xbucket::local {
 
@@ -31,12 +33,12 @@ struct LogEntry {
 class RequestLog {
   public:
     static Result<std::unique_ptr<RequestLog>> open(const std::string& path);
-    ~RequestLog();
     void write(const LogEntry& entry);
 
   private:
-    explicit RequestLog(int fd) : fd_(fd) {}
-    const int fd_;  // O_APPEND: one write() a line, so lines of several servers do not mix
+    explicit RequestLog(FileDescriptor fd) : fd_(std::move(fd)) {}
+    // O_APPEND: one write() a line, so lines of several servers do not mix.
+    const FileDescriptor fd_;
 };
 
 // A query string with the values of signatures and tokens taken out.

@@ -187,34 +187,28 @@ Result<void> write_one(Connection& connection, const JournalEdit& edit) {
 
 // So that the names of new files are on the disk as well.
 void sync_directory(const std::string& path) {
-    const int fd = open(path.empty() ? "/" : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    if (fsync(fd) != 0)
+    const FileDescriptor fd(
+        open(path.empty() ? "/" : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.is_open()) return;
+    if (fsync(fd.get()) != 0)
         log_warning("meta", "event=directory_not_synced path={} reason=\"{}\"", path,
                     std::strerror(errno));
-    close(fd);
 }
 
 Result<JournalLock> make_lock(const std::string& directory) {
     constexpr size_t kNameBytes = 8;
     std::string base = fmt::format("{}/{}", directory, hex_encode(random_bytes(kNameBytes)));
     const std::string path = base + ".lock";
-    const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        const int error = errno;
-        if (fd >= 0) close(fd);
+    FileDescriptor fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd.is_open() || flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         return fail(ErrorKind::io,
                     fmt::format("the journal {} cannot be made: {}; --spool chooses another place",
-                                path, std::strerror(error)));
+                                path, std::strerror(errno)));
     }
-    return JournalLock(std::move(base), fd);
+    return JournalLock(std::move(base), std::move(fd));
 }
 
 }  // namespace
-
-JournalLock::~JournalLock() {
-    if (fd_ >= 0) close(fd_);
-}
 
 void JournalLock::remove_files() const {
     for (const char* ending : {".db", ".db-wal", ".db-shm", ".lock"})
@@ -229,14 +223,12 @@ std::vector<JournalLock> lock_orphans(const std::string& directory) {
          it.increment(error)) {
         const stdfs::path& path = it->path();
         if (path.extension() != ".lock") continue;
-        const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
-        if (fd < 0) continue;
-        JournalLock lock((path.parent_path() / path.stem()).string(), fd);
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0) continue;  // its mount lives
+        FileDescriptor fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
+        if (!fd.is_open() || flock(fd.get(), LOCK_EX | LOCK_NB) != 0) continue;  // its mount lives
         // Between open and lock its owner may have ended in order and deleted it.
         struct stat st {};
-        if (fstat(fd, &st) != 0 || st.st_nlink == 0) continue;
-        locks.push_back(std::move(lock));
+        if (fstat(fd.get(), &st) != 0 || st.st_nlink == 0) continue;
+        locks.emplace_back((path.parent_path() / path.stem()).string(), std::move(fd));
     }
     return locks;
 }

@@ -8,6 +8,7 @@
 
 #include "pending_change.h"
 
+#include "xbucket/base/file_descriptor.h"
 #include "xbucket/base/sqlite.h"
 #include "xbucket/base/sync.h"
 #include "xbucket/store/object_types.h"
@@ -52,21 +53,15 @@ struct JournalEdit {
 // The lock of one journal file. Movable.
 class JournalLock {
   public:
-    JournalLock(std::string base, int fd) : base_(std::move(base)), fd_(fd) {}
-    JournalLock(JournalLock&& other) noexcept
-        : base_(std::move(other.base_)), fd_(std::exchange(other.fd_, -1)) {}
-    JournalLock(const JournalLock&) = delete;
-    JournalLock& operator=(const JournalLock&) = delete;
-    JournalLock& operator=(JournalLock&&) = delete;
-    ~JournalLock();
+    JournalLock(std::string base, FileDescriptor fd) : base_(std::move(base)), fd_(std::move(fd)) {}
 
     std::string database() const { return base_ + ".db"; }
     // Deletes the journal, its lock last.
     void remove_files() const;
 
   private:
-    const std::string base_;
-    int fd_;
+    std::string base_;
+    FileDescriptor fd_;
 };
 
 // Journals of mounts that are no more, locked.

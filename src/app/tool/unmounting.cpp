@@ -4,6 +4,7 @@
 #include "mount_view.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/file_descriptor.h"
 
 #include <climits>
 #include <fmt/format.h>
@@ -26,22 +27,17 @@ class Daemon {
     // By number: glibc 2.36 declares the function without C linkage.
     explicit Daemon(pid_t pid)
         : fd_(pid > 0 ? static_cast<int>(syscall(SYS_pidfd_open, pid, 0)) : -1) {}
-    ~Daemon() {
-        if (fd_ >= 0) close(fd_);
-    }
-    Daemon(const Daemon&) = delete;
-    Daemon& operator=(const Daemon&) = delete;
 
     // False: it is still there after `patience`.
     bool wait_for_end(Duration patience) const {
-        if (fd_ < 0) return true;
-        pollfd poll_fd{.fd = fd_, .events = POLLIN, .revents = 0};
+        if (!fd_.is_open()) return true;
+        pollfd poll_fd{.fd = fd_.get(), .events = POLLIN, .revents = 0};
         const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
         return poll(&poll_fd, 1, static_cast<int>(std::min<int64_t>(ms, INT_MAX))) != 0;
     }
 
   private:
-    const int fd_;
+    const FileDescriptor fd_;
 };
 
 Result<void> unmount_dead(const MountEntry& mount, bool force) {
@@ -53,16 +49,14 @@ Result<void> unmount_dead(const MountEntry& mount, bool force) {
 }  // namespace
 
 Result<void> sync_path(const std::string& path) {
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
+    const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd.is_open()) {
         return fail(ErrorKind::io, fmt::format("{}: {}", printable(path), std::strerror(errno)));
     }
-    const int error = fsync(fd) == 0 ? 0 : errno;
-    close(fd);
-    if (error == 0) return {};
+    if (fsync(fd.get()) == 0) return {};
     return fail(ErrorKind::io, fmt::format("{}: not everything could be sent: {}; the mount's log "
                                            "and xbucket status say what",
-                                           printable(path), std::strerror(error)));
+                                           printable(path), std::strerror(errno)));
 }
 
 Result<void> unmount_in_order(const MountEntry& mount, const UnmountOptions& options) {

@@ -52,7 +52,7 @@ Result<std::unique_ptr<WorkLog>> WorkLog::open(const std::string& path, std::str
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
     const int fd = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return broken("cannot keep the progress in");
-    std::unique_ptr<WorkLog> log(new WorkLog(path, fd));
+    std::unique_ptr<WorkLog> log(new WorkLog(path, FileDescriptor(fd)));
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         return fail(ErrorKind::busy,
                     fmt::format("the same command is running already (it holds {})", path));
@@ -77,8 +77,6 @@ Result<std::unique_ptr<WorkLog>> WorkLog::open(const std::string& path, std::str
     return log;
 }
 
-WorkLog::~WorkLog() { close(fd_); }
-
 void WorkLog::take_up(std::string_view text) {
     while (!text.empty()) {
         const size_t end = text.find('\n');
@@ -95,7 +93,7 @@ void WorkLog::append(const std::string& line) {
     // A full disk must not stop the work; it costs a repetition only.
     std::string_view rest = line;
     while (!rest.empty()) {
-        const ssize_t n = write(fd_, rest.data(), rest.size());
+        const ssize_t n = write(fd_.get(), rest.data(), rest.size());
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return;
         rest.remove_prefix(static_cast<size_t>(n));

@@ -7,6 +7,7 @@
 //     failed oss://photos/b.jpg<TAB>why
 #pragma once
 
+#include "xbucket/base/file_descriptor.h"
 #include "xbucket/base/result.h"
 #include "xbucket/base/sync.h"
 
@@ -25,9 +26,6 @@ class WorkLog {
     // Errors: io (cannot be written), busy (another run holds it), invalid_argument (no such log).
     static Result<std::unique_ptr<WorkLog>> open(const std::string& path, std::string_view identity,
                                                  bool resume);
-    ~WorkLog();
-    WorkLog(const WorkLog&) = delete;
-    WorkLog& operator=(const WorkLog&) = delete;
 
     bool was_done(const std::string& object) const { return done_.count(object) != 0; }
     size_t done_before() const { return done_.size(); }
@@ -38,12 +36,12 @@ class WorkLog {
     void remove();
 
   private:
-    WorkLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+    WorkLog(std::string path, FileDescriptor fd) : path_(std::move(path)), fd_(std::move(fd)) {}
     void take_up(std::string_view text);
     void append(const std::string& line) EXCLUDES(mutex_);
 
     const std::string path_;
-    const int fd_;
+    const FileDescriptor fd_;
     std::unordered_set<std::string> done_;
     Mutex mutex_;
 };
