@@ -20,11 +20,20 @@ out=$(realpath "$out")
 . "$here/fresh.sh"
 make_fresh "$out"
 
-# What is there before one begins: the sources, and sudo. Packages and objects of the last time are
-# kept, which changes how long it takes and nothing else.
-mkdir -p "$out/newcomer-packages/partial" "$out/newcomer-objects" "$root/root/.ccache"
+# What is there before one begins: the sources, and sudo. Packages of the last time are kept, and the
+# compiler's cache is that of who runs this, if he has one: what has been compiled of this tree is not
+# compiled again. This changes how long it takes and nothing else.
+objects=$(ccache --get-config cache_dir 2>/dev/null) && [ -d "$objects" ] || objects=$out/newcomer-objects
+mkdir -p "$out/newcomer-packages/partial" "$objects" "$root/root/.ccache"
 mount --bind "$out/newcomer-packages" "$root/var/cache/apt/archives"
-mount --bind "$out/newcomer-objects" "$root/root/.ccache"
+mount --bind "$objects" "$root/root/.ccache"
+{
+    # Its size and what it looks at are as outside, or it would be trimmed, or not fit.
+    ccache --show-config 2>/dev/null | sed -n 's/^(default).*//; s/^([^)]*) //p' |
+        grep -E '^(compiler_check|depend_mode|direct_mode|max_files|max_size|sloppiness) ' || true
+    echo "base_dir = /root"
+    echo "hash_dir = false"
+} >"$root/etc/ccache.conf"
 rm -f "$root/etc/apt/apt.conf.d/docker-clean"
 inside apt-get install -y -qq --no-install-recommends sudo git ccache >"$out/newcomer-base.log" 2>&1
 git clone -q "file://$top" "$root/root/xbucket"
