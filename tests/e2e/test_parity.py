@@ -1,12 +1,15 @@
 # SPDX-FileCopyrightText: the xbucket authors
 """A mount beside a plain directory: the same system calls must have the same results and leave the
-same files behind. The cases are in parity_cases.py."""
+same files behind. The cases are in parity_*.py."""
 
 import os
 import shutil
 import unittest
 
+import parity_attributes  # the files of cases: importing them fills CASES
 import parity_cases
+import parity_content
+import parity_names
 from harness import both_dialects
 
 
