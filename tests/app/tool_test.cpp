@@ -20,6 +20,7 @@
 namespace xbucket::app {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using xbucket::testing::TempDir;
@@ -156,6 +157,12 @@ TEST(Expression, refuses_what_makes_no_sense_and_says_where) {
     EXPECT_THAT(refusal("year>=2020 and )"), HasSubstr("character 16"));
     EXPECT_THAT(refusal("year b/3.jpg"), HasSubstr("character 6 ('b/3.jpg'): this is a path"));
     EXPECT_EQ(refusal("user.a/b=1"), "");
+    EXPECT_THAT(refusal("year in (2020, 2021)"),
+                AllOf(HasSubstr("character 6 ('in (2020, 2021)'): there is no 'in'"),
+                      HasSubstr("(name=a or name=b)")));
+    EXPECT_THAT(refusal("year and name in (a)"), HasSubstr("'name' alone is true of every object"));
+    EXPECT_NE(refusal("year not in (2020)"), "");
+    EXPECT_EQ(refusal("in=5 and user.in (contains=a)"), "");
     EXPECT_THAT(refusal(std::string(200, '(') + "a" + std::string(200, ')')), HasSubstr("deep"));
     EXPECT_THAT(refusal(std::string(100'000, 'a')), HasSubstr("longer"));
 }
@@ -177,6 +184,11 @@ TEST(Words, changes_stand_in_front_and_paths_behind) {
              {}, {"a=1"}, {"f"}, {"object.etag=1", "f"}, {"a=1", "user.a=2", "f"}, {"=1", "f"}}) {
         EXPECT_FALSE(split_set_words(bad));
     }
+    EXPECT_TRUE(split_set_words({std::string(250, 'a') + "=1", "f"}));
+    const auto longer = split_set_words({std::string(251, 'a') + "=1", "f"});
+    ASSERT_FALSE(longer);
+    EXPECT_THAT(longer.error().message, HasSubstr("the name has 256 bytes"));
+    EXPECT_TRUE(split_unset_words({std::string(251, 'a'), "f"}));  // what others made
 }
 
 // Any names, values and paths come back from the text: random bytes, seed printed.
@@ -215,6 +227,15 @@ TEST(DumpText, what_is_dumped_is_read_back) {
         EXPECT_EQ(read.attributes, file.attributes);
     }
     EXPECT_FALSE(*reader.next(read));
+}
+
+TEST(DumpText, a_name_that_no_attribute_can_have_is_refused_with_its_line) {
+    std::istringstream in("# file: f\nuser.a=\"1\"\n" + std::string(256, 'a') + "=\"2\"\n");
+    DumpReader reader(in);
+    DumpedFile read;
+    const auto more = reader.next(read);
+    ASSERT_FALSE(more);
+    EXPECT_THAT(more.error().message, AllOf(HasSubstr("line 3"), HasSubstr("at most 255")));
 }
 
 TEST(DumpText, values_are_read_in_every_form_of_setfattr) {

@@ -204,6 +204,8 @@ class Tool(ToolCase):
                             (("find",), "no path"), (("unmount",), "--all"),
                             (("set", "object.etag=x", "f"), "cannot be changed"),
                             (("set", "a=1", "a=2", "f"), "twice"), (("doctor",), "SOURCE"),
+                            (("set", "a" * 251 + "=1", self.url("top.txt")), "at most 255"),
+                            (("find", self.url(), "year in (2020)"), "there is no 'in'"),
                             (("stat", "--nonsense", "f"), "--help")):
             with self.subTest(words):
                 self.assertIn(part, self.tool(*words, code=USAGE).stderr)

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "attribute_text.h"
 
+#include "attribute_word.h"
+
 #include "xbucket/base/encoding.h"
 
 #include <fmt/format.h>
@@ -127,6 +129,7 @@ Result<bool> DumpReader::next(DumpedFile& file) {
             const size_t equals = text.find('=');
             std::string name = unquote(std::string_view(text).substr(0, equals));
             if (name.empty()) return bad(line_, "an attribute without a name");
+            if (auto fits = check_name_fits(name); !fits) return bad(line_, fits.error().message);
             std::string value;
             if (equals != std::string::npos) {
                 auto parsed = parse_value_text(std::string_view(text).substr(equals + 1));

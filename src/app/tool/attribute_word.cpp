@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <linux/limits.h>
 
 namespace xbucket::app {
 namespace {
@@ -51,6 +52,14 @@ std::string with_user_prefix(std::string_view name) {
     return fmt::format("{}{}", kUser, name);
 }
 
+Result<void> check_name_fits(std::string_view name) {
+    constexpr size_t kShown = 40;
+    if (name.size() <= XATTR_NAME_MAX) return {};
+    return fail(ErrorKind::name_too_long,
+                fmt::format("'{}...': the name has {} bytes, and an attribute's has at most {}",
+                            printable(name.substr(0, kShown)), name.size(), XATTR_NAME_MAX));
+}
+
 Result<ChangeWords> split_set_words(const std::vector<std::string>& words) {
     ChangeWords out;
     size_t i = 0;
@@ -58,8 +67,9 @@ Result<ChangeWords> split_set_words(const std::vector<std::string>& words) {
         const std::string& word = words[i];
         const size_t equals = word.find('=');
         if (equals == std::string::npos || word.find('/') < equals) break;
-        TRY(add_change(out, {TRY(checked_name(std::string_view(word).substr(0, equals))),
-                             word.substr(equals + 1)}));
+        std::string name = TRY(checked_name(std::string_view(word).substr(0, equals)));
+        TRY(check_name_fits(name));
+        TRY(add_change(out, {std::move(name), word.substr(equals + 1)}));
     }
     return with_paths(std::move(out), words, i,
                       "write: xbucket set NAME=VALUE... PATH..., such as year=2021 photo.jpg");

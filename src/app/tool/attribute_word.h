@@ -15,6 +15,10 @@ namespace xbucket::app {
 // "year" and "user.year" to "user.year"; "http.expires" to "user.http.expires".
 std::string with_user_prefix(std::string_view name);
 
+// Linux's limit for names of attributes: what is longer, no mount can show.
+// Errors: name_too_long.
+Result<void> check_name_fits(std::string_view name);
+
 struct AttributeWord {
     std::string name;                  // with "user."
     std::optional<std::string> value;  // nullopt: remove it

@@ -129,15 +129,33 @@ class Parser {
 
     Result<NodePtr> test() {
         auto node = std::make_unique<Expression::Node>();
+        const size_t begin = at_;
         TRY(take_name(node->test));
+        const std::string_view name = text_.substr(begin, at_ - begin);
         skip_blanks();
         const auto compare = take_operator();
+        if (!compare) TRY(check_alone(node->test, name));
         if (compare) {
             node->test.compare = *compare;
             skip_blanks();
             TRY(take_value(node->test));
         }
         return NodePtr(std::move(node));
+    }
+
+    // Other languages' operators would be names of attributes here, which no object has, and the
+    // whole silently false.
+    Result<void> check_alone(const Test& test, std::string_view name) {
+        constexpr std::string_view kCompared =
+            "what compares is = != < <= > >= ~ !~ like, and several values are (name=a or name=b)";
+        for (const std::string_view word : {"in", "is", "between", "contains", "matches"}) {
+            if (name != word) continue;
+            at_ = static_cast<size_t>(name.data() - text_.data());
+            return bad(fmt::format("there is no '{0}'; {1}. An attribute of that name is user.{0}",
+                                   word, kCompared));
+        }
+        if (test.subject == Subject::attribute) return {};
+        return bad(fmt::format("'{}' alone is true of every object; {}", name, kCompared));
     }
 
     Result<void> take_name(Test& test) {
