@@ -8,10 +8,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 namespace xbucket {
 
 namespace {
+
+constexpr size_t kMany = 100;  // transfers at a time; single users never have so many
+constexpr auto kMoment = std::chrono::microseconds(500);
 
 Error cancelled(const Exchange& exchange) {
     return fail(ErrorKind::cancelled, exchange.label() + "cancelled");
@@ -247,6 +251,9 @@ void CurlLoop::poll() {
     // Shortened by libcurl where one of its own timers runs out earlier.
     curl_multi_poll(multi_, nullptr, 0, static_cast<int>(std::max<int64_t>(0, timeout)), nullptr);
     inbox_.wake_up();
+    // libcurl looks at all of its transfers in each pass, so that one for every reply would cost
+    // most of this thread's time: what comes within a moment is looked at together.
+    if (active_.size() >= kMany) std::this_thread::sleep_for(kMoment);
 }
 
 }  // namespace xbucket
