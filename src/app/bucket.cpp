@@ -141,7 +141,7 @@ Result<void> Bucket::make_store() {
     transport.unix_socket = config_.unix_socket;
     // As many requests as there is somebody to wait for them.
     transport.interactive_max = std::max<size_t>(transport.interactive_max, config_.workers);
-    transport.update_max = std::max<size_t>(transport.update_max, config_.workers);
+    transport.update_max = std::max<size_t>(transport.update_max, config_.editors());
     transport_ = TRY(make_curl_transport(transport));
 
     HttpStoreConfig store;

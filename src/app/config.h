@@ -13,6 +13,7 @@
 #include "xbucket/meta/meta_engine.h"
 #include "xbucket/store/http_store.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -46,6 +47,9 @@ struct Config {
         kernel_options;    // noatime, nosuid, ...: for mount(2), by way of libfuse
     unsigned threads = 0;  // 0: chosen by fuse/
     unsigned workers = 64;
+    // Changes of attributes at a time: of threads of their own, so that who edits thousands of
+    // objects keeps nobody from reading.
+    unsigned editors() const { return std::max(workers, std::min(256U, 4 * workers)); }
     unsigned read_ahead_kib = 1024;
     uint64_t read_memory_bytes = 256U << 20;
     uint64_t write_memory_bytes = default_write_memory();

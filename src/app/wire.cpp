@@ -81,6 +81,7 @@ Result<void> MountedBucket::make_mount(const Environment& environment, const Kee
     session.extra_options = config.kernel_options;
     session.threads = config.threads;
     session.workers = config.workers;
+    session.editors = config.editors();
     session.negative_life = config.negative_ttl;
     session.read_ahead_kib = config.read_ahead_kib;
     if (keeper != nullptr) session.unmount = [keeper] { return keeper->unmount(); };

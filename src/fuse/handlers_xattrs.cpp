@@ -42,16 +42,16 @@ void on_setxattr(fuse_req_t req, fuse_ino_t ino, const char* name, const char* v
         request->answer_error(EOPNOTSUPP);
         return;
     }
-    later(request, "setxattr",
-          [request, ino, flags, text = std::string(name), copy = std::string(value, bytes)] {
-              if (flags == (XATTR_CREATE | XATTR_REPLACE))
-                  return reply_contradiction(request, ino, text);
-              const SetFlag flag = flags == XATTR_CREATE    ? SetFlag::create_only
-                                   : flags == XATTR_REPLACE ? SetFlag::replace_only
-                                                            : SetFlag::any;
-              reply_done(request, "setxattr",
-                         request->mount().fs.setxattr(inode(ino), text, copy, flag));
-          });
+    later_on(request->mount().edits, request, "setxattr",
+             [request, ino, flags, text = std::string(name), copy = std::string(value, bytes)] {
+                 if (flags == (XATTR_CREATE | XATTR_REPLACE))
+                     return reply_contradiction(request, ino, text);
+                 const SetFlag flag = flags == XATTR_CREATE    ? SetFlag::create_only
+                                      : flags == XATTR_REPLACE ? SetFlag::replace_only
+                                                               : SetFlag::any;
+                 reply_done(request, "setxattr",
+                            request->mount().fs.setxattr(inode(ino), text, copy, flag));
+             });
 }
 
 void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char* name, size_t bytes) {
@@ -89,9 +89,10 @@ void on_removexattr(fuse_req_t req, fuse_ino_t ino, const char* name) {
         request->answer_error(EOPNOTSUPP);
         return;
     }
-    later(request, "removexattr", [request, ino, text = std::string(name)] {
-        reply_done(request, "removexattr", request->mount().fs.removexattr(inode(ino), text));
-    });
+    later_on(
+        request->mount().edits, request, "removexattr", [request, ino, text = std::string(name)] {
+            reply_done(request, "removexattr", request->mount().fs.removexattr(inode(ino), text));
+        });
 }
 
 }  // namespace xbucket::fuse

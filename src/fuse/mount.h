@@ -43,10 +43,11 @@ class PendingReplies {
 };
 
 struct Mount {
-    Mount(FileSystem& file_system, unsigned workers, Duration negative)
+    Mount(FileSystem& file_system, unsigned workers, unsigned editors, Duration negative)
         : fs(file_system),
           interrupts(clock),
           pool("fuse-worker", workers),
+          edits("fuse-editor", editors),
           negative_life(negative) {}
 
     FileSystem& fs;
@@ -54,6 +55,7 @@ struct Mount {
     SystemClock clock;  // for "now" in utimensat
     Interrupts interrupts;
     WorkerPool pool;
+    WorkerPool edits;  // changes of attributes: thousands of them keep no reader waiting
     const Duration negative_life;  // how long the kernel keeps "no such name"
 };
 
@@ -77,13 +79,16 @@ void guarded(const RequestPtr& request, const char* operation, const Work& work)
 // Runs `work` on a worker, unless its caller is gone before it begins. What the kernel passed by
 // pointer must have been copied into it, and what it uses named before (Request::uses).
 template <class Work>
-void later(const RequestPtr& request, const char* operation, Work work) {
-    Mount& mount = request->mount();
-    mount.interrupts.watch(request, Interrupts::Look::when_interrupted);
-    mount.pool.post([request, operation, work = std::move(work)] {
+void later_on(WorkerPool& pool, const RequestPtr& request, const char* operation, Work work) {
+    request->mount().interrupts.watch(request, Interrupts::Look::when_interrupted);
+    pool.post([request, operation, work = std::move(work)] {
         if (!request->is_answered()) guarded(request, operation, work);
         request->mount().interrupts.finished(*request);
     });
+}
+template <class Work>
+void later(const RequestPtr& request, const char* operation, Work work) {
+    later_on(request->mount().pool, request, operation, std::move(work));
 }
 
 }  // namespace xbucket::fuse

@@ -89,7 +89,7 @@ void raise_read_ahead(const std::string& mountpoint, unsigned kib) {
 class Session final : public FuseSession {
   public:
     Session(const SessionConfig& config, FileSystem& fs)
-        : config_(config), mount_(fs, config.workers, config.negative_life) {}
+        : config_(config), mount_(fs, config.workers, config.editors, config.negative_life) {}
 
     ~Session() override {
         if (session_ == nullptr) return;
@@ -129,6 +129,7 @@ class Session final : public FuseSession {
         mount_.fs.set_notifier(nullptr);
         // Nobody waits for what is still on its way to readers.
         mount_.fs.stop_reading();
+        mount_.edits.drain();
         mount_.pool.drain();
         mount_.reads.wait_for_none();
         mount_.pool.drain();  // releases that waited for reads

@@ -173,6 +173,26 @@ class Service(FaultCase):
         self.server.set_faults()
         self.assertEqual(error_of(os.getxattr, mount / "stalls/1", "user.n"), "ENODATA")
 
+    def test_changes_that_wait_keep_nobody_from_reading(self):
+        names = [f"edits/{number}" for number in range(150)]
+        for name in names:
+            self.client.put(name, b"x")
+        self.client.put("goes", b"content")
+        time.sleep(2)  # what is older is edited at once
+        mount = self.mount("--timeout=8s")
+        os.listdir(mount / "edits")
+        self.server.set_faults("copy@edits/*:*:stall")
+        seen = len(self.server.requests())
+        waiting = [self.background(os.setxattr, mount / name, "user.n", b"1") for name in names]
+        wait_for(lambda: {entry.get("key") for entry in self.server.requests()[seen:]} >= set(names),
+                 what="all changes to be begun")
+        self.assertEqual(read_all(mount / "goes"), b"content")
+        self.assertEqual(error_of(os.getxattr, mount / "goes", "user.n"), "ENODATA")
+        self.assertFalse(any(call.done() for call in waiting))
+        self.server.set_faults()
+        for call in waiting:
+            call.result(60)
+
 
 class Copies(FaultCase):
     """What may come between a change of metadata and its copy."""

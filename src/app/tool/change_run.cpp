@@ -30,6 +30,10 @@ void ChangeOptions::add_to(Arguments& arguments) {
     arguments.option("--jobs", jobs)->check(CLI::Range(1U, 1024U));
 }
 
+void ChangeOptions::choose_jobs(const std::vector<std::string>& words) {
+    if (jobs == 0) jobs = default_jobs(words, dry_run ? Work::reads : Work::changes);
+}
+
 Result<std::unique_ptr<ChangeRun>> ChangeRun::start(const Arguments& arguments,
                                                     const ChangeOptions& options,
                                                     const Environment& environment,

@@ -21,9 +21,10 @@ struct ChangeOptions {
     bool resume = false;
     bool quiet = false;
     std::string log_file;
-    unsigned jobs = 0;  // 0 until it is given or default_jobs() says it
+    unsigned jobs = 0;  // 0 until it is given or chosen
 
     void add_to(Arguments& arguments);
+    void choose_jobs(const std::vector<std::string>& words);
 };
 
 class ChangeRun {

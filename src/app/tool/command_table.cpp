@@ -39,7 +39,7 @@ object has stays as it is.
   --resume                 go on where an interrupted run of the same command ended, and try again
                            what failed
   --log-file=FILE          where that is remembered (default: in the state directory)
-  --jobs=N                 objects at a time (default: 64 in a mount, 256 by URL)
+  --jobs=N                 objects at a time (default: 192 in a mount, 256 by URL)
   -q, --quiet              no progress bar and no summary
   -h, --help               this text
 A URL takes the options of a mount that say how to reach its service and with which key
@@ -65,7 +65,7 @@ The first word is a NAME, and so is each that follows it and begins with "user."
   --resume                 go on where an interrupted run of the same command ended, and try again
                            what failed
   --log-file=FILE          where that is remembered (default: in the state directory)
-  --jobs=N                 objects at a time (default: 64 in a mount, 256 by URL)
+  --jobs=N                 objects at a time (default: 192 in a mount, 256 by URL)
   -q, --quiet              no progress bar and no summary
   -h, --help               this text
 A URL takes the options of a mount that say how to reach its service and with which key
@@ -129,7 +129,7 @@ Attributes that the dump does not name stay.
   --resume                 go on where an interrupted run of the same command ended, and try again
                            what failed
   --log-file=FILE          where that is remembered (default: in the state directory)
-  --jobs=N                 objects at a time (default: 64 in a mount, 256 by URL)
+  --jobs=N                 objects at a time (default: 192 in a mount, 256 by URL)
   -q, --quiet              no progress bar and no summary
   -h, --help               this text
 A URL takes the options of a mount that say how to reach its service and with which key

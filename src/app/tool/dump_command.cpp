@@ -153,7 +153,7 @@ ExitCode dump_command(const std::vector<std::string>& words, const Environment& 
     if (const auto code = arguments.parse(words)) return *code;
     if (arguments.words().empty()) return arguments.usage("no path or URL given");
     options.selection.words = arguments.words();
-    if (options.jobs == 0) options.jobs = default_jobs(arguments.words());
+    if (options.jobs == 0) options.jobs = default_jobs(arguments.words(), Work::reads);
     options.selection.directories = true;
     watch_interrupts();
     Forest forest(environment, arguments.given_settings(), options.jobs);
@@ -168,7 +168,7 @@ ExitCode restore_command(const std::vector<std::string>& words, const Environmen
     const auto& given = arguments.words();
     if (given.empty() || given.size() > 2) return arguments.usage("write: restore FILE [ROOT]");
     const std::string root = given.size() > 1 ? given[1] : "";
-    if (options.jobs == 0) options.jobs = default_jobs({root});
+    options.choose_jobs({root});
     watch_interrupts();
 
     // The whole text is what a resumed run must agree on.

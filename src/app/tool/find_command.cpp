@@ -142,7 +142,7 @@ ExitCode find_command(const std::vector<std::string>& words, const Environment& 
     arguments.option("--jobs", options.jobs)->check(CLI::Range(1U, 1024U));
     if (const auto code = arguments.parse(words)) return *code;
     if (arguments.words().empty()) return arguments.usage("no path or URL given");
-    if (options.jobs == 0) options.jobs = default_jobs({arguments.words().front()});
+    if (options.jobs == 0) options.jobs = default_jobs({arguments.words().front()}, Work::reads);
     const std::string text = joined(arguments.words(), 1);
     std::optional<Expression> expression;
     if (!text.empty()) {

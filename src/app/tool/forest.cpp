@@ -25,10 +25,11 @@ void prepare_process(const Config& config) {
                          : LogLevels{.base = LogLevel::warning, .components = {}});
 }
 
-unsigned default_jobs(const std::vector<std::string>& words) {
+unsigned default_jobs(const std::vector<std::string>& words, Work work) {
     const bool urls = std::any_of(words.begin(), words.end(),
                                   [](const std::string& word) { return is_object_url(word); });
-    return urls ? 256 : 64;
+    if (urls) return 256;
+    return work == Work::changes ? 192 : 64;
 }
 
 Result<Tree*> Forest::tree_of(const std::string& word) {

@@ -39,9 +39,10 @@ class Forest {
     std::map<std::string, std::unique_ptr<Tree>> trees_;  // by source; "" is the mounts'
 };
 
-// How many objects to work on at a time where the user does not say: as many as one mount serves,
-// so that its other users are served, too; more where nobody else waits.
-unsigned default_jobs(const std::vector<std::string>& words);
+enum class Work { reads, changes };
+// How many objects to work on at a time where the user does not say: in a mount as many as leave
+// some of its threads for its other users; more where nobody else waits.
+unsigned default_jobs(const std::vector<std::string>& words, Work work);
 
 // The configuration of a URL's bucket: as a mount of it would have. Errors: invalid_argument.
 Result<Config> config_of_source(const std::string& source, const std::vector<std::string>& service,

@@ -48,7 +48,7 @@ ExitCode run_changes(std::string_view command, SplitWords split,
     const auto parts = split(arguments.words());
     if (!parts) return arguments.usage(parts.error().message);
     selection.words = parts->paths;
-    if (options.jobs == 0) options.jobs = default_jobs(selection.words);
+    options.choose_jobs(selection.words);
     watch_interrupts();
 
     const bool large = selection.recursive || parts->paths.size() > 1 || options.resume;

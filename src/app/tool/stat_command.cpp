@@ -172,7 +172,7 @@ ExitCode stat_command(const std::vector<std::string>& words, const Environment& 
     arguments.option("--jobs", jobs)->check(CLI::Range(1U, 1024U));
     if (const auto code = arguments.parse(words)) return *code;
     if (arguments.words().empty()) return arguments.usage("no path or URL given");
-    if (jobs == 0) jobs = default_jobs(arguments.words());
+    if (jobs == 0) jobs = default_jobs(arguments.words(), Work::reads);
     watch_interrupts();
 
     Outcome outcome;
