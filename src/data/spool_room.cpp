@@ -29,10 +29,6 @@ Error spool_error(const std::string& what, int error) {
     return fail(kind, fmt::format("{}: {}", what, std::strerror(error)));
 }
 
-FileDescriptor::~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-}
-
 // O_TMPFILE where the file system has it: only such a file can get a name later without being
 // copied.
 Result<DiskFile> DiskFile::open(const std::string& directory) {

@@ -10,6 +10,7 @@
 
 #include "range_set.h"
 
+#include "xbucket/base/file_descriptor.h"
 #include "xbucket/base/result.h"
 #include "xbucket/base/sync.h"
 
@@ -19,23 +20,6 @@
 #include <vector>
 
 namespace xbucket {
-
-// A file descriptor that closes itself.
-class FileDescriptor {
-  public:
-    FileDescriptor() = default;
-    explicit FileDescriptor(int fd) : fd_(fd) {}
-    ~FileDescriptor();
-    FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    int get() const { return fd_; }
-
-  private:
-    int fd_ = -1;
-};
 
 // An unlinked file of the spool. Externally locked.
 class DiskFile {
