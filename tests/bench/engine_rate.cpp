@@ -2,7 +2,10 @@
 // The metadata engine without a kernel: how fast it reads the attributes of many objects, what CPU
 // that takes, and what each costs in memory once cached.
 //
-//     engine_rate ENDPOINT BUCKET [--dialect oss|s3] [--width N] < KEYS
+//     engine_rate ENDPOINT BUCKET [--dialect oss|s3] [--readers N] < KEYS
+//
+// Reads as a bulk prefetch does: a stretch of keys is asked for ahead while the one before is read.
+// With --readers that many threads ask for one key after the other instead.
 //
 // The key pair comes from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET. Prints one JSON object:
 // objects, seconds, cpu_seconds (of this process), heap_bytes (growth of what malloc has given
@@ -16,6 +19,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -32,8 +36,8 @@ namespace {
 using namespace bench_tool;
 using namespace xbucket;
 
-HttpStoreConfig parse(int argc, char** argv, size_t& width) {
-    if (argc < 3) die("usage: engine_rate ENDPOINT BUCKET [--dialect oss|s3] [--width N]");
+HttpStoreConfig parse(int argc, char** argv, size_t& readers) {
+    if (argc < 3) die("usage: engine_rate ENDPOINT BUCKET [--dialect oss|s3] [--readers N]");
     HttpStoreConfig config;
     config.endpoint = argv[1];
     config.bucket = argv[2];
@@ -42,8 +46,8 @@ HttpStoreConfig parse(int argc, char** argv, size_t& width) {
         if (std::strcmp(argv[i], "--dialect") == 0)
             config.dialect =
                 std::strcmp(argv[i + 1], "oss") == 0 ? DialectKind::oss : DialectKind::s3;
-        else if (std::strcmp(argv[i], "--width") == 0)
-            width = std::strtoul(argv[i + 1], nullptr, 10);
+        else if (std::strcmp(argv[i], "--readers") == 0)
+            readers = std::strtoul(argv[i + 1], nullptr, 10);
         else
             die(fmt::format("no option {}", argv[i]));
     }
@@ -51,16 +55,33 @@ HttpStoreConfig parse(int argc, char** argv, size_t& width) {
     return config;
 }
 
-// Reads every key's attributes, `width` at a time, as callers of the engine do.
-void read_all(MetaEngine& engine, const std::vector<ObjectKey>& keys, size_t width) {
+void read(MetaEngine& engine, const ObjectKey& key) {
+    const auto names = engine.list_attributes(key);
+    if (!names) die(key.str() + ": " + names.error().describe());
+}
+
+void read_ahead(MetaEngine& engine, const std::vector<ObjectKey>& keys) {
+    constexpr size_t kStretch = 1000;
+    size_t asked = 0;
+    const auto ask = [&] {
+        const size_t end = std::min(asked + kStretch, keys.size());
+        const std::vector<ObjectKey> stretch(keys.data() + asked, keys.data() + end);
+        engine.prefetch(stretch, MetaEngine::Ahead::metadata);
+        asked = end;
+    };
+    ask();
+    for (size_t at = 0; at < keys.size(); ++at) {
+        if (at % kStretch == 0) ask();
+        read(engine, keys[at]);
+    }
+}
+
+void read_by_threads(MetaEngine& engine, const std::vector<ObjectKey>& keys, size_t threads) {
     std::atomic<size_t> next{0};
     std::vector<std::jthread> readers;
-    for (size_t i = 0; i < width; ++i)
+    for (size_t i = 0; i < threads; ++i)
         readers.emplace_back([&] {
-            for (size_t at = next++; at < keys.size(); at = next++) {
-                const auto names = engine.list_attributes(keys[at]);
-                if (!names) die(keys[at].str() + ": " + names.error().describe());
-            }
+            for (size_t at = next++; at < keys.size(); at = next++) read(engine, keys[at]);
         });
 }
 
@@ -85,8 +106,8 @@ uint64_t string_bytes(MetaEngine& engine, const std::vector<ObjectKey>& keys) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    size_t width = 64;
-    const HttpStoreConfig config = parse(argc, argv, width);
+    size_t readers = 0;
+    const HttpStoreConfig config = parse(argc, argv, readers);
     std::vector<ObjectKey> keys;
     for (std::string line; std::getline(std::cin, line);)
         keys.emplace_back(line.substr(0, line.find('\t')));
@@ -112,7 +133,10 @@ int main(int argc, char** argv) {
     const size_t heap = mallinfo2().uordblks;
     const double wall = seconds_of(CLOCK_MONOTONIC);
     const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-    read_all(**engine, keys, width);
+    if (readers == 0)
+        read_ahead(**engine, keys);
+    else
+        read_by_threads(**engine, keys, readers);
     const double wall_spent = seconds_of(CLOCK_MONOTONIC) - wall;
     const double cpu_spent = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     const size_t grown = mallinfo2().uordblks - heap;
