@@ -19,10 +19,13 @@ ObjectStat MetaParts::stat_of(const ObjectKey& key, const ObjectInfo& info,
     stat.last_modified = info.last_modified;
     stat.type = info.type;
     stat.storage_class = info.attributes.storage_class;
-    ObjectAttributes attributes = info.attributes;
-    if (const auto changes = behind.pending(key); !changes.empty())
+    if (const auto changes = behind.pending(key); !changes.empty()) {
+        ObjectAttributes attributes = info.attributes;
         apply_pending(model, key, info, changes, attributes);
-    stat.posix = read_posix_record(attributes);
+        stat.posix = read_posix_record(attributes);
+    } else {
+        stat.posix = read_posix_record(info.attributes);
+    }
     stat.posix.merge(pending.get(key));
     stat.posix_known = true;
     stat.complete = true;

@@ -65,9 +65,12 @@ ObjectType parse_type(std::string_view text) {
 
 void read_user_metadata(const Headers& headers, std::string_view meta_prefix, UserMetadata& user) {
     for (const Header& header : headers) {
-        const std::string name = to_lower(header.name);
-        if (!name.starts_with(meta_prefix) || name.size() == meta_prefix.size()) continue;
-        auto [it, inserted] = user.try_emplace(name.substr(meta_prefix.size()), header.value);
+        const std::string_view name = header.name;
+        if (name.size() <= meta_prefix.size() ||
+            !iequals(name.substr(0, meta_prefix.size()), meta_prefix))
+            continue;
+        auto [it, inserted] =
+            user.try_emplace(to_lower(name.substr(meta_prefix.size())), header.value);
         // The same name twice is one entry (protocol.md 4.3).
         if (!inserted) it->second.append(",").append(header.value);
     }
@@ -109,8 +112,19 @@ ETag unquote_etag(std::string_view text) {
     return ETag(text);
 }
 
+// Twenty of these for each HEAD: the name is not put together for it.
 std::string Dialect::own_value(const Headers& headers, std::string_view name) const {
-    return std::string(trim_ows(headers.value_or_empty(own(name))));
+    for (const Header& header : headers) {
+        const std::string_view whole = header.name;
+        if (whole.size() != prefix_.size() + name.size() || !is_own(whole)) continue;
+        if (iequals(whole.substr(prefix_.size()), name)) return std::string(trim_ows(header.value));
+    }
+    return {};
+}
+
+bool Dialect::is_own(std::string_view header_name) const {
+    return header_name.size() > prefix_.size() &&
+           iequals(header_name.substr(0, prefix_.size()), prefix_);
 }
 
 Result<void> Dialect::add_attributes(Headers& headers, const ObjectAttributes& attributes,

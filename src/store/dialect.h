@@ -183,6 +183,7 @@ class Dialect {
         return std::string(prefix_) + std::string(name);
     }
     std::string own_value(const Headers& headers, std::string_view name) const;
+    bool is_own(std::string_view header_name) const;
     // The customer's key, where there is one: of the object that the request is for, or of the one
     // that it copies.
     enum class KeyOf { object, copy_source };

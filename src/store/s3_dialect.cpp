@@ -153,6 +153,13 @@ class S3Dialect final : public Dialect {
 
     // nullopt also for one that is made of the parts' checksums: nobody knows where those begin.
     std::optional<Checksum> read_checksum(const Headers& headers) const {
+        static constexpr std::string_view kWord = "checksum-";
+        const bool any = std::any_of(headers.begin(), headers.end(), [this](const Header& header) {
+            const std::string_view name = header.name;
+            return is_own(name) &&
+                   iequals(name.substr(prefix_.size()).substr(0, kWord.size()), kWord);
+        });
+        if (!any) return std::nullopt;  // as in every reply that was not asked for one
         if (iequals(own_value(headers, "checksum-type"), "COMPOSITE")) return std::nullopt;
         for (const Checksum::Kind kind : kChecksumKinds) {
             std::string value = own_value(headers, "checksum-" + std::string(to_string(kind)));
