@@ -31,7 +31,9 @@ class OwnResults {
     void read_again(const ObjectKey& key) {
         LockGuard lock(mutex_);
         const auto found = results_.find(key);
-        if (found != results_.end()) found->second.read_at = found->second.read_at - kUseful;
+        if (found == results_.end()) return;
+        found->second.read_at = found->second.read_at - kUseful;
+        found->second.acl_known = false;
     }
     void drop(const ObjectKey& key) {
         LockGuard lock(mutex_);

@@ -62,6 +62,15 @@ TEST_F(OnOss, what_was_changed_again_since_an_upload_is_not_taken_back_to_what_i
     EXPECT_EQ(stored("a").at("x"), "3");
 }
 
+TEST_F(OnOss, an_acl_set_between_edits_of_a_run_is_not_taken_back_by_the_next) {
+    put("a");
+    ASSERT_EQ(set("a", "user.x", "1"), std::nullopt);
+    ASSERT_EQ(set("a", "user.object.acl", "public-read-write"), std::nullopt);
+    ASSERT_EQ(set("a", "user.none", std::nullopt), ErrorKind::no_such_attribute);
+    ASSERT_EQ(set("a", "user.x", "2"), std::nullopt);
+    EXPECT_EQ(raw.bucket()->get_acl(kKey).value(), "public-read-write");
+}
+
 TEST_F(OnOss, a_tag_whose_request_may_yet_arrive_is_not_reported_as_refused) {
     put("a");
     const auto late = store.apply_late(StoreCall::put_tags);
