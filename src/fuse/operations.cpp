@@ -13,6 +13,8 @@ void on_init(void*, fuse_conn_info* connection) {
     connection->want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE |
                                                FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
                                                FUSE_CAP_SPLICE_MOVE | FUSE_CAP_POSIX_ACL);
+    // libfuse passes PARALLEL_DIROPS on since 3.17; with older ones lookups in one directory, and
+    // its readdir, go one at a time.
     connection->want |=
         connection->capable &
         static_cast<unsigned>(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_ASYNC_READ | FUSE_CAP_READDIRPLUS |

@@ -86,6 +86,9 @@ print("done")
 
 
 class Fatal(BucketCase):
+    """Not beside a desktop: its volume monitor looks up names in every new mount, and what waits in the
+    kernel for a lookup of another program's in the same directory ends when that does."""
+
     QUICK = 20  # seconds: much for a busy machine, and far less than a request is waited for
 
     def setUp(self):
@@ -98,11 +101,9 @@ class Fatal(BucketCase):
         self.addCleanup(self.end_all)
 
     def end_all(self):
-        self.server.set_faults()
+        self.mounted.kill()  # an orderly end would go on asking
         for process in self.started:
             process.kill()
-        self.server.stop()  # what stalls is let go
-        for process in self.started:
             process.wait(timeout=60)
 
     def start(self, *words):
@@ -150,6 +151,9 @@ class Fatal(BucketCase):
         self.server.set_faults("any:*:stall")
         for one in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
             for name, words in self.programs(path, one.name).items():
+                # Each way into the daemon with the one, some with the others.
+                if one != signal.SIGKILL and name not in ("ls", "setxattr", "fsync"):
+                    continue
                 with self.subTest(name, signal=one.name):
                     process = self.start(*words)
                     self.waits(process)
