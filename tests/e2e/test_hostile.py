@@ -225,6 +225,23 @@ class Keys(BucketCase):
         self.assertEqual(error_of(os.stat, mount / "loop"), "ELOOP")
         self.assertNotIn("hostname", " ".join(entry.get("key") or "" for entry in self.server.requests()))
 
+    def test_symbolic_links_out_of_the_mount_lead_nowhere_where_that_is_wanted(self):
+        """What another client put there, not what was made here."""
+        link = {f"{self.client.prefix}meta-mode": "41471"}  # 0120777
+        self.client.put("abs", b"/etc/hostname", **link)
+        self.client.put("d/up", b"../../x", **link)
+        self.client.put("d/inside", b"../f", **link)
+        self.client.put("f", b"content")
+        mount = self.mount("-o", "stat=meta,links=inside")
+        for name in ("abs", "d/up"):
+            self.assertTrue(os.path.islink(mount / name), name)
+            self.assertEqual(error_of(os.readlink, mount / name), "EPERM", name)
+            self.assertEqual(error_of(os.open, mount / name, os.O_RDONLY), "EPERM", name)
+        with open(mount / "d/inside", "rb") as file:
+            self.assertEqual(file.read(), b"content")
+        self.assertEqual(error_of(os.symlink, "/etc", mount / "new"), "EPERM")
+        self.assertEqual(sorted(os.listdir(mount.path)), ["abs", "d", "f"])
+
     def test_modes_and_kinds_from_the_bucket_are_harmless(self):
         self.client.put("suid", b"#!/bin/sh\n", **{"x-oss-meta-mode": "35309", "x-oss-meta-uid": "0"})  # 0104755
         self.client.put("device", b"", **{"x-oss-meta-mode": "25008"})  # 060660
