@@ -127,7 +127,7 @@ TEST(SpoolPlacesMemoryTest, room_is_set_aside_in_steps_and_used_again) {
 TEST(SpoolPlacesMemoryTest, nothing_of_a_file_that_is_gone_is_in_the_next_one) {
     const TempDir dir;
     const auto space = std::move(*SpoolSpace::create(dir / "spool", 0, 2 * kChunk));
-    for (const uint64_t chunks : {4, 2}) {
+    for (const uint64_t chunks : {uint64_t{4}, uint64_t{2}}) {
         auto places = std::make_unique<SpoolPlaces>(*space);
         ASSERT_TRUE(places->write(0, std::string(chunks * kChunk, 'x')));
         places.reset();
