@@ -46,10 +46,9 @@ Result<HeadReply> HttpStore::head(const ObjectKey& key, const CallOptions& optio
 
 Result<std::pair<ObjectInfo, std::optional<KeptChecksum>>> HttpStore::head_with_checksum(
     const ObjectKey& key, const CallOptions& options) {
-    const RequestParts parts = TRY(dialect_->head(TRY(whole(key)), true));
-    auto response = requester_.call(parts, options);
-    if (!response) return with_key_hint(std::move(response.error()));
-    HeadReply reply = TRY(read_head(*dialect_, key, *std::move(response)));
+    CallOptions asking = options;
+    asking.with_checksum = true;
+    HeadReply reply = TRY(head(key, asking));
     return std::pair(std::move(reply.info), dialect_->parse_checksum(reply.headers));
 }
 

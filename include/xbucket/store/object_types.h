@@ -163,10 +163,10 @@ struct VersionList {
     bool more = false;                    // there are older ones than were asked for
 };
 
-// What is true of a service, as far as it is known when the store is made. meta/ learns the rest.
 // The CRC64 of that kind of all its bytes; nullopt where the service has not said it.
 std::optional<uint64_t> whole_crc64(const ObjectInfo& info, Crc64Kind kind);
 
+// What is true of a service, as far as it is known when the store is made. meta/ learns the rest.
 struct StoreTraits {
     std::string dialect;  // "oss", "s3", "memory"
     // Copy conditions are known to be honoured (OSS, AWS, our own server): no probe needed.
