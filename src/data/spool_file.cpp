@@ -64,6 +64,7 @@ Result<void> copy_all(int from, int to) {
     std::string piece(kHashPieceBytes, '\0');
     for (uint64_t offset = 0;;) {
         const ssize_t n = pread(from, piece.data(), piece.size(), static_cast<off_t>(offset));
+        if (n < 0 && errno == EINTR) continue;
         if (n < 0) return spool_error("cannot read from the spool", errno);
         if (n == 0) return {};
         TRY(write_all(to, std::string_view(piece).substr(0, static_cast<size_t>(n)), offset));

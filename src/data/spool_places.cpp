@@ -14,7 +14,6 @@ namespace xbucket {
 namespace {
 
 constexpr uint64_t kChunk = SpoolPlaces::kChunkBytes;
-constexpr uint64_t kRoomKept = 1U << 20;
 // Behind everything that a file holds; not so far that a system of 32 bits does not look.
 constexpr off64_t kBehindAll = off64_t{1} << 43;
 
@@ -106,7 +105,7 @@ Result<void> SpoolPlaces::resize(uint64_t size) {
 // The last chunk keeps the room that it needs if it lies in memory. A little room and nothing in it
 // is left alone: to give it back and to ask for it again costs more.
 Result<void> SpoolPlaces::cut_disk(uint64_t size) {
-    if (!disk_used_ && disk_->room_bytes() <= kRoomKept) return {};
+    if (!disk_used_ && disk_->room_bytes() <= DiskFile::kIdleRoomMax) return {};
     const auto last = static_cast<size_t>(size / kChunk);
     const bool in_memory = last < homes_.size() && homes_[last] == Home::memory;
     return disk_->cut(in_memory ? (last + 1) * kChunk : size);

@@ -14,8 +14,6 @@ namespace {
 
 // Room is asked for in steps that grow with the file: a quarter of what it has.
 constexpr uint64_t kStepMax = 16U << 20;
-// A file with more room than this is given up, not used again.
-constexpr uint64_t kIdleRoomMax = 1U << 20;
 constexpr size_t kIdleMax = 64;
 constexpr uint64_t kMarginBytes = 256U << 10;
 
@@ -67,7 +65,6 @@ Result<void> DiskFile::allocate(ByteRange range) {
             fallocate(fd(), 0, static_cast<off_t>(range.begin), static_cast<off_t>(range.size()));
     } while (result != 0 && errno == EINTR);
     if (result != 0) return spool_error("cannot set room aside in the spool", errno);
-    room_bytes_ += range.size() - room_.covered(range);
     room_.add(range);
     next_ = range.end;
     return {};
@@ -77,7 +74,6 @@ Result<void> DiskFile::cut(uint64_t size) {
     if (ftruncate(fd(), static_cast<off_t>(size)) != 0) {
         return spool_error("cannot resize the spool file", errno);
     }
-    room_bytes_ -= room_.covered({size, UINT64_MAX});
     room_.remove({size, UINT64_MAX});
     next_ = std::min(next_, size);
     return {};
@@ -97,7 +93,8 @@ Result<DiskFile> DiskFiles::take() {
 }
 
 void DiskFiles::give_back(DiskFile file) {
-    if (file.room_bytes() == 0 || file.room_bytes() > kIdleRoomMax) return;
+    const uint64_t room = file.room_bytes();
+    if (room == 0 || room > DiskFile::kIdleRoomMax) return;
     LockGuard lock(mutex_);
     if (idle_.size() < kIdleMax) idle_.push_back(std::move(file));
 }
@@ -111,14 +108,20 @@ bool DiskFiles::drop_idle() {
 
 void DiskFiles::hold_margin() {
     LockGuard lock(mutex_);
-    if (!margin_.empty()) return;
+    if (margin_ || no_room_aside_) return;
     Result<DiskFile> file = DiskFile::open(directory_);
-    if (file && file->make_room({0, kMarginBytes})) margin_.push_back(std::move(*file));
+    if (!file) return;
+    const Result<void> made = file->make_room({0, kMarginBytes});
+    if (made) {
+        margin_.emplace(std::move(*file));
+    } else {
+        no_room_aside_ = made.error().kind == ErrorKind::unsupported;
+    }
 }
 
 void DiskFiles::give_margin() {
     LockGuard lock(mutex_);
-    margin_.clear();
+    margin_.reset();
 }
 
 }  // namespace xbucket

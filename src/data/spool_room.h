@@ -15,6 +15,7 @@
 #include "xbucket/base/sync.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,13 +25,16 @@ namespace xbucket {
 // An unlinked file of the spool. Externally locked.
 class DiskFile {
   public:
+    // With more room than this and nothing in it, it gives room back.
+    static constexpr uint64_t kIdleRoomMax = 1U << 20;
+
     static Result<DiskFile> open(const std::string& directory);
 
     int fd() const { return fd_.get(); }
     // Whether it can get a name without being copied.
     bool is_linkable() const { return linkable_; }
     bool has_room(ByteRange range) const { return room_.covered(range) == range.size(); }
-    uint64_t room_bytes() const { return room_bytes_; }
+    uint64_t room_bytes() const { return room_.covered({0, UINT64_MAX}); }
     // Sets room aside for a range, and where room was asked for in order before, for more behind
     // it: what the range then takes of the disk it has. Errors: no_space, unsupported, io.
     Result<void> make_room(ByteRange range);
@@ -44,7 +48,6 @@ class DiskFile {
     FileDescriptor fd_;
     bool linkable_;
     RangeSet room_;
-    uint64_t room_bytes_ = 0;
     uint64_t next_ = 0;  // where the room that was set aside last ends
 };
 
@@ -69,7 +72,8 @@ class DiskFiles {
     const std::string directory_;
     Mutex mutex_;
     std::vector<DiskFile> idle_ GUARDED_BY(mutex_);
-    std::vector<DiskFile> margin_ GUARDED_BY(mutex_);  // one or none
+    std::optional<DiskFile> margin_ GUARDED_BY(mutex_);
+    bool no_room_aside_ GUARDED_BY(mutex_) = false;  // this disk sets none aside: not asked again
 };
 
 // An error of the system, by its errno: no_space, file_too_large, unsupported, io.
