@@ -5,13 +5,13 @@ by openssl when the tests run; a front speaks TLS and hands everything on to a b
 import http.server
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import tempfile
 import threading
 import unittest
 
+from front import Front
 from harness import ACCESS_KEY, BINARY, SECRET, BucketCase, Mount
 
 
@@ -43,59 +43,6 @@ class Certificates:
                 "-subj", f"/CN={host}")
         openssl("x509", "-req", "-in", self["csr"], "-CA", self["ca.pem"], "-CAkey", self["ca.key"],
                 "-CAcreateserial", "-days", days, "-extfile", self["ext"], "-out", self[name + ".pem"])
-
-
-class Front:
-    """Accepts connections (TLS where `context` is given) and hands their bytes on to a port."""
-
-    def __init__(self, port, context=None, unix=None):
-        self.port_behind, self.context, self.plain_bytes = port, context, 0
-        if unix:
-            self.listener = socket.socket(socket.AF_UNIX)
-            self.listener.bind(unix)
-        else:
-            self.listener = socket.socket()
-            self.listener.bind(("127.0.0.1", 0))
-            self.port = self.listener.getsockname()[1]
-        self.listener.listen(64)
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection):
-        try:
-            if self.context:
-                connection = self.context.wrap_socket(connection, server_side=True)
-            behind = socket.create_connection(("127.0.0.1", self.port_behind))
-        except OSError:
-            connection.close()
-            return
-        threading.Thread(target=self.pump, args=(behind, connection, False), daemon=True).start()
-        self.pump(connection, behind, True)
-
-    def pump(self, source, target, count):
-        try:
-            while data := source.recv(65536):
-                if count:
-                    self.plain_bytes += len(data)
-                target.sendall(data)
-        except OSError:
-            pass
-        for end in (source, target):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            end.close()
-
-    def stop(self):
-        self.listener.close()
 
 
 class TlsCase(BucketCase):
