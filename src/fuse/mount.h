@@ -4,6 +4,7 @@
 #pragma once
 
 #include "interrupts.h"
+#include "log_limit.h"
 #include "request.h"
 
 #include "xbucket/base/clock.h"
@@ -52,7 +53,8 @@ struct Mount {
 
     FileSystem& fs;
     PendingReplies reads;
-    SystemClock clock;  // for "now" in utimensat
+    LogLimit log_limit;
+    SystemClock clock;  // for "now" in utimensat, and for log_limit
     Interrupts interrupts;
     WorkerPool pool;
     WorkerPool edits;  // changes of attributes: thousands of them keep no reader waiting

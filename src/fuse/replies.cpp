@@ -3,6 +3,8 @@
 
 #include "errno_map.h"
 
+#include <fmt/format.h>
+
 namespace xbucket::fuse {
 
 namespace {
@@ -45,7 +47,11 @@ fuse_entry_param to_entry(const Entry& entry) {
 void reply_error(const RequestPtr& request, const char* operation, const Error& error) {
     const int number = to_errno(error.kind);
     if (deserves_log(error.kind)) {
-        log_warning("fuse", "op={} errno={} {}", operation, number, error.describe());
+        Mount& mount = request->mount();
+        if (const auto left_out = mount.log_limit.admit(number, mount.clock.now())) {
+            log_warning("fuse", "op={} errno={} {}{}", operation, number, error.describe(),
+                        *left_out == 0 ? "" : fmt::format(" left_out={}", *left_out));
+        }
     } else {
         log_debug("fuse", "op={} errno={} {}", operation, number, error.describe());
     }
