@@ -26,6 +26,9 @@ BlockMemory::BlockMemory(uint64_t bytes_max, std::function<void()> on_release)
                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     CHECK(space != MAP_FAILED);
     arena_ = static_cast<char*>(space);
+    // Best effort. In small pages each GiB read on a fresh mount is tens of thousands of page
+    // faults, and each reply as many look-ups of pages.
+    ::madvise(arena_, slots_ * kBlockBytes, MADV_HUGEPAGE);
     LockGuard lock(mutex_);
     free_.reserve(slots_);
     for (size_t slot = slots_; slot > 0; --slot) free_.push_back(static_cast<uint32_t>(slot - 1));
