@@ -3,6 +3,7 @@
 
 #include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/sync_directory.h"
 
 #include <fmt/format.h>
 
@@ -82,13 +83,6 @@ Result<void> give_name(const SpoolPlaces::OnDisk& content, const std::string& pa
 }
 
 }  // namespace
-
-Result<void> sync_directory(const std::string& path) {
-    const FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory.get() >= 0 && fsync(directory.get()) == 0) return {};
-    if (errno == EINVAL) return {};  // not every file system has it
-    return spool_error("cannot write the directory " + path, errno);
-}
 
 Result<void> prepare_spool_directory(const std::string& directory) {
     TRY(make_directory(directory, 0700));

@@ -40,9 +40,6 @@ class SpoolFile {
     const std::shared_ptr<SpoolPlaces> places_;  // with the bodies that read from it
 };
 
-// What was named or unnamed in it is so after a power cut, too. Errors: io.
-Result<void> sync_directory(const std::string& path);
-
 // Proves that `directory`, made if need be, takes files. Errors: io.
 Result<void> prepare_spool_directory(const std::string& directory);
 

@@ -6,6 +6,7 @@
 #include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
+#include "xbucket/base/sync_directory.h"
 
 #include <fmt/format.h>
 

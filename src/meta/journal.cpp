@@ -4,6 +4,7 @@
 #include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
+#include "xbucket/base/sync_directory.h"
 
 #include <fmt/format.h>
 
@@ -185,16 +186,6 @@ Result<void> write_one(Connection& connection, const JournalEdit& edit) {
     return {};
 }
 
-// So that the names of new files are on the disk as well.
-void sync_directory(const std::string& path) {
-    const FileDescriptor fd(
-        open(path.empty() ? "/" : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd.is_open()) return;
-    if (fsync(fd.get()) != 0)
-        log_warning("meta", "event=directory_not_synced path={} reason=\"{}\"", path,
-                    std::strerror(errno));
-}
-
 Result<JournalLock> make_lock(const std::string& directory) {
     constexpr size_t kNameBytes = 8;
     std::string base = fmt::format("{}/{}", directory, hex_encode(random_bytes(kNameBytes)));
@@ -243,8 +234,10 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& directory, Sur
     auto connection = TRY(Connection::open(lock.database(), survives));
     TRY(connection->execute(kSchema));
     if (survives == Survives::power_loss) {
-        sync_directory(directory);
-        sync_directory(directory.substr(0, directory.find_last_of('/')));
+        for (const std::string& folder : {directory, directory + "/.."}) {
+            const Result<void> synced = sync_directory(folder);
+            if (!synced) log_warning("meta", "{}", synced.error().message);
+        }
     }
     return std::unique_ptr<Journal>(new Journal(std::move(lock), std::move(connection), survives));
 }
