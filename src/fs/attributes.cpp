@@ -72,6 +72,7 @@ Result<Attr> Attributes::setattr(InodeNumber ino, const SetAttr& change, bool ha
     TRY(core_.check_writable());
     const InodePtr inode = TRY(core_.inode(ino));
     if (change.size) TRY(resize(inode, *change.size, !has_handle));
+    const DirectoryMoves::Change change_of_directory(core_.moves, inode);
     ObjectKey key;
     PosixRecord record;
     {

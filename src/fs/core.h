@@ -3,6 +3,7 @@
 // Core& and does one kind of operation; FileSystemImpl only hands calls on.
 #pragma once
 
+#include "directory_moves.h"
 #include "inode_table.h"
 #include "listing_cache.h"
 #include "lookup_ahead.h"
@@ -37,6 +38,7 @@ struct Core {
     const std::unique_ptr<Reading> reading;
     const std::unique_ptr<Uploads> uploads;  // none on a read-only mount
     InodeTable table;
+    DirectoryMoves moves;
     ListingCache listings;
     WalkAhead walks;
     LookupAhead lookups;

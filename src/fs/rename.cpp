@@ -124,6 +124,7 @@ Result<void> Renamer::rename_directory(const ObjectKey& from, const ObjectKey& t
         if (!empty && no_replace) return exists(to);
         TRY(std::move(empty));
     }
+    const DirectoryMoves::Move move(core_.moves, from);
     // What is recorded for directories without a marker makes one now, which then moves. Where it
     // cannot be sent nothing moves: left behind, it would make the old directory again.
     if (Result<void> sent = core_.meta.flush_directories_below(from.str()); !sent) {

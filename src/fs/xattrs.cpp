@@ -115,6 +115,7 @@ Result<void> Xattrs::change(InodeNumber ino, std::string_view name,
     }
     if (needs_object(parsed.kind)) TRY(content_.upload(inode));
     if (auto staged = change_staged(inode, parsed, value, flag)) return std::move(*staged);
+    const DirectoryMoves::Change change_of_directory(core_.moves, inode);
     const ObjectKey key = inode->current_key();
     if (key.empty()) {
         return fail(ErrorKind::unsupported,

@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <sys/stat.h>
+#include <thread>
 
 namespace xbucket {
 namespace {
@@ -274,6 +276,32 @@ TEST_F(RenameTest, a_journaled_change_of_a_directory_that_others_overtook_stops_
     EXPECT_EQ(metadata_of("n/one/").at("x"), "theirs");
     EXPECT_EQ(metadata_of("n/two/").at("x"), "ours");
     EXPECT_EQ(body_of("n/one/f"), "F");
+}
+
+// "d/sub" has no object of its own: what is sent to its old key would make it there again.
+TEST_F(RenameTest, a_change_of_a_directory_that_moves_goes_to_its_new_name) {
+    put("d/sub/f", "F");
+    const InodeNumber sub = ino("d/sub");
+    const auto gate = faulty_.hold(StoreCall::copy, "n/sub/f");
+    std::thread mover([&] { EXPECT_TRUE(rename("d", "n")); });
+    gate->wait_until_reached();
+    std::atomic<bool> begun{false};
+    std::thread changer([&] {
+        SetAttr change;
+        change.mode = 0700;
+        begun = true;
+        EXPECT_TRUE(fs_->setattr(sub, change, std::nullopt));
+        EXPECT_TRUE(fs_->setxattr(sub, "user.mark", "kept", SetFlag::any));
+    });
+    while (!begun) std::this_thread::yield();
+    gate->release();
+    mover.join();
+    changer.join();
+    EXPECT_EQ(getxattr("n/sub", "user.mark").value(), "kept");
+    EXPECT_EQ(stat("n/sub")->mode & 07777, 0700u);
+    unmount();
+    EXPECT_EQ(metadata_of("n/sub/").count("mode"), 1u);
+    EXPECT_FALSE(in_bucket("d/sub/"));
 }
 
 TEST_F(RenameTest, keys_that_would_be_too_long_stop_the_rename) {
