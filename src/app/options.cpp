@@ -1,14 +1,14 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// The three layers of settings, laid over one another. CLI11 does the grammar of the command line
-// and the layout of --help; values go through the table's own setters, so that a bad one is
-// reported in the same words wherever it came from.
+// The three layers of settings, laid over one another. Values go through the table's own setters,
+// so that a bad one is reported in the same words wherever it came from.
 #include "options.h"
+
+#include "word_parser.h"
 
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/ini.h"
 #include "xbucket/base/private_file.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -39,8 +39,8 @@ std::string with_hyphens(std::string word) {
     return word;
 }
 
-// What is left to CLI11 when "-o" strings are unfolded into long options, in place, so that the
-// last of two settings wins whichever way each was written.
+// What is left to the parser when "-o" strings are unfolded into long options, in place, so that
+// the last of two settings wins whichever way each was written.
 struct Unfolded {
     Arguments arguments;
     Arguments kernel_options;
@@ -111,36 +111,20 @@ struct CommandLine {
     bool version = false;
 };
 
-// CLI11 throws; here its exceptions become errors.
 Result<CommandLine> parse_words(Arguments words) {
     CommandLine line;
-    CLI::App app;
-    app.set_help_flag();
-    app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    app.add_option("SOURCE", line.source);
-    app.add_option("MOUNTPOINT", line.mountpoint);
-    app.add_option("-c,--config", line.config_file);
-    app.add_flag("-h,--help", line.help);
-    app.add_flag("-V,--version", line.version);
-    std::vector<std::pair<const Setting*, CLI::Option*>> options;
-    for (const Setting& setting : settings()) {
-        std::string names = fmt::format("--{}", setting.name);
-        if (setting.name == "foreground") names += ",-f";
-        if (setting.name == "debug") names += ",-d";
-        options.emplace_back(&setting,
-                             setting.value.empty() ? app.add_flag(names) : app.add_option(names));
+    WordParser parser;
+    parser.option("SOURCE", line.source);
+    parser.option("MOUNTPOINT", line.mountpoint);
+    parser.option("-c,--config", line.config_file);
+    parser.flag("-h,--help", line.help);
+    parser.flag("-V,--version", line.version);
+    for (const Setting& setting : settings()) parser.setting(setting);
+    if (const auto parsed = parser.parse(std::move(words)); !parsed) {
+        return bad(fmt::format("{}; see xbucket --help", parsed.error().message));
     }
-    // CLI11 takes its words from the back.
-    std::reverse(words.begin(), words.end());
-    try {
-        app.parse(words);
-    } catch (const CLI::ParseError& error) {
-        return bad(fmt::format("{}; see xbucket --help", error.what()));
-    }
-    for (const auto& [setting, option] : options) {
-        if (option->count() == 0) continue;
-        line.given.push_back(
-            {setting, option->results().back(), fmt::format("--{}", setting->name)});
+    for (const auto& [setting, text] : parser.given_settings()) {
+        line.given.push_back({setting, text, fmt::format("--{}", setting->name)});
     }
     return line;
 }

@@ -4,15 +4,14 @@
 #include "commands.h"
 #include "signals.h"
 #include "streams.h"
+#include "word_parser.h"
 
 #include "xbucket/base/log.h"
 #include "xbucket/credentials/find.h"
 #include "xbucket/local/server.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <semaphore>
 #include <unistd.h>
@@ -32,29 +31,24 @@ Result<ServeOptions> parse_serve(std::vector<std::string> words) {
     unsigned latency_ms = 0;
     unsigned restore_seconds = 0;
     std::vector<std::string> faults;
-    CLI::App app;
-    app.set_help_flag();
-    app.option_defaults()->take_last();  // as mounts do: the later one wins
-    app.add_option("DIR", server.directory);
-    app.add_option("--listen", server.listen);
-    app.add_flag("--allow-remote", server.allow_remote);
-    app.add_option("--log", server.log_file);
-    app.add_option("--latency-ms", latency_ms);
-    app.add_option("--error-rate", server.error_rate);
-    app.add_option("--error-seed", server.error_seed);
-    app.add_option("--fault", faults)->take_all()->expected(1)->allow_extra_args(false);
-    app.add_option("--region", server.region);
-    app.add_flag("--versioning", server.versioning);
-    app.add_flag("--requester-pays", server.requester_pays);
-    app.add_option("--restore-seconds", restore_seconds);
-    app.add_option("--threads", server.threads);
-    app.add_flag("-h,--help", options.help);
-    std::reverse(words.begin(), words.end());
-    try {
-        app.parse(words);
-    } catch (const CLI::ParseError& error) {
+    WordParser parser;
+    parser.option("DIR", server.directory);
+    parser.option("--listen", server.listen);
+    parser.flag("--allow-remote", server.allow_remote);
+    parser.option("--log", server.log_file);
+    parser.option("--latency-ms", latency_ms);
+    parser.option("--error-rate", server.error_rate);
+    parser.option("--error-seed", server.error_seed);
+    parser.option_each("--fault", faults);
+    parser.option("--region", server.region);
+    parser.flag("--versioning", server.versioning);
+    parser.flag("--requester-pays", server.requester_pays);
+    parser.option("--restore-seconds", restore_seconds);
+    parser.option("--threads", server.threads);
+    parser.flag("-h,--help", options.help);
+    if (const auto parsed = parser.parse(std::move(words)); !parsed) {
         return fail(ErrorKind::invalid_argument,
-                    fmt::format("{}; see xbucket serve --help", error.what()));
+                    fmt::format("{}; see xbucket serve --help", parsed.error().message));
     }
     if (!options.help && server.directory.empty()) {
         return fail(ErrorKind::invalid_argument, "no folder given; write: xbucket serve DIR");

@@ -10,34 +10,19 @@
 namespace xbucket::app {
 
 Arguments::Arguments(std::string_view command, Takes settings_taken) : command_(command) {
-    app_.set_help_flag();
-    app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    app_.add_flag("-h,--help", help_);
-    app_.add_option("WORDS", words_)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    parser_.flag("-h,--help", help_);
+    parser_.words(words_);
     if (settings_taken == Takes::none) return;
     for (const Setting& setting : settings()) {
-        if (settings_taken == Takes::service && !is_for_service(setting)) continue;
-        const std::string name = fmt::format("--{}", setting.name);
-        std::string names = name;
-        if (setting.name == "foreground") names += ",-f";
-        if (setting.name == "debug") names += ",-d";
-        settings_.emplace_back(
-            name, setting.value.empty() ? app_.add_flag(names) : app_.add_option(names));
+        if (settings_taken == Takes::all || is_for_service(setting)) parser_.setting(setting);
     }
-    app_.add_option("-o", mount_options_)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->expected(1)
-        ->allow_extra_args(false);
-    app_.add_option("-c,--config", config_file_);
+    parser_.option_each("-o", mount_options_);
+    parser_.option("-c,--config", config_file_);
 }
 
 std::optional<ExitCode> Arguments::parse(std::vector<std::string> words) {
-    // CLI11 takes its words from the back.
-    std::reverse(words.begin(), words.end());
-    try {
-        app_.parse(words);
-    } catch (const CLI::ParseError& error) {
-        return usage(error.what());
+    if (const auto parsed = parser_.parse(std::move(words)); !parsed) {
+        return usage(parsed.error().message);
     }
     if (!help_) return std::nullopt;
     print_out(find_tool_command(command_)->help);
@@ -46,9 +31,8 @@ std::optional<ExitCode> Arguments::parse(std::vector<std::string> words) {
 
 std::vector<std::string> Arguments::given_settings() const {
     std::vector<std::string> out;
-    for (const auto& [name, option] : settings_) {
-        if (option->count() > 0)
-            out.push_back(fmt::format("{}={}", name, option->results().back()));
+    for (const auto& [setting, text] : parser_.given_settings()) {
+        out.push_back(fmt::format("--{}={}", setting->name, text));
     }
     for (const std::string& options : mount_options_) {
         out.push_back("-o");

@@ -4,13 +4,11 @@
 #pragma once
 
 #include "../streams.h"
+#include "../word_parser.h"
 #include "command.h"
 
 #include "xbucket/base/result.h"
 
-#include <CLI/CLI.hpp>
-
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,11 +26,8 @@ class Arguments {
     // `command` is in the table.
     Arguments(std::string_view command, Takes settings_taken);
 
-    void flag(const std::string& names, bool& target) { app_.add_flag(names, target); }
-    template <class T>
-    CLI::Option* option(const std::string& names, T& target) {
-        return app_.add_option(names, target);
-    }
+    // The command's own options go here, before parse().
+    WordParser& parser() { return parser_; }
 
     // Fills in the targets. A value: what to exit with at once (help was printed, or the command
     // line is wrong, which was said).
@@ -49,12 +44,11 @@ class Arguments {
 
   private:
     const std::string_view command_;
-    CLI::App app_;
+    WordParser parser_;
     bool help_ = false;
     std::vector<std::string> words_;
     std::vector<std::string> mount_options_;
     std::string config_file_;
-    std::vector<std::pair<std::string, CLI::Option*>> settings_;
 };
 
 // The exit code for an error that ended a command.

@@ -23,11 +23,11 @@ std::string shown_value(const std::optional<std::string>& value) {
 }  // namespace
 
 void ChangeOptions::add_to(Arguments& arguments) {
-    arguments.flag("-n,--dry-run", dry_run);
-    arguments.flag("--resume", resume);
-    arguments.flag("-q,--quiet", quiet);
-    arguments.option("--log-file", log_file);
-    arguments.option("--jobs", jobs)->check(CLI::Range(1U, 1024U));
+    arguments.parser().flag("-n,--dry-run", dry_run);
+    arguments.parser().flag("--resume", resume);
+    arguments.parser().flag("-q,--quiet", quiet);
+    arguments.parser().option("--log-file", log_file);
+    arguments.parser().option_between("--jobs", 1, 1024, jobs);
 }
 
 void ChangeOptions::choose_jobs(const std::vector<std::string>& words) {

@@ -57,7 +57,7 @@ ExitCode credentials_command(const std::vector<std::string>& words,
                              const Environment& environment) {
     Arguments arguments("credentials", Arguments::Takes::service);
     bool json = false;
-    arguments.flag("--json", json);
+    arguments.parser().flag("--json", json);
     if (const auto code = arguments.parse(words)) return *code;
     if (arguments.words().size() != 1) {
         return arguments.usage("write: xbucket credentials SOURCE");

@@ -59,8 +59,8 @@ ExitCode doctor_command(const std::vector<std::string>& words, const Environment
     Arguments arguments("doctor", Arguments::Takes::all);
     bool json = false;
     bool read_only = false;
-    arguments.flag("--json", json);
-    arguments.flag("--read-only", read_only);
+    arguments.parser().flag("--json", json);
+    arguments.parser().flag("--read-only", read_only);
     if (const auto code = arguments.parse(words)) return *code;
     const auto& given = arguments.words();
     if (given.empty() || given.size() > 2) {

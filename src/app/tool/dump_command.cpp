@@ -146,10 +146,10 @@ ExitCode restore_all(const std::string& text, const std::string& root, ChangeRun
 ExitCode dump_command(const std::vector<std::string>& words, const Environment& environment) {
     Arguments arguments("dump", Arguments::Takes::service);
     DumpOptions options;
-    arguments.flag("-r,-R,--recursive", options.selection.recursive);
-    arguments.flag("--all", options.all);
-    arguments.flag("--absolute-names", options.absolute);
-    arguments.option("--jobs", options.jobs)->check(CLI::Range(1U, 1024U));
+    arguments.parser().flag("-r,-R,--recursive", options.selection.recursive);
+    arguments.parser().flag("--all", options.all);
+    arguments.parser().flag("--absolute-names", options.absolute);
+    arguments.parser().option_between("--jobs", 1, 1024, options.jobs);
     if (const auto code = arguments.parse(words)) return *code;
     if (arguments.words().empty()) return arguments.usage("no path or URL given");
     options.selection.words = arguments.words();

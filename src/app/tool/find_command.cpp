@@ -137,9 +137,9 @@ std::string joined(const std::vector<std::string>& words, size_t from) {
 ExitCode find_command(const std::vector<std::string>& words, const Environment& environment) {
     Arguments arguments("find", Arguments::Takes::service);
     FindOptions options;
-    arguments.flag("-0,--print0", options.print0);
-    arguments.flag("--count", options.count);
-    arguments.option("--jobs", options.jobs)->check(CLI::Range(1U, 1024U));
+    arguments.parser().flag("-0,--print0", options.print0);
+    arguments.parser().flag("--count", options.count);
+    arguments.parser().option_between("--jobs", 1, 1024, options.jobs);
     if (const auto code = arguments.parse(words)) return *code;
     if (arguments.words().empty()) return arguments.usage("no path or URL given");
     if (options.jobs == 0) options.jobs = default_jobs({arguments.words().front()}, Work::reads);

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "mount_view.h"
 
+#include "json_text.h"
+
 #include "xbucket/base/encoding.h"
 
 #include <fmt/format.h>

@@ -4,14 +4,18 @@
 #pragma once
 
 #include "../mountpoint.h"
-#include "json_text.h"
 
 #include "xbucket/base/result.h"
+
+#include <nlohmann/json_fwd.hpp>
 
 #include <string>
 #include <vector>
 
 namespace xbucket::app {
+
+// Who looks into what a mount says includes json_text.h: that takes long to compile.
+using Json = nlohmann::ordered_json;
 
 // Every xbucket mount, in the order of mounting.
 std::vector<MountEntry> xbucket_mounts();

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // `xbucket mounts`: the kernel's table, with what each daemon says of itself.
 #include "arguments.h"
+#include "json_text.h"
 #include "mount_view.h"
 #include "progress.h"
 
@@ -49,7 +50,7 @@ Json json_of(const Row& row) {
 ExitCode mounts_command(const std::vector<std::string>& words, const Environment&) {
     Arguments arguments("mounts", Arguments::Takes::none);
     bool json = false;
-    arguments.flag("--json", json);
+    arguments.parser().flag("--json", json);
     if (const auto code = arguments.parse(words)) return *code;
     if (!arguments.words().empty()) return arguments.usage("takes no path");
     for (const MountEntry& mount : xbucket_mounts()) {

@@ -39,11 +39,8 @@ ExitCode run_changes(std::string_view command, SplitWords split,
     ChangeOptions options;
     Selection selection;
     options.add_to(arguments);
-    arguments.flag("-r,--recursive", selection.recursive);
-    arguments.option("--include", selection.includes)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->expected(1)
-        ->allow_extra_args(false);
+    arguments.parser().flag("-r,--recursive", selection.recursive);
+    arguments.parser().option_each("--include", selection.includes);
     if (const auto code = arguments.parse(words)) return *code;
     const auto parts = split(arguments.words());
     if (!parts) return arguments.usage(parts.error().message);

@@ -168,8 +168,8 @@ ExitCode stat_command(const std::vector<std::string>& words, const Environment& 
     Arguments arguments("stat", Arguments::Takes::service);
     bool json = false;
     unsigned jobs = 0;
-    arguments.flag("--json", json);
-    arguments.option("--jobs", jobs)->check(CLI::Range(1U, 1024U));
+    arguments.parser().flag("--json", json);
+    arguments.parser().option_between("--jobs", 1, 1024, jobs);
     if (const auto code = arguments.parse(words)) return *code;
     if (arguments.words().empty()) return arguments.usage("no path or URL given");
     if (jobs == 0) jobs = default_jobs(arguments.words(), Work::reads);

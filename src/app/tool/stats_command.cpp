@@ -2,6 +2,7 @@
 // `xbucket stats`: user.xbucket.stats, readable; with --watch what changed since the last look.
 #include "arguments.h"
 #include "interrupt.h"
+#include "json_text.h"
 #include "mount_view.h"
 #include "progress.h"
 
@@ -97,9 +98,9 @@ class StatsView {
 ExitCode stats_command(const std::vector<std::string>& words, const Environment&) {
     Arguments arguments("stats", Arguments::Takes::none);
     StatsOptions options;
-    arguments.flag("--watch", options.watch);
-    arguments.flag("--json", options.json);
-    arguments.option("--interval", options.interval)->check(CLI::Range(1U, 86400U));
+    arguments.parser().flag("--watch", options.watch);
+    arguments.parser().flag("--json", options.json);
+    arguments.parser().option_between("--interval", 1, 86400, options.interval);
     if (const auto code = arguments.parse(words)) return *code;
     watch_interrupts();
     StatsView view(arguments, options);

@@ -2,6 +2,7 @@
 // `xbucket status`: what waits to be sent, and what needs a person.
 #include "../spool_place.h"
 #include "arguments.h"
+#include "json_text.h"
 #include "mount_view.h"
 #include "progress.h"
 
@@ -235,8 +236,8 @@ ExitCode status_command(const std::vector<std::string>& words, const Environment
     Arguments arguments("status", Arguments::Takes::none);
     bool json = false;
     std::string spool;
-    arguments.flag("--json", json);
-    arguments.option("--spool", spool);
+    arguments.parser().flag("--json", json);
+    arguments.parser().option("--spool", spool);
     if (const auto code = arguments.parse(words)) return *code;
     const auto mounts = chosen_mounts(arguments.words());
     if (!mounts) return arguments.complain(ExitCode::system, mounts.error().message);

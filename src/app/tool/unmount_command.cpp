@@ -72,9 +72,9 @@ ExitCode unmount_command(const std::vector<std::string>& words, const Environmen
     UnmountOptions options;
     bool all = false;
     std::string timeout;
-    arguments.flag("--all", all);
-    arguments.flag("--force", options.force);
-    arguments.option("--timeout", timeout);
+    arguments.parser().flag("--all", all);
+    arguments.parser().flag("--force", options.force);
+    arguments.parser().option("--timeout", timeout);
     if (const auto code = arguments.parse(words)) return *code;
     if (arguments.words().empty() != all) {
         return arguments.usage("name mount points, or give --all");

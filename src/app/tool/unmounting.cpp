@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "unmounting.h"
 
+#include "json_text.h"
 #include "mount_view.h"
 
 #include "xbucket/base/encoding.h"
