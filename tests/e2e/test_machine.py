@@ -387,7 +387,8 @@ class BadDisk(Preloading):
         content, note = kept_in(spool)["f"]
         self.assertEqual(content, b"new content")
         self.assertIn("lost what was written", note["damage"])
-        self.assertIn("what is left of it", mount.said())
+        # The log says so after the note is safe.
+        wait_for(lambda: "what is left of it" in mount.said(), what="a line about it in the log")
         status = subprocess.run([BINARY, "status", "--spool", spool], capture_output=True, text=True, check=False)
         self.assertIn("not all of it is there", status.stdout)
         write_all(mount / "f", b"written anew")
