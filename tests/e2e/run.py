@@ -25,12 +25,12 @@ from count_unittest import counts_of  # noqa: E402  pylint: disable=wrong-import
 # Seconds with ASan, of the classes that take long: these begin first, so that at the end not one of
 # them runs alone.
 LONG = {
-    "test_signals.Fatal": 165, "test_credentials.EverySource": 110, "test_tool.Interrupted": 110,
-    "test_tool_unusual.UnusualS3": 95, "test_tool_unusual.UnusualOss": 90, "test_credentials.Trouble": 75,
-    "test_tool.ToolOss": 65, "test_tool.ToolS3": 60, "test_parity.ParityS3": 60, "test_parity.ParityOss": 60,
-    "test_providers.AliyunModes": 57, "test_writing.KilledS3": 57, "test_writing.KilledOss": 55,
-    "test_tool.Mounts": 53, "test_faults.ServiceOss": 52, "test_faults.ServiceS3": 50,
-    "test_promises.PromisesS3": 43, "test_promises.PromisesOss": 42, "test_providers.OtherSources": 38,
+    "test_credentials.EverySource": 110, "test_tool_unusual.UnusualOss": 90, "test_tool_unusual.UnusualS3": 90,
+    "test_credentials.Trouble": 75, "test_parity.ParityOss": 75, "test_parity.ParityS3": 75,
+    "test_providers.AliyunModes": 57, "test_tool.Interrupted": 50, "test_tool.ToolOss": 50, "test_tool.ToolS3": 50,
+    "test_promises.PromisesOss": 45, "test_promises.PromisesS3": 45, "test_writing.KilledOss": 45,
+    "test_writing.KilledS3": 45, "test_tool.Mounts": 40, "test_providers.OtherSources": 38,
+    "test_faults.ServiceOss": 35, "test_faults.ServiceS3": 35, "test_signals.Fatal": 35,
 }
 
 
