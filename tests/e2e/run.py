@@ -60,7 +60,7 @@ def classes(patterns):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--jobs", type=int, default=2 * os.cpu_count())
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() + 1)
     parser.add_argument("patterns", nargs="*")
     arguments = parser.parse_args()
     printing = threading.Lock()
