@@ -91,13 +91,18 @@ const unsigned char* as_bytes(std::string_view text) {
     return reinterpret_cast<const unsigned char*>(text.empty() ? "" : text.data());
 }
 
-std::string hmac_with(EVP_MAC_CTX* context, std::string_view key, std::string_view data) {
+// With the key that the context was given last.
+std::string mac_of(EVP_MAC_CTX* context, std::string_view data) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
     size_t size = 0;
-    CHECK(EVP_MAC_init(context, as_bytes(key), key.size(), nullptr) == 1);
     CHECK(EVP_MAC_update(context, as_bytes(data), data.size()) == 1);
     CHECK(EVP_MAC_final(context, bytes.data(), &size, bytes.size()) == 1);
     return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)};
+}
+
+std::string hmac_with(EVP_MAC_CTX* context, std::string_view key, std::string_view data) {
+    CHECK(EVP_MAC_init(context, as_bytes(key), key.size(), nullptr) == 1);
+    return mac_of(context, data);
 }
 
 }  // namespace
@@ -120,6 +125,26 @@ std::string hmac_sha256(std::string_view key, std::string_view data) {
 std::string hmac_sha1(std::string_view key, std::string_view data) {
     thread_local const MacContext context = make_hmac_context("SHA1");
     return hmac_with(context.get(), key, data);
+}
+
+struct HmacSha256::Impl {
+    MacContext context;
+};
+
+HmacSha256::HmacSha256(std::string_view key)
+    : impl_(std::make_unique<Impl>(Impl{make_hmac_context("SHA256")})) {
+    CHECK(EVP_MAC_init(impl_->context.get(), as_bytes(key), key.size(), nullptr) == 1);
+}
+HmacSha256::~HmacSha256() = default;
+HmacSha256::HmacSha256(HmacSha256&&) noexcept = default;
+HmacSha256& HmacSha256::operator=(HmacSha256&&) noexcept = default;
+
+std::string HmacSha256::of(std::string_view data) {
+    CHECK(impl_ != nullptr);
+    std::string mac = mac_of(impl_->context.get(), data);
+    // Without a key: begins anew with the one that it has.
+    CHECK(EVP_MAC_init(impl_->context.get(), nullptr, 0, nullptr) == 1);
+    return mac;
 }
 
 struct Hasher::Impl {

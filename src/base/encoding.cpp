@@ -164,9 +164,12 @@ std::optional<std::string> take_encoded_word(std::string_view& rest) {
 }  // namespace
 
 std::string hex_encode(std::string_view bytes) {
-    std::string out;
-    out.reserve(bytes.size() * 2);
-    for (const char c : bytes) append_hex(out, c, kHexLower);
+    std::string out(bytes.size() * 2, '\0');
+    char* to = out.data();
+    for (const char c : bytes) {
+        *to++ = kHexLower[byte_of(c) >> 4];
+        *to++ = kHexLower[byte_of(c) & 15];
+    }
     return out;
 }
 
@@ -289,15 +292,19 @@ std::string to_lower(std::string_view ascii) {
     return out;
 }
 
+// Most of what is compared has another length or begins with another letter.
 bool iequals(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
+    if (a.size() != b.size()) return false;
+    for (size_t i = 0; i < a.size(); ++i)
+        if (lower(a[i]) != lower(b[i])) return false;
+    return true;
 }
 
 std::string_view trim_ows(std::string_view text) {
-    const size_t begin = text.find_first_not_of(" \t");
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+    const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+    return text;
 }
 
 std::optional<uint64_t> parse_u64(std::string_view digits) { return parse_whole<uint64_t>(digits); }

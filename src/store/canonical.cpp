@@ -5,6 +5,7 @@
 #include "xbucket/base/encoding.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace xbucket::canonical {
 namespace {
@@ -24,12 +25,17 @@ std::string collapse_blanks(std::string_view value) {
     return out;
 }
 
-// The last derived key of this thread. Requests of a mount share one secret and one scope a day,
-// so one entry hits nearly always; it never leaves the thread, so it needs no lock.
+std::string as_signed(std::string_view value, Blanks blanks) {
+    return blanks == Blanks::collapse ? collapse_blanks(value) : std::string(trim_ows(value));
+}
+
+// The last derived key of this thread, ready to sign with. Requests of a mount share one secret and
+// one scope a day, so one entry hits nearly always; it never leaves the thread, so it needs no
+// lock.
 struct DerivedKey {
     Secret secret;
     std::string scope;
-    Secret key;
+    std::optional<HmacSha256> key;
 };
 
 // In one piece of memory that is wiped.
@@ -42,29 +48,46 @@ Secret seed_of(std::string_view prefix, const Secret& secret) {
     return seed;
 }
 
-const Secret& derived_key(const V4Shape& shape, const Secret& secret, const SigningScope& scope) {
+HmacSha256& derived_key(const V4Shape& shape, const Secret& secret, const SigningScope& scope,
+                        const std::string& line) {
     thread_local DerivedKey cached;
-    const std::string line = scope_line(scope, shape.terminator);
     if (cached.scope != line || !(cached.secret == secret)) {
         const Secret seed = seed_of(shape.key_prefix, secret);
         const Secret date(hmac_sha256(seed.reveal(), scope.date));
         const Secret region(hmac_sha256(date.reveal(), scope.region));
         const Secret product(hmac_sha256(region.reveal(), scope.product));
-        cached.key = Secret(hmac_sha256(product.reveal(), shape.terminator));
+        const Secret key(hmac_sha256(product.reveal(), shape.terminator));
+        cached.key.emplace(key.reveal());
         cached.secret = secret;
         cached.scope = line;
     }
-    return cached.key;
+    return *cached.key;
 }
 
 }  // namespace
 
-HeaderMap gather_headers(const Headers& headers, Blanks blanks) {
+void append_values(std::string& out, const Headers& headers, std::string_view name, Blanks blanks) {
+    bool first = true;
+    for (const Header& header : headers) {
+        if (!iequals(header.name, name)) continue;
+        if (!first) out += ',';
+        first = false;
+        const std::string_view value = header.value;
+        const bool blanks_in_it = value.find(' ') != value.npos || value.find('\t') != value.npos;
+        if (blanks_in_it)
+            out.append(as_signed(value, blanks));
+        else
+            out.append(value);
+    }
+}
+
+HeaderMap gather_headers(const Headers& headers, Blanks blanks, const Wanted& wanted) {
     HeaderMap out;
     for (const Header& header : headers) {
-        std::string value = blanks == Blanks::collapse ? collapse_blanks(header.value)
-                                                       : std::string(trim_ows(header.value));
-        auto [it, inserted] = out.try_emplace(to_lower(header.name), value);
+        std::string name = to_lower(header.name);
+        if (!wanted(name)) continue;
+        const std::string value = as_signed(header.value, blanks);
+        auto [it, inserted] = out.try_emplace(std::move(name), value);
         if (!inserted) it->second += "," + value;
     }
     return out;
@@ -95,18 +118,24 @@ std::string query_line(const QueryParameters& query, EmptyValue empty) {
 }
 
 std::string scope_line(const SigningScope& scope, std::string_view terminator) {
-    std::string out = scope.date;
-    out.append("/").append(scope.region).append("/").append(scope.product).append("/");
+    std::string out;
+    out.reserve(64);
+    out.append(scope.date)
+        .append("/")
+        .append(scope.region)
+        .append("/")
+        .append(scope.product)
+        .append("/");
     return out.append(terminator);
 }
 
 std::string v4_signature(const V4Shape& shape, const Secret& secret, const SigningScope& scope,
                          std::string_view timestamp, std::string_view canonical_request) {
+    const std::string line = scope_line(scope, shape.terminator);
     std::string string_to_sign(shape.algorithm);
-    string_to_sign.append("\n").append(timestamp).append("\n");
-    string_to_sign.append(scope_line(scope, shape.terminator)).append("\n");
+    string_to_sign.append("\n").append(timestamp).append("\n").append(line).append("\n");
     string_to_sign.append(hex_encode(sha256(canonical_request)));
-    return hex_encode(hmac_sha256(derived_key(shape, secret, scope).reveal(), string_to_sign));
+    return hex_encode(derived_key(shape, secret, scope, line).of(string_to_sign));
 }
 
 }  // namespace xbucket::canonical

@@ -5,6 +5,7 @@
 
 #include "xbucket/store/signing.h"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -16,7 +17,12 @@ using HeaderMap = std::map<std::string, std::string>;
 
 // OSS signs values with outer blanks cut; S3 also makes one space of inner runs (protocol.md 1.3).
 enum class Blanks { trim, collapse };
-HeaderMap gather_headers(const Headers& headers, Blanks blanks);
+// Of the headers that are `wanted` by their lower-case name.
+using Wanted = std::function<bool(std::string_view)>;
+HeaderMap gather_headers(const Headers& headers, Blanks blanks, const Wanted& wanted);
+
+// The value(s) of one header, joined like that; `name` in lower case.
+void append_values(std::string& out, const Headers& headers, std::string_view name, Blanks blanks);
 
 // "name:value\n" for each.
 std::string header_lines(const HeaderMap& headers);

@@ -115,7 +115,8 @@ bool signed_by_default(std::string_view name) {
 }  // namespace
 
 std::string oss_v1_string_to_sign(const SignedRequest& request, std::string_view date_line) {
-    const auto headers = canonical::gather_headers(request.headers, canonical::Blanks::trim);
+    const auto headers =
+        canonical::gather_headers(request.headers, canonical::Blanks::trim, signed_by_default);
     const auto value_of = [&headers](const char* name) {
         const auto it = headers.find(name);
         return it == headers.end() ? std::string() : it->second;
@@ -139,19 +140,18 @@ std::string oss_v1_signature(const Secret& secret, std::string_view string_to_si
 std::string oss_v4_canonical_request(const SignedRequest& request,
                                      const std::vector<std::string>& additional_headers,
                                      std::string_view payload_hash) {
-    const auto all = canonical::gather_headers(request.headers, canonical::Blanks::trim);
-    canonical::HeaderMap headers;
+    const auto is_signed = [&additional_headers](std::string_view name) {
+        return signed_by_default(name) ||
+               std::find(additional_headers.begin(), additional_headers.end(), name) !=
+                   additional_headers.end();
+    };
+    const auto headers =
+        canonical::gather_headers(request.headers, canonical::Blanks::trim, is_signed);
     std::string additional_line;
-    for (const auto& header : all) {
-        const bool additional = std::find(additional_headers.begin(), additional_headers.end(),
-                                          header.first) != additional_headers.end();
-        if (signed_by_default(header.first)) {
-            headers.insert(header);
-        } else if (additional) {
-            headers.insert(header);
-            if (!additional_line.empty()) additional_line += ';';
-            additional_line += header.first;
-        }
+    for (const auto& header : headers) {
+        if (signed_by_default(header.first)) continue;
+        if (!additional_line.empty()) additional_line += ';';
+        additional_line += header.first;
     }
     std::string out = request.method;
     out.append("\n").append(v4_uri(request));

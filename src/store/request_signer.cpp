@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "request_signer.h"
 
+#include "canonical.h"
+
 #include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
 
@@ -32,8 +34,8 @@ SigningScope scope_for(const SigningContext& context, std::string_view timestamp
 
 std::string credential_for(const SigningContext& context, const SigningScope& scope) {
     const bool aws = context.kind == SignatureKind::sig_v4;
-    return fmt::format("{}/{}/{}/{}/{}", context.credentials.access_key_id, scope.date,
-                       scope.region, scope.product, aws ? "aws4_request" : "aliyun_v4_request");
+    return context.credentials.access_key_id + "/" +
+           canonical::scope_line(scope, aws ? "aws4_request" : "aliyun_v4_request");
 }
 
 SignedRequest as_signed(const RequestParts& parts, const SigningContext& context) {
@@ -48,7 +50,9 @@ SignedRequest as_signed(const RequestParts& parts, const SigningContext& context
 // Bodies in memory are hashed; streamed ones would have to be read twice. What the signature does
 // not cover is covered by TLS, and on OSS by the CRC64 that is compared afterwards.
 std::string payload_hash(const RequestParts& parts) {
-    return parts.body_source ? std::string(kUnsignedPayload) : hex_encode(sha256(parts.body));
+    if (parts.body_source) return std::string(kUnsignedPayload);
+    static const std::string kOfNothing = hex_encode(sha256({}));
+    return parts.body.empty() ? kOfNothing : hex_encode(sha256(parts.body));
 }
 
 bool is_signed_by_sigv4(std::string_view name) {
@@ -106,10 +110,11 @@ void sign_sigv4(SignedRequest& request, const SigningContext& context, const std
     const SigningScope scope = scope_for(context, timestamp);
     const std::string signature = sigv4_signature(credentials.access_key_secret, scope, timestamp,
                                                   sigv4_canonical_request(request, names, hash));
-    request.headers.set(
-        "Authorization",
-        fmt::format("AWS4-HMAC-SHA256 Credential={}, SignedHeaders={}, Signature={}",
-                    credential_for(context, scope), fmt::join(names, ";"), signature));
+    std::string line = "AWS4-HMAC-SHA256 Credential=";
+    line.append(credential_for(context, scope)).append(", SignedHeaders=");
+    for (const std::string& name : names) line.append(name).append(";");
+    line.back() = ',';  // behind the last name
+    request.headers.set("Authorization", std::move(line.append(" Signature=").append(signature)));
 }
 
 void presign_oss_v1(SignedRequest& request, std::chrono::seconds life,

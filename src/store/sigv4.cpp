@@ -3,25 +3,26 @@
 // query parameter, exactly the headers named.
 #include "canonical.h"
 
-#include <algorithm>
-
 namespace xbucket {
+
+// Most canonical requests fit.
+constexpr size_t kUsualBytes = 512;
 
 std::string sigv4_canonical_request(const SignedRequest& request,
                                     const std::vector<std::string>& signed_headers,
                                     std::string_view payload_hash) {
-    const auto all = canonical::gather_headers(request.headers, canonical::Blanks::collapse);
     std::string header_lines;
     std::string names;
     for (const std::string& name : signed_headers) {
-        const auto it = all.find(name);
         header_lines.append(name).append(":");
-        if (it != all.end()) header_lines.append(it->second);
+        canonical::append_values(header_lines, request.headers, name, canonical::Blanks::collapse);
         header_lines.append("\n");
         if (!names.empty()) names += ';';
         names += name;
     }
-    std::string out = request.method;
+    std::string out;
+    out.reserve(kUsualBytes);
+    out.append(request.method);
     out.append("\n").append(request.encoded_path.empty() ? "/" : request.encoded_path);
     out.append("\n").append(
         canonical::query_line(request.query, canonical::EmptyValue::with_equals));

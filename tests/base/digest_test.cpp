@@ -68,6 +68,17 @@ TEST(Digest, empty_hmac_key_is_a_key_and_not_the_previous_one) {
     EXPECT_EQ(hex_encode(hmac_sha256(std::string_view(), std::string_view())), kEmpty);
 }
 
+TEST(HmacSha256, one_key_signs_many_messages) {
+    HmacSha256 key("Jefe");
+    for (const char* message : {"what do ya want for nothing?", "", "another", "another"})
+        EXPECT_EQ(key.of(message), hmac_sha256("Jefe", message)) << message;
+    HmacSha256 other("key");
+    EXPECT_EQ(other.of(kFox), hmac_sha256("key", kFox));
+    EXPECT_EQ(key.of(kFox), hmac_sha256("Jefe", kFox));
+    other = HmacSha256("");
+    EXPECT_EQ(other.of(""), hmac_sha256("", ""));
+}
+
 TEST(Digest, threads_do_not_disturb_each_other) {
     const std::string expected = hmac_sha256("key", kFox);
     std::vector<std::thread> threads;

@@ -15,6 +15,20 @@ std::string md5(std::string_view data);
 std::string hmac_sha256(std::string_view key, std::string_view data);
 std::string hmac_sha1(std::string_view key, std::string_view data);
 
+// HMAC-SHA256 of many messages with one key. Not thread-safe.
+class HmacSha256 {
+  public:
+    explicit HmacSha256(std::string_view key);
+    ~HmacSha256();
+    HmacSha256(HmacSha256&&) noexcept;
+    HmacSha256& operator=(HmacSha256&&) noexcept;
+    std::string of(std::string_view data);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
 // A digest that is fed piece by piece.
 class Hasher {
   public:
