@@ -6,6 +6,7 @@
 // libcurl only ever reads a list given to CURLOPT_HTTPHEADER.
 #pragma once
 
+#include "xbucket/base/encoding.h"
 #include "xbucket/base/result.h"
 
 #include <curl/curl.h>
@@ -56,7 +57,7 @@ class HeaderLines {
     // An empty value needs libcurl's "Name;" form: "Name:" would drop the header instead.
     void add(std::string_view name, std::string_view value) {
         begin(name);
-        if (value.find_first_not_of(" \t") == std::string_view::npos) {
+        if (trim_ows(value).empty()) {
             bytes_ += ';';
         } else {
             bytes_ += ": ";

@@ -45,6 +45,7 @@ CurlLoop::CurlLoop(const CurlTransportConfig& config, CURLM* multi, CURLSH* shar
 
 void CurlLoop::run() {
     while (true) {
+        pass_begun_ = clock_.now();
         const bool stopping = inbox_.take(items_);
         for (Inbox::Item& item : items_) handle(item);
         items_.clear();
@@ -140,7 +141,7 @@ void CurlLoop::activate(std::shared_ptr<Exchange> exchange, Budget& budget) {
     const bool bulk = exchange->request().request_class == RequestClass::data;
     std::vector<EasySlot*>& idle = idle_[bulk ? 1 : 0];
     if (idle.empty()) {
-        slots_.push_back(std::make_unique<EasySlot>(config_, share_, bulk));
+        slots_.push_back(std::make_unique<EasySlot>(config_, share_, pass_begun_, bulk));
         idle.push_back(slots_.back().get());
     }
     EasySlot& slot = *idle.back();

@@ -78,6 +78,7 @@ class CurlLoop {
     std::vector<EasySlot*> idle_[2];                // by bulk()
     std::vector<EasySlot*> active_;
     std::vector<Inbox::Item> items_;
+    TimePoint pass_begun_;
     TimePoint next_look_ = TimePoint::never();  // no deadline passes before it
 };
 

@@ -66,8 +66,9 @@ long whole_seconds(Duration d) {
 
 }  // namespace
 
-EasySlot::EasySlot(const CurlTransportConfig& config, CURLSH* share, bool bulk)
-    : config_(config), bulk_(bulk), easy_(curl_easy_init()) {
+EasySlot::EasySlot(const CurlTransportConfig& config, CURLSH* share, const TimePoint& pass_begun,
+                   bool bulk)
+    : config_(config), pass_begun_(pass_begun), bulk_(bulk), easy_(curl_easy_init()) {
     CHECK(easy_ != nullptr);
     set(CURLOPT_SHARE, share);
     set(CURLOPT_PRIVATE, this);

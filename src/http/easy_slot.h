@@ -19,8 +19,10 @@ namespace xbucket {
 // Confined to the transport's thread.
 class EasySlot {
   public:
-    // `bulk` handles have larger buffers, for object data. `config` and `share` must outlive it.
-    EasySlot(const CurlTransportConfig& config, CURLSH* share, bool bulk);
+    // `bulk` handles have larger buffers, for object data. `config`, `share` and `pass_begun` must
+    // outlive it.
+    EasySlot(const CurlTransportConfig& config, CURLSH* share, const TimePoint& pass_begun,
+             bool bulk);
     EasySlot(const EasySlot&) = delete;
     EasySlot& operator=(const EasySlot&) = delete;
 
@@ -31,6 +33,9 @@ class EasySlot {
     CURL* easy() const { return easy_.get(); }
     bool bulk() const { return bulk_; }
     Exchange& exchange() const { return *exchange_; }
+    // When the loop began the pass that it is in: near enough to now for deadlines of seconds, and
+    // read for every line and every block that comes.
+    TimePoint pass_begun() const { return pass_begun_; }
 
     // What libcurl knows of the exchange that is loaded.
     uint64_t request_bytes_out() const;
@@ -57,6 +62,7 @@ class EasySlot {
     }
 
     const CurlTransportConfig& config_;
+    const TimePoint& pass_begun_;
     const bool bulk_;
     CurlEasy easy_;
     std::shared_ptr<Exchange> exchange_;

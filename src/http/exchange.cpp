@@ -86,7 +86,7 @@ void Exchange::progress(uint64_t bytes) {
     const Duration stall = request_.timeouts.stall;
     // More bytes than this buy the whole of `stall`; it also keeps the product from overflowing.
     const auto enough = static_cast<uint64_t>(stall / kTimePerByte) + 1;
-    const TimePoint latest = clock_.now() + stall;
+    const TimePoint latest = slot_->pass_begun() + stall;
     const auto bought = static_cast<int64_t>(std::min<uint64_t>(bytes, enough)) * kTimePerByte;
     stall_deadline_ = std::min(latest, stall_deadline_ + bought);
 }

@@ -30,7 +30,6 @@ void ResponseHead::restart() {
     status_ = 0;
     complete_ = false;
     headers_ = {};
-    pending_.reset();
     content_length_.reset();
 }
 
@@ -66,12 +65,10 @@ Result<void> ResponseHead::status_line(std::string_view line) {
 
 Result<void> ResponseHead::header_line(std::string_view line) {
     if (line.front() == ' ' || line.front() == '\t') {  // obs-fold, RFC 9112 5.2
-        if (!pending_) return malformed("a folded line without a header");
-        pending_->value.append(" ").append(trim_ows(line));
+        if (headers_.empty()) return malformed("a folded line without a header");
+        headers_.extend_last(trim_ows(line));
         return {};
     }
-    if (pending_) headers_.add(std::move(pending_->name), std::move(pending_->value));
-    pending_.reset();
     if (headers_.size() >= kHeadersMax) {
         return malformed(fmt::format("more than {} headers", kHeadersMax));
     }
@@ -79,14 +76,12 @@ Result<void> ResponseHead::header_line(std::string_view line) {
     if (colon == std::string_view::npos || colon == 0) {
         return malformed("a header line without a name");
     }
-    pending_ = Header{std::string(trim_ows(line.substr(0, colon))),
-                      std::string(trim_ows(line.substr(colon + 1)))};
+    headers_.add(std::string(trim_ows(line.substr(0, colon))),
+                 std::string(trim_ows(line.substr(colon + 1))));
     return {};
 }
 
 Result<ResponseHead::Progress> ResponseHead::end_of_head() {
-    if (pending_) headers_.add(std::move(pending_->name), std::move(pending_->value));
-    pending_.reset();
     if (status_ < 200) {
         restart();
         return Progress::interim;

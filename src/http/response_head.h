@@ -40,8 +40,6 @@ class ResponseHead {
     int status_ = 0;
     bool complete_ = false;
     Headers headers_;
-    // The header being read; kept back until the next line shows that nothing is folded onto it.
-    std::optional<Header> pending_;
     std::optional<uint64_t> content_length_;
 };
 

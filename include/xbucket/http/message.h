@@ -31,6 +31,8 @@ class Headers {
 
     void reserve(size_t headers) { list_.reserve(headers); }
     void add(std::string name, std::string value);
+    // A blank and `more` behind the value of the last one, which there must be.
+    void extend_last(std::string_view more) { list_.back().value.append(" ").append(more); }
     // Replaces every header of that name by one.
     void set(std::string_view name, std::string value);
     void remove(std::string_view name);
