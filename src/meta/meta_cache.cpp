@@ -60,7 +60,8 @@ void MetaCache::account(Shard& shard, Entry& entry) {
         erase(shard, std::prev(shard.entries.end()));
 }
 
-void MetaCache::put(Shard& shard, const ObjectKey& key, const SharedInfo& info, TimePoint expires) {
+MetaCache::Entry& MetaCache::put(Shard& shard, const ObjectKey& key, const SharedInfo& info,
+                                 TimePoint expires) {
     Entry& entry = make(shard, key);
     bool same = false;
     if (entry.content != Content::nothing) {
@@ -79,6 +80,7 @@ void MetaCache::put(Shard& shard, const ObjectKey& key, const SharedInfo& info, 
     entry.date_s = info->date.seconds();
     entry.expires = expires;
     account(shard, entry);
+    return entry;
 }
 
 void MetaCache::put_absent(Shard& shard, const ObjectKey& key) {
@@ -95,12 +97,17 @@ void MetaCache::put_absent(Shard& shard, const ObjectKey& key) {
 
 SharedInfo MetaCache::unpack(Shard& shard, Entry& entry) {
     if (!entry.unpacked) {
-        entry.unpacked = std::make_shared<const ObjectInfo>(unpack_info(entry.packed));
-        Entry*& slot = shard.unpacked[shard.next_unpacked++ % shard.unpacked.size()];
-        if (slot != nullptr) slot->unpacked.reset();
-        slot = &entry;
+        keep_unpacked(shard, entry, std::make_shared<const ObjectInfo>(unpack_info(entry.packed)));
     }
     return entry.unpacked;
+}
+
+// In place of the one that was unpacked longest ago.
+void MetaCache::keep_unpacked(Shard& shard, Entry& entry, SharedInfo info) {
+    entry.unpacked = std::move(info);
+    Entry*& slot = shard.unpacked[shard.next_unpacked++ % shard.unpacked.size()];
+    if (slot != nullptr && slot != &entry) slot->unpacked.reset();
+    slot = &entry;
 }
 
 std::optional<MetaCache::Known> MetaCache::find(const ObjectKey& key) {
@@ -188,7 +195,9 @@ TimePoint MetaCache::learn(const ObjectKey& key, const SharedInfo& info, uint64_
     const TimePoint expires = clock_.now() + positive_life_;
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
-    if (!was_changed(shard, key, epoch)) put(shard, key, info, expires);
+    if (was_changed(shard, key, epoch)) return expires;
+    // Whoever had it read will ask for it next.
+    keep_unpacked(shard, put(shard, key, info, expires), info);
     return expires;
 }
 

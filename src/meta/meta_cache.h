@@ -115,7 +115,7 @@ class MetaCache {
         std::unordered_map<std::string_view, Entries::iterator> by_key GUARDED_BY(mutex);
         uint64_t bytes GUARDED_BY(mutex) = 0;
         Changes changes GUARDED_BY(mutex);
-        std::array<Entry*, 4> unpacked GUARDED_BY(mutex){};  // entries that are
+        std::array<Entry*, 8> unpacked GUARDED_BY(mutex){};  // entries that are
         size_t next_unpacked GUARDED_BY(mutex) = 0;
     };
     static constexpr size_t kShards = 16;
@@ -125,10 +125,11 @@ class MetaCache {
     Entry& make(Shard& shard, const ObjectKey& key) REQUIRES(shard.mutex);
     void erase(Shard& shard, Entries::iterator entry) REQUIRES(shard.mutex);
     void account(Shard& shard, Entry& entry) REQUIRES(shard.mutex);
-    void put(Shard& shard, const ObjectKey& key, const SharedInfo& info, TimePoint expires)
+    Entry& put(Shard& shard, const ObjectKey& key, const SharedInfo& info, TimePoint expires)
         REQUIRES(shard.mutex);
     void put_absent(Shard& shard, const ObjectKey& key) REQUIRES(shard.mutex);
     SharedInfo unpack(Shard& shard, Entry& entry) REQUIRES(shard.mutex);
+    void keep_unpacked(Shard& shard, Entry& entry, SharedInfo info) REQUIRES(shard.mutex);
     void note_change(Shard& shard, const ObjectKey& key) REQUIRES(shard.mutex);
     static bool was_changed(const Shard& shard, const ObjectKey& key, uint64_t epoch)
         REQUIRES(shard.mutex);

@@ -11,6 +11,7 @@ namespace {
 // length in front.
 class Writer {
   public:
+    Writer() { out_.reserve(kUsualBytes); }
     void number(uint64_t n) {
         for (; n >= 0x80; n >>= 7U) out_.push_back(static_cast<char>(n | 0x80U));
         out_.push_back(static_cast<char>(n));
@@ -33,12 +34,11 @@ class Writer {
             text(value);
         }
     }
-    std::string take() {
-        out_.shrink_to_fit();
-        return std::move(out_);
-    }
+    // Of just the size that it needs: what is kept is many of them.
+    std::string take() const { return std::string(out_); }
 
   private:
+    static constexpr size_t kUsualBytes = 512;
     std::string out_;
 };
 

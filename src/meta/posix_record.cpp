@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 #include <string>
@@ -102,6 +103,35 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
     return offset[0] == '+' ? *local - shift : *local + shift;
 }
 
+// All names that read_posix_record() looks for.
+constexpr auto kNamesRead = std::to_array<std::string_view>({
+    "mode",
+    "permissions",
+    "goog-reserved-posix-mode",
+    "--symlink-target",
+    "symlink-target",
+    "uid",
+    "owner",
+    "goog-reserved-posix-uid",
+    "gid",
+    "group",
+    "goog-reserved-posix-gid",
+    "mtime",
+    "goog-reserved-file-mtime",
+    "gcsfuse_mtime",
+    "gcsfuse-mtime",
+    "atime",
+    "goog-reserved-file-atime",
+    "ctime",
+});
+
+// Most metadata has none of them, which costs less to see than to look for each.
+bool has_name_read(const UserMetadata& user) {
+    return std::any_of(user.begin(), user.end(), [](const auto& entry) {
+        return std::find(kNamesRead.begin(), kNamesRead.end(), entry.first) != kNamesRead.end();
+    });
+}
+
 // The first of `names` whose value parses.
 template <class T>
 std::optional<T> read_first(const UserMetadata& user, std::initializer_list<std::string_view> names,
@@ -186,7 +216,7 @@ std::optional<std::string> read_link_target(const UserMetadata& user) {
 PosixRecord read_posix_record(const ObjectAttributes& attributes) {
     const UserMetadata& user = attributes.user;
     PosixRecord record;
-    if (user.empty()) return record;
+    if (!has_name_read(user)) return record;
     record.mode = read_first(user, {"mode", "permissions"}, parse_mode);
     if (!record.mode) record.mode = read_first(user, {"goog-reserved-posix-mode"}, parse_octal);
     if (read_link_target(user)) record.mode = kLinkType | (record.mode.value_or(0777) & kModeBits);
