@@ -21,8 +21,8 @@ InodeTable::InodeTable()
     Slot slot;
     slot.inode = root_;
     slot.pins = 1;
-    slots_.emplace(static_cast<uint64_t>(kRootInode), std::move(slot));
-    by_key_.emplace(std::string(), static_cast<uint64_t>(kRootInode));
+    by_key_.insert(
+        &slots_.emplace(static_cast<uint64_t>(kRootInode), std::move(slot)).first->second);
 }
 
 InodePtr InodeTable::find(InodeNumber ino) const {
@@ -31,20 +31,23 @@ InodePtr InodeTable::find(InodeNumber ino) const {
     return slot == slots_.end() ? nullptr : slot->second.inode;
 }
 
+InodeTable::Slot* InodeTable::slot_of(std::string_view key) const {
+    const auto found = by_key_.find(key);
+    return found == by_key_.end() ? nullptr : *found;
+}
+
 InodePtr InodeTable::find_key(const ObjectKey& key) const {
     LockGuard lock(mutex_);
-    const auto number = by_key_.find(key.str());
-    return number == by_key_.end() ? nullptr : slots_.at(number->second).inode;
+    const Slot* const slot = slot_of(key.str());
+    return slot == nullptr ? nullptr : slot->inode;
 }
 
 InodePtr InodeTable::look_up(const ObjectKey& key, NodeType type) {
     LockGuard lock(mutex_);
-    const auto number = by_key_.find(key.str());
-    if (number != by_key_.end()) {
-        Slot& slot = slots_.at(number->second);
-        if (slot.inode->type == type) {
-            ++slot.lookups;
-            return slot.inode;
+    if (Slot* const known = slot_of(key.str())) {
+        if (known->inode->type == type) {
+            ++known->lookups;
+            return known->inode;
         }
         remove_key(key.str());
     }
@@ -118,17 +121,16 @@ void InodeTable::move(const InodePtr& inode, const ObjectKey& to) {
 
 void InodeTable::move_below(const ObjectKey& from, const ObjectKey& to) {
     LockGuard lock(mutex_);
-    std::vector<uint64_t> numbers;
-    for (auto at = by_key_.lower_bound(from.str());
-         at != by_key_.end() && at->first.starts_with(from.str()); ++at) {
-        numbers.push_back(at->second);
+    std::vector<Slot*> moving;
+    for (auto at = by_key_.lower_bound(std::string_view(from.str()));
+         at != by_key_.end() && (*at)->key.starts_with(from.str()); ++at) {
+        moving.push_back(*at);
     }
-    for (const uint64_t number : numbers) {
-        Slot& slot = slots_.at(number);
-        const ObjectKey key = moved_key(ObjectKey(slot.key), from.str(), to.str());
-        detach(slot);
+    for (Slot* const slot : moving) {
+        const ObjectKey key = moved_key(ObjectKey(slot->key), from.str(), to.str());
+        detach(*slot);
         remove_key(key.str());
-        attach(slot, key);
+        attach(*slot, key);
     }
 }
 
@@ -144,9 +146,9 @@ void InodeTable::settle(const InodePtr& inode) {
 std::vector<InodePtr> InodeTable::below(const std::string& prefix) const {
     LockGuard lock(mutex_);
     std::vector<InodePtr> found;
-    for (auto at = by_key_.lower_bound(prefix);
-         at != by_key_.end() && at->first.starts_with(prefix); ++at) {
-        found.push_back(slots_.at(at->second).inode);
+    for (auto at = by_key_.lower_bound(std::string_view(prefix));
+         at != by_key_.end() && (*at)->key.starts_with(prefix); ++at) {
+        found.push_back((*at)->inode);
     }
     return found;
 }
@@ -171,8 +173,8 @@ std::vector<ObjectKey> InodeTable::local_below(const std::string& prefix) const 
 
 InodeNumber InodeTable::number_for(const ObjectKey& key) const {
     LockGuard lock(mutex_);
-    const auto number = by_key_.find(key.str());
-    return InodeNumber{number != by_key_.end() ? number->second : free_number(key)};
+    const Slot* const known = slot_of(key.str());
+    return known != nullptr ? known->inode->ino : InodeNumber{free_number(key)};
 }
 
 size_t InodeTable::size() const {
@@ -183,14 +185,14 @@ size_t InodeTable::size() const {
 std::vector<ObjectKey> InodeTable::candidates(size_t count) {
     LockGuard lock(mutex_);
     std::vector<ObjectKey> keys;
-    auto at = by_key_.upper_bound(candidates_after_);
+    auto at = by_key_.upper_bound(std::string_view(candidates_after_));
     for (size_t seen = 0; seen < by_key_.size() && keys.size() < count; ++seen) {
         if (at == by_key_.end()) at = by_key_.begin();
-        const Slot& slot = slots_.at(at->second);
+        const Slot& slot = **at;
         // Directories go by themselves once their children went: the kernel needs them for paths.
         if (slot.pins == 0 && !slot.local && slot.inode->type != NodeType::directory)
-            keys.emplace_back(at->first);
-        candidates_after_ = at->first;
+            keys.emplace_back(slot.key);
+        candidates_after_ = slot.key;
         ++at;
     }
     return keys;
@@ -201,8 +203,9 @@ InodeTable::Slot& InodeTable::add(const ObjectKey& key, NodeType type) {
     Slot slot;
     slot.inode = std::make_shared<Inode>(InodeNumber{number}, type, key);
     slot.key = key.str();
-    by_key_.emplace(key.str(), number);
-    return slots_.emplace(number, std::move(slot)).first->second;
+    Slot& added = slots_.emplace(number, std::move(slot)).first->second;
+    by_key_.insert(&added);
+    return added;
 }
 
 uint64_t InodeTable::free_number(const ObjectKey& key) const {
@@ -212,13 +215,13 @@ uint64_t InodeTable::free_number(const ObjectKey& key) const {
 }
 
 void InodeTable::detach(Slot& slot) {
-    by_key_.erase(slot.key);
+    by_key_.erase(&slot);
     if (slot.local) local_.erase(slot.key);
 }
 
 void InodeTable::attach(Slot& slot, const ObjectKey& key) {
     slot.key = key.str();
-    by_key_.emplace(slot.key, static_cast<uint64_t>(slot.inode->ino));
+    by_key_.insert(&slot);
     if (slot.local) local_.insert(slot.key);
     LockGuard lock(slot.inode->mutex);
     slot.inode->key = key;
@@ -226,17 +229,15 @@ void InodeTable::attach(Slot& slot, const ObjectKey& key) {
 }
 
 void InodeTable::remove_key(const std::string& key) {
-    const auto found = by_key_.find(key);
-    if (found == by_key_.end() || found->second == static_cast<uint64_t>(kRootInode)) return;
-    const uint64_t number = found->second;
-    Slot& slot = slots_.at(number);
-    detach(slot);
-    slot.removed = true;
+    Slot* const slot = slot_of(key);
+    if (slot == nullptr || slot->inode == root_) return;
+    detach(*slot);
+    slot->removed = true;
     {
-        LockGuard lock(slot.inode->mutex);
-        slot.inode->removed = true;
+        LockGuard lock(slot->inode->mutex);
+        slot->inode->removed = true;
     }
-    erase_if_unused(number);
+    erase_if_unused(static_cast<uint64_t>(slot->inode->ino));
 }
 
 void InodeTable::erase_if_unused(uint64_t number) {

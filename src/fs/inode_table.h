@@ -6,8 +6,8 @@
 
 #include "inode.h"
 
-#include <map>
 #include <set>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -61,14 +61,26 @@ class InodeTable {
   private:
     struct Slot {
         InodePtr inode;
-        std::string key;  // under which by_key_ has it; "" with `removed`
+        std::string key;  // by_key_ goes by it
         uint64_t lookups = 0;
         uint64_t pins = 0;
         bool removed = false;
         bool local = false;
     };
+    // Slots by their keys, which so are kept once: millions of files may be known.
+    struct ByKey {
+        using is_transparent = void;
+        static std::string_view key_of(const Slot* slot) { return slot->key; }
+        static std::string_view key_of(std::string_view key) { return key; }
+        template <class A, class B>
+        bool operator()(const A& a, const B& b) const {
+            return key_of(a) < key_of(b);
+        }
+    };
     Slot& add(const ObjectKey& key, NodeType type) REQUIRES(mutex_);
     uint64_t free_number(const ObjectKey& key) const REQUIRES(mutex_);
+    // Null where there is none.
+    Slot* slot_of(std::string_view key) const REQUIRES(mutex_);
     void detach(Slot& slot) REQUIRES(mutex_);
     void attach(Slot& slot, const ObjectKey& key) REQUIRES(mutex_);
     void remove_key(const std::string& key) REQUIRES(mutex_);
@@ -77,7 +89,7 @@ class InodeTable {
     const InodePtr root_;
     mutable Mutex mutex_;
     std::unordered_map<uint64_t, Slot> slots_ GUARDED_BY(mutex_);
-    std::map<std::string, uint64_t, std::less<>> by_key_ GUARDED_BY(mutex_);
+    std::set<Slot*, ByKey> by_key_ GUARDED_BY(mutex_);  // all but those that were removed
     std::set<std::string, std::less<>> local_ GUARDED_BY(mutex_);
     std::string candidates_after_ GUARDED_BY(mutex_);
 };
