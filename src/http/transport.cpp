@@ -25,4 +25,32 @@ Result<HttpResponse> Transport::send(HttpRequest request) {
     return std::move(*waiter.result);
 }
 
+std::vector<Result<HttpResponse>> Transport::send_all(std::vector<HttpRequest> requests) {
+    struct Waiter {
+        Mutex mutex;
+        CondVar changed;
+        size_t left GUARDED_BY(mutex) = 0;
+        std::vector<std::optional<Result<HttpResponse>>> results GUARDED_BY(mutex);
+    };
+    Waiter waiter;  // on the stack, as above
+    {
+        LockGuard lock(waiter.mutex);
+        waiter.left = requests.size();
+        waiter.results.resize(requests.size());
+    }
+    for (size_t i = 0; i < requests.size(); ++i) {
+        start(std::move(requests[i]), [&waiter, i](Result<HttpResponse> result) {
+            LockGuard lock(waiter.mutex);
+            waiter.results[i] = std::move(result);
+            if (--waiter.left == 0) waiter.changed.notify_one();
+        });
+    }
+    std::vector<Result<HttpResponse>> results;
+    results.reserve(requests.size());
+    LockGuard lock(waiter.mutex);
+    while (waiter.left != 0) waiter.changed.wait(waiter.mutex);
+    for (auto& result : waiter.results) results.push_back(std::move(*result));
+    return results;
+}
+
 }  // namespace xbucket

@@ -30,6 +30,8 @@ class HttpStore final : public ObjectStore {
     Result<HeadReply> head(const ObjectKey& key, const CallOptions& options) override;
     void head_async(const ObjectKey& key, const CallOptions& options,
                     std::function<void(Result<HeadReply>)> done) override;
+    FacetReplies read_facets(const ObjectKey& key, Facets facets,
+                             const CallOptions& options) override;
     Result<ObjectInfo> get(const GetRequest& request, GetSink& sink,
                            const CallOptions& options) override;
     Result<PutReply> put(const PutRequest& request, const CallOptions& options) override;
@@ -107,6 +109,9 @@ class HttpStore final : public ObjectStore {
     // Where an object cannot be read because it is encrypted otherwise than the request says: what
     // to do about it, as access_denied, and once in the log.
     Error with_key_hint(Error error);
+    Result<HeadReply> head_in(const ObjectKey& key, Result<HttpResponse> response);
+    Result<Tags> tags_in(Result<HttpResponse> response) const;
+    Result<std::string> acl_in(Result<HttpResponse> response) const;
     // Whether what was sent is what the reply says is stored; "" = yes, or the reply says nothing.
     std::string difference(const CheckedSource* sent, const HttpResponse& response,
                            const PutReply& reply) const;

@@ -39,9 +39,35 @@ Error as_copy_error(Error error, const CopyRequest& request) {
 
 Result<HeadReply> HttpStore::head(const ObjectKey& key, const CallOptions& options) {
     const RequestParts parts = TRY(dialect_->head(TRY(whole(key)), options.with_checksum));
-    auto response = requester_.call(parts, options);
+    return head_in(key, requester_.call(parts, options));
+}
+
+Result<HeadReply> HttpStore::head_in(const ObjectKey& key, Result<HttpResponse> response) {
     if (!response) return with_key_hint(std::move(response.error()));
     return read_head(*dialect_, key, *std::move(response));
+}
+
+FacetReplies HttpStore::read_facets(const ObjectKey& key, Facets facets,
+                                    const CallOptions& options) {
+    const auto whole_key = whole(key);
+    const int count = int{facets.head} + int{facets.acl} + int{facets.tags};
+    if (count < 2 || !whole_key) return ObjectStore::read_facets(key, facets, options);
+    std::vector<RequestParts> parts;
+    const auto add = [&parts](Result<RequestParts> built) {
+        if (built) parts.push_back(*std::move(built));
+        return built.has_value();
+    };
+    const bool built = (!facets.head || add(dialect_->head(*whole_key))) &&
+                       (!facets.acl || add(dialect_->get_acl(*whole_key))) &&
+                       (!facets.tags || add(dialect_->get_tags(*whole_key)));
+    if (!built) return ObjectStore::read_facets(key, facets, options);  // says what is wrong
+    auto responses = requester_.call_all(parts, options);
+    auto next = responses.begin();
+    FacetReplies replies;
+    if (facets.head) replies.head = head_in(key, std::move(*next++));
+    if (facets.acl) replies.acl = acl_in(std::move(*next++));
+    if (facets.tags) replies.tags = tags_in(std::move(*next++));
+    return replies;
 }
 
 Result<std::pair<ObjectInfo, std::optional<KeptChecksum>>> HttpStore::head_with_checksum(
@@ -60,9 +86,7 @@ void HttpStore::head_async(const ObjectKey& key, const CallOptions& options,
     if (!parts) return done(std::move(parts.error()));
     requester_.call_async(std::move(*parts), options,
                           [this, key, done = std::move(done)](Result<HttpResponse> response) {
-                              if (!response)
-                                  return done(with_key_hint(std::move(response.error())));
-                              done(read_head(*dialect_, key, std::move(*response)));
+                              done(head_in(key, std::move(response)));
                           });
 }
 

@@ -8,7 +8,10 @@ namespace xbucket {
 
 Result<Tags> HttpStore::get_tags(const ObjectKey& key, const CallOptions& options) {
     const RequestParts parts = TRY(dialect_->get_tags(TRY(whole(key))));
-    auto response = requester_.call(parts, options);
+    return tags_in(requester_.call(parts, options));
+}
+
+Result<Tags> HttpStore::tags_in(Result<HttpResponse> response) const {
     // Some servers refuse to show an empty set.
     if (!response && response.error().code == "NoSuchTagSet") return Tags();
     if (!response) return std::move(response.error());
@@ -24,7 +27,11 @@ Result<void> HttpStore::put_tags(const ObjectKey& key, const Tags& tags,
 
 Result<std::string> HttpStore::get_acl(const ObjectKey& key, const CallOptions& options) {
     const RequestParts parts = TRY(dialect_->get_acl(TRY(whole(key))));
-    return dialect_->parse_acl(TRY(requester_.call(parts, options)));
+    return acl_in(requester_.call(parts, options));
+}
+
+Result<std::string> HttpStore::acl_in(Result<HttpResponse> response) const {
+    return dialect_->parse_acl(TRY(std::move(response)));
 }
 
 Result<void> HttpStore::put_acl(const ObjectKey& key, const std::string& canned,

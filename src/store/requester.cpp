@@ -132,6 +132,32 @@ Result<HttpResponse> Requester::call(const RequestParts& parts, const CallOption
     return run(parts, call);
 }
 
+std::vector<Result<HttpResponse>> Requester::call_all(const std::vector<RequestParts>& parts,
+                                                      const CallOptions& options) {
+    std::vector<Call> calls;
+    std::vector<Result<Attempt>> attempts;
+    std::vector<HttpRequest> requests;
+    for (const RequestParts& one : parts) {
+        calls.push_back(begin(one, options));
+        attempts.push_back(prepare(one, calls.back()));
+        if (attempts.back()) requests.push_back(std::move(attempts.back()->request));
+    }
+    std::vector<Result<HttpResponse>> sent = transport_.send_all(std::move(requests));
+    std::vector<Result<HttpResponse>> replies;
+    auto next = sent.begin();
+    for (size_t i = 0; i < parts.size(); ++i) {
+        if (!attempts[i]) {
+            replies.push_back(give_up(parts[i], std::move(attempts[i].error()), calls[i]));
+            continue;
+        }
+        auto reply = check(parts[i], std::move(*next++));
+        if (!reply)
+            reply = resume(parts[i], calls[i], *std::move(attempts[i]), std::move(reply.error()));
+        replies.push_back(std::move(reply));
+    }
+    return replies;
+}
+
 Result<HttpResponse> Requester::run(const RequestParts& parts, Call& call) {
     auto attempt = prepare(parts, call);
     if (!attempt) return give_up(parts, std::move(attempt.error()), call);

@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <vector>
 
 namespace xbucket {
 
@@ -51,6 +52,11 @@ class Requester {
 
     // All attempts until success or a final error; the collected body is in the reply. Blocks.
     Result<HttpResponse> call(const RequestParts& parts, const CallOptions& options);
+    // Several calls at the same time: their first attempts go out together, and what of them is to
+    // be attempted again follows one after the other. Blocks; the replies are in the order of the
+    // parts.
+    std::vector<Result<HttpResponse>> call_all(const std::vector<RequestParts>& parts,
+                                               const CallOptions& options);
     // The first attempt without blocking, further ones on a small pool. Credentials that are being
     // refreshed while none are valid make it wait all the same.
     void call_async(RequestParts parts, const CallOptions& options, Done done);

@@ -55,6 +55,28 @@ TEST_P(ObjectStoreContract, head_async_gives_what_head_gives) {
     EXPECT_EQ(nothing.error().kind, ErrorKind::not_found);
 }
 
+TEST_P(ObjectStoreContract, read_facets_gives_what_was_asked_for_as_the_single_calls_do) {
+    put("f", "x", full_attributes());
+    const ObjectKey key("f");
+    const FacetReplies all =
+        store().read_facets(key, {.head = true, .acl = true, .tags = true}, {});
+    ASSERT_TRUE(all.head && all.acl && all.tags);
+    EXPECT_EQ(MUST(*all.head).info.attributes, info_of("f").attributes);
+    EXPECT_EQ(MUST(*all.acl), MUST(store().get_acl(key)));
+    EXPECT_EQ(MUST(*all.tags), MUST(store().get_tags(key)));
+    const FacetReplies two = store().read_facets(key, {.acl = true, .tags = true}, {});
+    EXPECT_FALSE(two.head);
+    EXPECT_EQ(MUST(*two.acl), MUST(*all.acl));
+    EXPECT_EQ(MUST(*two.tags), MUST(*all.tags));
+    const FacetReplies one = store().read_facets(key, {.head = true}, {});
+    EXPECT_TRUE(one.head && *one.head && !one.acl && !one.tags);
+    const FacetReplies none =
+        store().read_facets(ObjectKey("missing"), {.head = true, .acl = true, .tags = true}, {});
+    EXPECT_EQ(none.head->error().kind, ErrorKind::not_found);
+    EXPECT_EQ(none.acl->error().kind, ErrorKind::not_found);
+    EXPECT_EQ(none.tags->error().kind, ErrorKind::not_found);
+}
+
 TEST_P(ObjectStoreContract, head_gives_all_headers_of_the_reply) {
     ObjectAttributes attributes;
     attributes.user = {{"year", "2021"}};

@@ -301,6 +301,26 @@ TEST_F(HttpStoreRetry, head_async_answers_without_blocking_and_retries_off_the_t
     EXPECT_EQ(transport.sent(1).request.request_class, RequestClass::prefetch);
 }
 
+TEST_F(HttpStoreRetry, of_several_reads_at_the_same_time_only_what_failed_is_sent_again) {
+    ObjectStore& store = make(oss_config());
+    transport.reply(head_error(503, "SlowDown"));
+    transport.reply(error_reply(403, "AccessDenied"));
+    transport.reply({.body = "<Tagging><TagSet></TagSet></Tagging>"});
+    transport.reply(object_reply("12"));
+    const FacetReplies replies =
+        store.read_facets(ObjectKey("k"), {.head = true, .acl = true, .tags = true},
+                          {.request_class = RequestClass::update});
+    ASSERT_TRUE(*replies.head) << replies.head->error().describe();
+    EXPECT_EQ((*replies.head)->info.size, 2U);
+    EXPECT_EQ(replies.acl->error().kind, ErrorKind::access_denied);
+    ASSERT_TRUE(*replies.tags) << replies.tags->error().describe();
+    ASSERT_EQ(transport.sent().size(), 4U);
+    EXPECT_EQ(transport.sent(0).request.target, transport.sent(3).request.target);
+    for (const SentRequest& sent : transport.sent())
+        EXPECT_EQ(sent.request.request_class, RequestClass::update);
+    EXPECT_EQ(store.stats().retries, 1U);
+}
+
 TEST_F(HttpStoreRetry, a_store_waits_for_its_asynchronous_calls_before_it_goes) {
     std::atomic<int> answered{0};
     {

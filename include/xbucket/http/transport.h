@@ -5,6 +5,7 @@
 #include "xbucket/http/message.h"
 
 #include <atomic>
+#include <vector>
 
 namespace xbucket {
 
@@ -48,6 +49,8 @@ class Transport {
     virtual std::shared_ptr<Transfer> start(HttpRequest request, Done done) = 0;
     // Blocks until done. Not from the transport's thread.
     Result<HttpResponse> send(HttpRequest request);
+    // The same for several at the same time; the replies are in the order of the requests.
+    std::vector<Result<HttpResponse>> send_all(std::vector<HttpRequest> requests);
 
     virtual TransportStats stats() const = 0;
 };

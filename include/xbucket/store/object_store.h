@@ -28,6 +28,20 @@ struct CallOptions {
     bool with_checksum = false;
 };
 
+// What of an object is read by a request of its own.
+struct Facets {
+    bool head = false;
+    bool acl = false;
+    bool tags = false;
+};
+
+// What came of those that were asked for.
+struct FacetReplies {
+    std::optional<Result<HeadReply>> head;
+    std::optional<Result<std::string>> acl;
+    std::optional<Result<Tags>> tags;
+};
+
 // Guard of an in-place copy (DESIGN 3.2). Unset members are not sent.
 struct CopyGuard {
     std::optional<WallTime> source_unmodified_since;
@@ -136,6 +150,11 @@ class ObjectStore {
     // Same without blocking; `done` runs on a thread that must not be blocked.
     virtual void head_async(const ObjectKey& key, const CallOptions& options,
                             std::function<void(Result<HeadReply>)> done) = 0;
+
+    // head(), get_acl() and get_tags() at the same time where the store can do that: which of them
+    // the service answers first is open. The default asks one after the other, HEAD first.
+    virtual FacetReplies read_facets(const ObjectKey& key, Facets facets,
+                                     const CallOptions& options = {});
 
     // GetObject, ranged when offset or length is set; checks 206 and Content-Range. Delivers all
     // bytes to `sink`, resuming inside the object after a broken connection (then pinned to the
