@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace xbucket {
 
@@ -77,19 +78,44 @@ UpdateStep GuardedUpdate::start(TimePoint now) {
     return read_base(now);
 }
 
+// Where a copy is expected to follow, what will be needed for it is asked for beside the HEAD.
 UpdateStep GuardedUpdate::read_base(TimePoint now) {
-    static_cast<void>(now);
     phase_ = Phase::base;
-    return Head{};
+    read_acl_.reset();
+    read_tags_.reset();
+    Facets facets{.head = true};
+    if (facts_.expects_copies() && !last_look_) {
+        facets.acl = needs_acl(now);
+        facets.tags = facts_.expects_tags() && traits_.tagging && !tags_;
+    }
+    return Read{facets};
 }
 
 UpdateStep GuardedUpdate::on_waited(TimePoint now) {
-    return phase_ == Phase::verify ? UpdateStep(Head{}) : read_base(now);
+    return phase_ == Phase::verify ? UpdateStep(Read{{.head = true}}) : read_base(now);
 }
 
-UpdateStep GuardedUpdate::on_head(Result<HeadReply> reply, TimePoint begun, TimePoint now) {
-    if (phase_ == Phase::verify || phase_ == Phase::created || phase_ == Phase::restored)
-        return on_result_head(std::move(reply), begun, now);
+UpdateStep GuardedUpdate::on_read(FacetReplies replies, TimePoint begun, TimePoint now) {
+    switch (phase_) {
+        case Phase::verify:
+        case Phase::created:
+        case Phase::restored:
+            return on_result_head(*std::move(replies.head), begun, now);
+        case Phase::verify_tags:
+            return verify_tags(*std::move(replies.tags), now);
+        case Phase::verify_acl:
+            return verify_acl(*std::move(replies.acl), begun, now);
+        case Phase::base:
+            break;
+    }
+    read_acl_ = std::move(replies.acl);
+    read_tags_ = std::move(replies.tags);
+    read_begun_ = begun;
+    if (!replies.head) return prepare_copy(now);
+    return on_base(*std::move(replies.head), begun, now);
+}
+
+UpdateStep GuardedUpdate::on_base(Result<HeadReply> reply, TimePoint begun, TimePoint now) {
     if (!reply) {
         if (reply.error().kind == ErrorKind::not_found)
             return base_missing(now, std::move(reply).error());
@@ -113,10 +139,29 @@ void GuardedUpdate::take_base(ObjectInfo info, TimePoint begun, TimePoint now) {
     refused_ = false;
     if (sent_marker_ && sent_marker_->user == info.attributes.user) sent_once_ = true;
     sent_marker_.reset();
+    // Another object than that of which these were read.
+    if (info.etag != base_.info.etag || info.last_modified != base_.info.last_modified) {
+        acl_at_.reset();
+        tags_.reset();
+    }
     base_ = UpdateBase{.info = std::move(info), .read_at = begun};
     absent_ = false;
-    base_just_read_ = true;
     from_own_ = false;
+    base_just_read_ = now - begun <= kFresh || (!read_acl_ && !read_tags_);
+    if (!has_stood_still(now - begun)) {
+        if (read_acl_ || read_tags_) facts_.expect_no_copy();
+        read_acl_.reset();
+        read_tags_.reset();
+    }
+}
+
+// Whether the object was the same one all the time that the HEAD and what was asked beside it took,
+// `request`: else an ACL may be of what stood there before. Date minus Last-Modified has one second
+// for their resolution and one for skew, as in is_settled(); the third one is the request's.
+bool GuardedUpdate::has_stood_still(Duration request) const {
+    const ObjectInfo& info = base_.info;
+    return request <= kFresh &&
+           info.date.seconds() >= (info.last_modified + kSettled + kFresh).seconds();
 }
 
 // What is to become of the base: the journal's changes, then the patches, then POSIX state that
@@ -188,6 +233,7 @@ UpdateStep GuardedUpdate::proceed(TimePoint now) {
     judge();
     if (!anyone_left() || wanted_ == base_.info.attributes) {
         facts_.counters.unchanged.fetch_add(1);
+        if (!sent_once_) facts_.expect_no_copy();
         return sent_once_ ? found_done(now) : finish(now);
     }
     return prepare_copy(now);
@@ -214,14 +260,20 @@ UpdateStep GuardedUpdate::prepare_copy(TimePoint now) {
             return Wait{settling_time()};
         }
     }
-    if (needs_tags()) {
+    const bool lacks_tags = needs_tags();
+    const bool lacks_acl = needs_acl(now);
+    const Facets facets{.acl = lacks_acl && !read_acl_, .tags = lacks_tags && !read_tags_};
+    if (facets.acl || facets.tags) {
         base_just_read_ = false;
-        return ReadTags{};
+        read_acl_.reset();  // all of it at one time
+        read_tags_.reset();
+        return Read{.facets = {.acl = lacks_acl, .tags = lacks_tags}};
     }
-    if (needs_acl(now)) {
-        base_just_read_ = false;
-        return ReadAcl{};
-    }
+    UpdateStep other_step;
+    if (lacks_tags && !take_tags(other_step, now)) return other_step;
+    if (lacks_acl && !take_acl(other_step, now)) return other_step;
+    // Grew old while the tags were waited for.
+    if (lacks_acl && lacks_tags && needs_acl(now)) return Read{.facets = {.acl = true}};
     // Without honoured conditions a HEAD just before the copy is all the guard there is.
     const bool stale =
         conditions == CopyConditions::honoured ? now - base_.read_at > kFresh : !base_just_read_;
@@ -270,51 +322,63 @@ bool GuardedUpdate::needs_acl(TimePoint now) const {
     return policy_.preserve == PreservePolicy::strict || !facts_.acls_hidden();
 }
 
-UpdateStep GuardedUpdate::on_acl(Result<std::string> acl, TimePoint begun, TimePoint now) {
-    if (phase_ == Phase::verify_acl) return verify_acl(std::move(acl), begun, now);
-    acl_at_ = begun;
+// Takes what was read; false: `other_step` comes instead of a copy.
+bool GuardedUpdate::take_acl(UpdateStep& other_step, TimePoint now) {
+    Result<std::string> acl = *std::exchange(read_acl_, std::nullopt);
+    acl_at_ = read_begun_;
     if (acl) {
         facts_.acl_read();
         acl_ = *std::move(acl);
-        return prepare_copy(now);
+        return true;
     }
     const Error& error = acl.error();
     const bool strict = policy_.preserve == PreservePolicy::strict;
     constexpr int kNotImplemented = 501;
-    if (error.kind == ErrorKind::not_found) return read_base(now);
     const bool unreadable =
         error.kind == ErrorKind::access_denied || error.kind == ErrorKind::unsupported;
-    if (!unreadable) return fail_all(std::move(acl).error().with_context("reading the ACL"));
-    // A service without ACLs has none to lose.
-    if (error.kind == ErrorKind::unsupported && error.http_status == kNotImplemented) {
-        acl_.clear();
-        return prepare_copy(now);
+    if (error.kind == ErrorKind::not_found) {
+        other_step = read_base(now);
+        return false;
     }
-    if (strict)
-        return fail_all(
-            fail(ErrorKind::access_denied,
-                 fmt::format("the object's ACL cannot be read, so a change would lose it "
-                             "(-o preserve=strict): {}",
-                             error.describe())));
-    facts_.acl_refused(error);
+    if (!unreadable) {
+        other_step = fail_all(std::move(acl).error().with_context("reading the ACL"));
+        return false;
+    }
     acl_.clear();
-    return prepare_copy(now);
+    // A service without ACLs has none to lose.
+    if (error.kind == ErrorKind::unsupported && error.http_status == kNotImplemented) return true;
+    if (strict) {
+        other_step =
+            fail_all(fail(ErrorKind::access_denied,
+                          fmt::format("the object's ACL cannot be read, so a change would lose it "
+                                      "(-o preserve=strict): {}",
+                                      error.describe())));
+        return false;
+    }
+    facts_.acl_refused(error);
+    return true;
 }
 
-UpdateStep GuardedUpdate::on_tags(Result<Tags> tags, TimePoint now) {
-    if (phase_ == Phase::verify_tags) return verify_tags(std::move(tags), now);
+bool GuardedUpdate::take_tags(UpdateStep& other_step, TimePoint now) {
+    Result<Tags> tags = *std::exchange(read_tags_, std::nullopt);
     if (tags) {
         tags_ = tags->empty() && may_have_dropped_tags() ? owed_tags_ : *std::move(tags);
-        return prepare_copy(now);
+        return true;
     }
     const ErrorKind kind = tags.error().kind;
-    if (kind == ErrorKind::not_found) return read_base(now);
+    if (kind == ErrorKind::not_found) {
+        other_step = read_base(now);
+        return false;
+    }
     const bool passable =
         kind == ErrorKind::unsupported ||
         (kind == ErrorKind::access_denied && policy_.preserve == PreservePolicy::best_effort);
-    if (!passable) return fail_all(std::move(tags).error().with_context("reading the tags"));
+    if (!passable) {
+        other_step = fail_all(std::move(tags).error().with_context("reading the tags"));
+        return false;
+    }
     tags_.emplace();
-    return prepare_copy(now);
+    return true;
 }
 
 CopyGuard GuardedUpdate::make_guard() const {
@@ -363,7 +427,12 @@ UpdateStep GuardedUpdate::send(TimePoint now) {
     sent_base_ = base_;
     if (tags_) owed_tags_ = tags_;
     sent_settled_ = settled_;
-    ++attempts_;
+    if (++attempts_ == 1 && !from_own_) {
+        if (has_stood_still(Duration::zero()))
+            facts_.expect_copies(tags_.has_value());
+        else
+            facts_.expect_no_copy();
+    }
     CopyRequest request = make_request(wanted_);
     request.guard = make_guard();
     return Copy{std::move(request)};
@@ -400,6 +469,7 @@ UpdateStep GuardedUpdate::base_missing(TimePoint now, Error error) {
     const bool asked = !work_.patches.empty() || work_.posix_alone;
     if (is_directory(work_.key) && asked) return create_marker(now);
     outcome_.missing = true;
+    facts_.expect_no_copy();
     return fail_all(std::move(error));
 }
 

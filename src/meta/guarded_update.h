@@ -70,9 +70,9 @@ struct UpdateOutcome {
 };
 
 namespace update_step {
-struct Head {};
-struct ReadAcl {};
-struct ReadTags {};
+struct Read {  // at the same time
+    Facets facets;
+};
 struct Wait {
     Duration time{0};
 };
@@ -93,10 +93,9 @@ struct WriteTags {
 };
 struct Done {};
 }  // namespace update_step
-using UpdateStep =
-    std::variant<update_step::Head, update_step::ReadAcl, update_step::ReadTags, update_step::Wait,
-                 update_step::Copy, update_step::Create, update_step::ReadVersion,
-                 update_step::WriteAcl, update_step::WriteTags, update_step::Done>;
+using UpdateStep = std::variant<update_step::Read, update_step::Wait, update_step::Copy,
+                                update_step::Create, update_step::ReadVersion,
+                                update_step::WriteAcl, update_step::WriteTags, update_step::Done>;
 
 // Confined to one thread. References must outlive it.
 class GuardedUpdate {
@@ -106,9 +105,7 @@ class GuardedUpdate {
 
     UpdateStep start(TimePoint now);
     // `begun` is when the request was sent.
-    UpdateStep on_head(Result<HeadReply> reply, TimePoint begun, TimePoint now);
-    UpdateStep on_acl(Result<std::string> acl, TimePoint begun, TimePoint now);
-    UpdateStep on_tags(Result<Tags> tags, TimePoint now);
+    UpdateStep on_read(FacetReplies replies, TimePoint begun, TimePoint now);
     UpdateStep on_waited(TimePoint now);
     UpdateStep on_copied(Result<CopyReply> reply, TimePoint begun, TimePoint now);
     UpdateStep on_created(Result<PutReply> reply, TimePoint now);
@@ -124,11 +121,15 @@ class GuardedUpdate {
     UpdateStep proceed(TimePoint now);
     UpdateStep prepare_copy(TimePoint now);
     UpdateStep read_base(TimePoint now);
+    UpdateStep on_base(Result<HeadReply> reply, TimePoint begun, TimePoint now);
     UpdateStep retry_later(TimePoint now, Error reason);
     Error gave_up() const;
     UpdateStep create_marker(TimePoint now);
     UpdateStep base_missing(TimePoint now, Error error);
     void take_base(ObjectInfo info, TimePoint begun, TimePoint now);
+    bool has_stood_still(Duration request) const;
+    bool take_acl(UpdateStep& other_step, TimePoint now);
+    bool take_tags(UpdateStep& other_step, TimePoint now);
     void judge();
     void judge_patches();
     std::optional<std::string> value_in(const ObjectAttributes& attributes,
@@ -178,9 +179,13 @@ class GuardedUpdate {
     Phase phase_ = Phase::base;
     UpdateBase base_;
     bool base_just_read_ = false;  // nothing was asked since the HEAD
-    bool from_own_ = false;        // base_ is an own result, taken without a HEAD
-    bool settled_ = false;         // base_ was settled, not merely our own
-    std::string acl_;              // of the object; "" sends nothing
+    // What was read for the base and is not looked at yet.
+    std::optional<Result<std::string>> read_acl_;
+    std::optional<Result<Tags>> read_tags_;
+    TimePoint read_begun_;
+    bool from_own_ = false;  // base_ is an own result, taken without a HEAD
+    bool settled_ = false;   // base_ was settled, not merely our own
+    std::string acl_;        // of the object; "" sends nothing
     std::optional<TimePoint> acl_at_;
     std::optional<Tags> tags_;
     // What the object had before a copy of ours that may have taken them away; until they are seen

@@ -80,7 +80,7 @@ UpdateStep GuardedUpdate::on_copied(Result<CopyReply> reply, TimePoint begun, Ti
     if (loss_) {  // the copy was to put the former metadata back
         if (!reply) return restoring_failed(reply.error().describe());
         phase_ = Phase::restored;
-        return Head{};
+        return Read{{.head = true}};
     }
     if (!reply) return copy_failed(std::move(reply).error(), now);
     return copy_done(*reply, begun, now);
@@ -184,7 +184,7 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
         // A copy of another client that passed the same guard has landed when as much time is over
         // as ours took.
         if (looks_for_races) return Wait{now - begun};
-        return Head{};
+        return Read{{.head = true}};
     }
     return finish(now);
 }
@@ -342,12 +342,12 @@ UpdateStep GuardedUpdate::verify_rest(TimePoint now) {
         phase_ = Phase::verify_tags;
         if (facts_.tag_fate() == TagFate::rewritten) return write_tags_again();
         const auto& count = result_->info.tag_count;
-        if (!count || *count != tags_->size()) return ReadTags{};
+        if (!count || *count != tags_->size()) return Read{{.tags = true}};
         tags_survived();
     }
     if (!acl_.empty() && acl_ != traits_.default_acl && !facts_.acl_kept()) {
         phase_ = Phase::verify_acl;
-        return ReadAcl{};
+        return Read{{.acl = true}};
     }
     return conclude(now);
 }
@@ -445,7 +445,7 @@ UpdateStep GuardedUpdate::on_created(Result<PutReply> reply, TimePoint now) {
         outcome_.changed = true;
         created_etag_ = reply->etag;
         phase_ = Phase::created;
-        return Head{};
+        return Read{{.head = true}};
     }
     Error error = std::move(reply).error();
     if (error.outcome_unknown) {

@@ -57,6 +57,17 @@ class ServiceFacts {
     void acl_refused(const Error& error);
     void acl_read() { acl_refusals_.store(INT32_MIN / 2); }
 
+    // Whether the last update made a copy of what had stood still, so that the next one will need
+    // what a copy needs: it then asks for all of it at the same time, at the risk of a request for
+    // nothing.
+    bool expects_copies() const { return expects_copies_.load(); }
+    bool expects_tags() const { return expects_tags_.load(); }
+    void expect_copies(bool that_need_tags) {
+        expects_copies_.store(true);
+        expects_tags_.store(that_need_tags);
+    }
+    void expect_no_copy() { expects_copies_.store(false); }
+
     // Larger or odder than anything that a read-back has confirmed.
     bool is_untried(const AttributeShape& shape) const;
     // Whether an update of this shape is to be read back.
@@ -95,6 +106,8 @@ class ServiceFacts {
     std::atomic<bool> destination_if_match_;
     std::atomic<bool> both_time_conditions_;
     std::atomic<bool> acl_kept_;
+    std::atomic<bool> expects_copies_{false};
+    std::atomic<bool> expects_tags_{false};
     std::atomic<int> acl_refusals_{0};
     std::atomic<bool> acl_logged_{false};
     std::atomic<uint64_t> verified_updates_{0};

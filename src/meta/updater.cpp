@@ -214,17 +214,9 @@ void Updater::drive(GuardedUpdate& update, const ObjectKey& key) {
         const TimePoint begun = clock.now();
         const auto now = [&] { return clock.now(); };
         step = std::visit(Overloaded{
-                              [&](const Head&) {
-                                  auto reply = store.head(key, kUpdateCall);
-                                  return update.on_head(std::move(reply), begun, now());
-                              },
-                              [&](const ReadAcl&) {
-                                  auto acl = store.get_acl(key, kUpdateCall);
-                                  return update.on_acl(std::move(acl), begun, now());
-                              },
-                              [&](const ReadTags&) {
-                                  auto tags = store.get_tags(key, kUpdateCall);
-                                  return update.on_tags(std::move(tags), now());
+                              [&](const Read& read) {
+                                  auto replies = store.read_facets(key, read.facets, kUpdateCall);
+                                  return update.on_read(std::move(replies), begun, now());
                               },
                               [&](const Wait& wait) {
                                   clock.sleep_for(wait.time);

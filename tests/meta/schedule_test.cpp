@@ -18,6 +18,7 @@
 #include <iostream>
 #include <random>
 #include <set>
+#include <utility>
 
 namespace xbucket::testing {
 namespace {
@@ -101,7 +102,7 @@ class Mount {
 
     // For whoever looks into one seed.
     void trace(size_t step) const {
-        static constexpr const char* kSteps[] = {"HEAD", "ACL", "TAGS", "WAIT", "COPY", "CREATE"};
+        static constexpr const char* kSteps[] = {"READ", "WAIT", "COPY", "CREATE"};
         if (std::getenv("XBUCKET_SEED") == nullptr) return;
         std::cerr << world_.clock.wall_now().since_epoch.count() / 1'000'000 % 100'000'000 << " "
                   << name_ << " " << kSteps[step] << " " << edits[next_].name << "="
@@ -138,20 +139,11 @@ class Mount {
 
     void carry_out(TimePoint begun) {
         const auto now = [&] { return world_.clock.now(); };
-        if (std::holds_alternative<update_step::Head>(step_)) {
-            Result<HeadReply> reply = timeout(false);
-            if (!fails()) {
-                auto info = world_.bucket.head(world_.key);
-                if (info)
-                    reply = HeadReply{*info, {}};
-                else
-                    reply = info.error();
-            }
-            step_ = update_->on_head(std::move(reply), begun, now());
-        } else if (std::holds_alternative<update_step::ReadAcl>(step_)) {
-            step_ = update_->on_acl(world_.bucket.get_acl(world_.key), begun, now());
-        } else if (std::holds_alternative<update_step::ReadTags>(step_)) {
-            step_ = update_->on_tags(world_.bucket.get_tags(world_.key), now());
+        if (auto* read = std::get_if<update_step::Read>(&step_)) {
+            if (!begun_) begun_ = begun;
+            if (!read_one(read->facets)) return;
+            step_ = update_->on_read(std::exchange(replies_, {}), *begun_, now());
+            begun_.reset();
         } else if (auto* wait = std::get_if<update_step::Wait>(&step_)) {
             static_cast<void>(wait);
             step_ = update_->on_waited(now());
@@ -161,6 +153,30 @@ class Mount {
         } else {
             FAIL() << "a step that these schedules do not need";
         }
+    }
+
+    // What is asked for at the same time is answered in any order, and others go on in between.
+    // True when all of it is there.
+    bool read_one(Facets facets) {
+        const bool head = facets.head && !replies_.head;
+        const bool acl = facets.acl && !replies_.acl;
+        const bool tags = facets.tags && !replies_.tags;
+        size_t which = below(world_.random, size_t{head} + size_t{acl} + size_t{tags});
+        if (head && which-- == 0)
+            replies_.head = read_head();
+        else if (acl && which-- == 0)
+            replies_.acl = world_.bucket.get_acl(world_.key);
+        else
+            replies_.tags = world_.bucket.get_tags(world_.key);
+        return facets.head == replies_.head.has_value() && facets.acl == replies_.acl.has_value() &&
+               facets.tags == replies_.tags.has_value();
+    }
+
+    Result<HeadReply> read_head() {
+        if (fails()) return timeout(false);
+        auto info = world_.bucket.head(world_.key);
+        if (!info) return info.error();
+        return HeadReply{*info, {}};
     }
 
     // Falls asleep for a wait, or takes the outcome of a finished update.
@@ -184,6 +200,8 @@ class Mount {
     std::optional<UpdateBase> own_;
     std::unique_ptr<GuardedUpdate> update_;
     UpdateStep step_;
+    std::optional<TimePoint> begun_;  // of a Read that is not complete
+    FacetReplies replies_;
     std::optional<TimePoint> wake_;
     size_t next_ = 0;
 };

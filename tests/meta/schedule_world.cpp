@@ -181,6 +181,21 @@ Result<HeadReply> ScheduledStore::head(const ObjectKey& key, const CallOptions&)
     });
 }
 
+// At the same time: any of them may be answered first.
+FacetReplies ScheduledStore::read_facets(const ObjectKey& key, Facets facets,
+                                         const CallOptions& options) {
+    FacetReplies replies;
+    std::array<unsigned, kPartCount> order{0, 1, 2};
+    if (int{facets.head} + int{facets.acl} + int{facets.tags} > 1)
+        std::shuffle(order.begin(), order.end(), world_.random);
+    for (const unsigned part : order) {
+        if (part == 0 && facets.head) replies.head = head(key, options);
+        if (part == 1 && facets.acl) replies.acl = get_acl(key, options);
+        if (part == 2 && facets.tags) replies.tags = get_tags(key, options);
+    }
+    return replies;
+}
+
 Result<ObjectInfo> ScheduledStore::get(const GetRequest& request, GetSink& sink,
                                        const CallOptions&) {
     return read<ObjectInfo>("GET", request.key, std::nullopt, [&]() -> Result<ObjectInfo> {

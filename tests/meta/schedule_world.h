@@ -123,6 +123,8 @@ class ScheduledStore final : public ObjectStore {
 
     const StoreTraits& traits() const override { return world_.bucket.traits(); }
     Result<HeadReply> head(const ObjectKey& key, const CallOptions& options) override;
+    FacetReplies read_facets(const ObjectKey& key, Facets facets,
+                             const CallOptions& options) override;
     Result<ObjectInfo> get(const GetRequest& request, GetSink& sink,
                            const CallOptions& options) override;
     Result<PutReply> put(const PutRequest& request, const CallOptions& options) override;
