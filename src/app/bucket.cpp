@@ -171,6 +171,7 @@ Result<void> Bucket::make_meta(const std::string& journal_directory) {
     meta.verify = config_.verify;
     meta.big_copies = config_.big_copies;
     meta.update_deadline = config_.timeout;
+    meta.senders_max = config_.editors();
     meta.journal_directory = journal_directory;
     if (config_.commit && !journal_directory.empty()) {
         meta.durability = Durability::timed;

@@ -24,7 +24,11 @@ std::vector<ObjectKey> both(std::vector<ObjectKey> a, const std::vector<ObjectKe
 }  // namespace
 
 LateSender::LateSender(MetaParts& parts, Updater& updater)
-    : parts_(parts), updater_(updater), workers_("late", kWorkers), thread_([this] { run(); }) {}
+    : parts_(parts),
+      updater_(updater),
+      workers_("late", std::max<size_t>(parts.config.senders_max, 1)),
+      window_(parts.config.senders_max),
+      thread_([this] { run(); }) {}
 
 LateSender::~LateSender() { stop(); }
 
@@ -62,8 +66,32 @@ void LateSender::run() {
         const TimePoint again = now + kAgain;
         for (const ObjectKey& key :
              both(parts_.pending.take_due(now, again), parts_.behind.take_due(now, again)))
-            workers_.post([this, key] { static_cast<void>(send(key).has_value()); });
+            post([this, key] { static_cast<void>(send(key).has_value()); });
     }
+}
+
+void LateSender::post(std::function<void()> job) {
+    LockGuard lock(mutex_);
+    jobs_.push_back(std::move(job));
+    start_jobs();
+}
+
+void LateSender::start_jobs() {
+    while (!jobs_.empty() && running_ < window_.size()) {
+        ++running_;
+        workers_.post([this, job = std::move(jobs_.front())] { run_job(job); });
+        jobs_.pop_front();
+    }
+}
+
+void LateSender::run_job(const std::function<void()>& job) {
+    job();
+    const uint64_t retries = parts_.store.stats().retries;
+    LockGuard lock(mutex_);
+    window_.sent(retries, parts_.clock.now());
+    --running_;
+    start_jobs();
+    if (running_ == 0) idle_.notify_all();
 }
 
 Result<void> LateSender::send(const ObjectKey& key) {
@@ -117,7 +145,7 @@ Result<void> LateSender::send_all(const std::vector<ObjectKey>& keys) {
         collected->left = keys.size();
     }
     for (const ObjectKey& key : keys) {
-        workers_.post([this, key, collected] {
+        post([this, key, collected] {
             auto sent = send(key);
             LockGuard lock(collected->mutex);
             if (!sent && !collected->first) collected->first = std::move(sent).error();
@@ -150,6 +178,10 @@ void LateSender::stop() {
         changed_.notify_one();
     }
     if (thread_.joinable()) thread_.join();
+    {
+        LockGuard lock(mutex_);
+        while (running_ != 0) idle_.wait(mutex_);
+    }
     workers_.drain();
 }
 

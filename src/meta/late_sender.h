@@ -5,11 +5,14 @@
 #pragma once
 
 #include "meta_parts.h"
+#include "send_window.h"
 #include "updater.h"
 
 #include "xbucket/base/sync.h"
 #include "xbucket/base/worker_pool.h"
 
+#include <deque>
+#include <functional>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -41,7 +44,6 @@ class LateSender {
     void stop() EXCLUDES(mutex_);
 
   private:
-    static constexpr size_t kWorkers = 64;  // objects at the same time
     static constexpr Duration kAgain = std::chrono::seconds(30);
     static constexpr Duration kProgress = std::chrono::seconds(5);
 
@@ -49,6 +51,10 @@ class LateSender {
     TimePoint next_due() const;
     Result<void> send(const ObjectKey& key);
     Result<void> send_all(const std::vector<ObjectKey>& keys);
+    // Runs when the window has room for it, in the order of the calls.
+    void post(std::function<void()> job) EXCLUDES(mutex_);
+    void start_jobs() REQUIRES(mutex_);
+    void run_job(const std::function<void()>& job) EXCLUDES(mutex_);
 
     MetaParts& parts_;
     Updater& updater_;
@@ -56,6 +62,10 @@ class LateSender {
     Mutex mutex_;
     CondVar changed_;
     bool stopping_ GUARDED_BY(mutex_) = false;
+    SendWindow window_ GUARDED_BY(mutex_);
+    std::deque<std::function<void()>> jobs_ GUARDED_BY(mutex_);
+    size_t running_ GUARDED_BY(mutex_) = 0;
+    CondVar idle_;
     std::thread thread_;
 };
 

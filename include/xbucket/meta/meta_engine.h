@@ -42,7 +42,8 @@ struct MetaConfig {
     Duration commit_delay = std::chrono::seconds(1);  // from the first change of an object
     size_t journal_changes_max = 100'000;             // above that nothing waits
     bool journal_survives_power_loss = true;          // else only the end of the process
-    uint64_t seed = 0;                                // jitter; 0 = from the system
+    size_t senders_max = 64;  // objects that are sent late at a time, where the service keeps up
+    uint64_t seed = 0;        // jitter; 0 = from the system
 };
 
 // What is known of a key.
