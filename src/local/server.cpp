@@ -221,13 +221,16 @@ Result<void> ServerImpl::serve() {
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
                      MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_USE_ERROR_LOG;
     if (address.ipv6) flags |= MHD_USE_IPv6;
+    // Larger than any head that is accepted (exchange.cpp), so that it is refused in the dialect's
+    // words; the library clears all of it for every request.
+    constexpr size_t kConnectionMemory = 64 << 10;
     MHD_Daemon* daemon = MHD_start_daemon(
         flags, 0, nullptr, nullptr, on_access, nullptr, MHD_OPTION_LISTEN_SOCKET, listener,
         MHD_OPTION_EXTERNAL_LOGGER, on_server_log, nullptr, MHD_OPTION_URI_LOG_CALLBACK,
         on_request_line, engine_.get(), MHD_OPTION_NOTIFY_COMPLETED, on_completed, nullptr,
         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, nullptr, MHD_OPTION_THREAD_POOL_SIZE,
         config_.threads < 2 ? 0U : config_.threads, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        static_cast<size_t>(160 << 10), MHD_OPTION_CONNECTION_LIMIT, 4096U, MHD_OPTION_END);
+        kConnectionMemory, MHD_OPTION_CONNECTION_LIMIT, 4096U, MHD_OPTION_END);
     if (daemon == nullptr) {
         ::close(listener);
         return fail(ErrorKind::io, "cannot start the HTTP server (threads or file descriptors?)");
