@@ -136,6 +136,9 @@ void GuardedUpdate::take_base(ObjectInfo info, TimePoint begun, TimePoint now) {
     // 412, and yet nothing moved since a settled base: the guard's whole second is too coarse.
     if (refused_ && sent_settled_ && same_object(info, sent_base_.info))
         facts_.learn_compares_finer();
+    // A refusal may have been a repeated request's, of which the first had been applied, and others
+    // may have changed what it left since.
+    if (refused_ && shows_some_of_ours(info.attributes)) outcome_unknown_ = true;
     refused_ = false;
     if (sent_marker_ && sent_marker_->user == info.attributes.user) sent_once_ = true;
     sent_marker_.reset();
@@ -253,7 +256,7 @@ UpdateStep GuardedUpdate::prepare_copy(TimePoint now) {
 
     const CopyConditions conditions = facts_.conditions();
     if (conditions == CopyConditions::honoured) {
-        settled_ = !from_own_ && is_settled(now);
+        settled_ = !from_own_ && is_settled();
         if (!settled_ && !from_own_ && !is_own_result()) {
             if (now >= deadline_) return fail_all(gave_up());
             facts_.counters.settling.fetch_add(1);
@@ -284,10 +287,12 @@ UpdateStep GuardedUpdate::prepare_copy(TimePoint now) {
     return send(now);
 }
 
-bool GuardedUpdate::is_settled(TimePoint now) {
+bool GuardedUpdate::is_settled() const {
     if (base_.info.date.seconds() >= (base_.info.last_modified + kSettled).seconds()) return true;
-    // A Date that lags, or none: what this clock has watched standing still is settled as well.
-    return seen_modified_ == base_.info.last_modified && now - seen_since_ >= kSettled + kFresh;
+    // A Date that lags, or none: what this clock saw standing still until it was read is settled,
+    // too.
+    return seen_modified_ == base_.info.last_modified &&
+           base_.read_at - seen_since_ >= kSettled + kFresh;
 }
 
 // The HEAD shows exactly what this mount left there, and nobody else can have edited meanwhile

@@ -135,7 +135,7 @@ class GuardedUpdate {
     std::optional<std::string> value_in(const ObjectAttributes& attributes,
                                         const AttrName& name) const;
     bool anyone_left() const;
-    bool is_settled(TimePoint now);
+    bool is_settled() const;
     bool is_own_result() const;
     Duration settling_time();
     bool needs_tags() const;
@@ -152,6 +152,7 @@ class GuardedUpdate {
     UpdateStep on_result_head(Result<HeadReply> reply, TimePoint begun, TimePoint now);
     UpdateStep verify(const ObjectInfo& found, TimePoint now);
     bool may_have_raced() const;
+    bool shows_some_of_ours(const ObjectAttributes& found) const;
     bool lost_a_race(const ObjectAttributes& found, bool ours) const;
     bool was_dropped(const ObjectAttributes& found) const;
     bool was_emptied() const;

@@ -43,26 +43,31 @@ std::string missing_from(const ObjectAttributes& wanted, const ObjectAttributes&
     return missing;
 }
 
-// Whether anything that was to become of `base` is not there in `found`.
-bool is_undone(const ObjectAttributes& base, const ObjectAttributes& wanted,
-               const ObjectAttributes& found) {
+// What was to become of `base`: how much of it is there in `found`, and how much is not.
+struct Changes {
+    size_t there = 0;
+    size_t undone = 0;
+};
+Changes changes_in(const ObjectAttributes& found, const ObjectAttributes& base,
+                   const ObjectAttributes& wanted) {
     const auto value_in = [](const UserMetadata& user, const std::string& name) {
         const auto entry = user.find(name);
         return entry == user.end() ? std::nullopt
                                    : std::optional(decode_header_value(entry->second));
     };
-    const auto undone = [&](const std::string& name) {
+    Changes changes;
+    const auto look_at = [&](const std::string& name) {
         const auto to = value_in(wanted.user, name);
-        return to != value_in(base.user, name) && to != value_in(found.user, name);
+        if (to == value_in(base.user, name)) return;
+        ++(to == value_in(found.user, name) ? changes.there : changes.undone);
     };
-    for (const auto& [name, value] : wanted.user)
-        if (undone(name)) return true;
+    for (const auto& [name, value] : wanted.user) look_at(name);
     for (const auto& [name, value] : base.user)
-        if (undone(name)) return true;
+        if (wanted.user.find(name) == wanted.user.end()) look_at(name);
     for (const HttpField field : kHttpFields)
-        if (wanted[field] && wanted[field] != base[field] && wanted[field] != found[field])
-            return true;
-    return false;
+        if (wanted[field] && wanted[field] != base[field])
+            ++(wanted[field] == found[field] ? changes.there : changes.undone);
+    return changes;
 }
 
 Error too_much_for_service(const AttributeShape& shape, const Error& reason) {
@@ -301,10 +306,14 @@ UpdateStep GuardedUpdate::verify(const ObjectInfo& found, TimePoint now) {
 // drops what it is sent drops all of what is too much for it (Ceph's gateway), or keeps doing so.
 bool GuardedUpdate::lost_a_race(const ObjectAttributes& found, bool ours) const {
     const ObjectAttributes& base = sent_base_.info.attributes;
-    if (!may_have_raced() || !is_undone(base, wanted_, found)) return false;
+    if (!may_have_raced() || changes_in(found, base, wanted_).undone == 0) return false;
     if (!ours || !missing_from(found, wanted_).empty()) return true;
     const bool emptied = found.user.empty() && facts_.is_untried(AttributeShape::of(wanted_));
     return races_lost_ < kRacesMax && !emptied;
+}
+
+bool GuardedUpdate::shows_some_of_ours(const ObjectAttributes& found) const {
+    return changes_in(found, sent_base_.info.attributes, wanted_).there != 0;
 }
 
 // The service said 200 and stored less than it was sent. Where others may have come in between with
@@ -314,7 +323,7 @@ bool GuardedUpdate::was_dropped(const ObjectAttributes& found) const {
     if (missing_from(wanted_, found).empty()) return false;
     if (facts_.guards_exclude_each_other()) return true;
     return missing_from(found, wanted_).empty() &&
-           is_undone(sent_base_.info.attributes, wanted_, found);
+           changes_in(found, sent_base_.info.attributes, wanted_).undone != 0;
 }
 
 // As was_dropped(), of a copy that got no reply, or that of a repetition.

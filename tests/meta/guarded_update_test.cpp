@@ -172,6 +172,65 @@ TEST_F(GuardedUpdates, the_acl_of_an_object_that_was_replaced_is_read_again) {
     EXPECT_EQ(sent().acl, "private");
 }
 
+// A request that is repeated on its way answers its own success with 412.
+TEST_F(GuardedUpdates, a_refusal_behind_which_some_of_ours_is_found_leaves_the_outcome_open) {
+    UpdateWork work;
+    work.key = ObjectKey("object");
+    work.patches.push_back({{AttrChange{AttrName::parse("user.year").value(), "2021"},
+                             AttrChange{AttrName::parse("user.people").value(), "evan"}}});
+    update.emplace(model, traits, facts, policy, std::move(work), 1);
+    step = update->start(now);
+    answer({.head = object()});
+    answer({.acl = "private"});
+    ASSERT_EQ(asked(), " copy");
+    step = update->on_copied(fail(ErrorKind::precondition_failed, "412"), now, now);
+    step = update->on_waited(now);
+    HeadReply found = object(seconds(50), "2022");  // others came on top of ours
+    found.info.attributes.user["people"] = "evan";
+    answer({.head = found});
+    ASSERT_EQ(asked(), " acl");
+    answer({.acl = fail(ErrorKind::throttled, "503")});
+    ASSERT_EQ(asked(), " done");
+    const auto& error = update->outcome().errors.front();
+    ASSERT_TRUE(error);
+    EXPECT_TRUE(error->outcome_unknown);
+}
+
+TEST_F(GuardedUpdates, a_refusal_behind_which_nothing_of_ours_is_found_is_a_plain_failure) {
+    begin();
+    answer({.head = object()});
+    answer({.acl = "private"});
+    step = update->on_copied(fail(ErrorKind::precondition_failed, "412"), now, now);
+    step = update->on_waited(now);
+    answer({.head = object(seconds(50), "2022")});
+    answer({.acl = fail(ErrorKind::throttled, "503")});
+    ASSERT_EQ(asked(), " done");
+    const auto& error = update->outcome().errors.front();
+    ASSERT_TRUE(error);
+    EXPECT_FALSE(error->outcome_unknown);
+}
+
+class OnUntriedService : public GuardedUpdates {
+  protected:
+    OnUntriedService() : GuardedUpdates(unknown_service()) {}
+};
+
+// Whether a service honours conditions is learnt from the first copy; what was read before that
+// may have been young.
+TEST_F(OnUntriedService, a_young_object_that_was_seen_once_is_not_taken_to_have_stood_still) {
+    begin();
+    answer({.head = object(milliseconds(500))});
+    EXPECT_EQ(asked(), " acl tags");
+    answer(replies({}));
+    EXPECT_EQ(asked(), " head") << "just before the copy";
+    answer({.head = object(milliseconds(500))});
+    ASSERT_EQ(asked(), " copy");
+    now = now + seconds(5);
+    step = update->on_copied(fail(ErrorKind::precondition_failed, "412"), now, now);
+    EXPECT_EQ(facts.conditions(), CopyConditions::honoured);
+    EXPECT_EQ(asked(), " wait");
+}
+
 class OnUnknownService : public GuardedUpdates {
   protected:
     OnUnknownService() : GuardedUpdates(unknown_service()) {

@@ -83,14 +83,14 @@ class Judge {
             std::find_if(world_.mutations.begin(), world_.mutations.end(),
                          [made](const Mutation& mutation) { return mutation.at == made; });
         if (own == world_.mutations.end()) return false;
-        const auto uploads = [](const Mutation& mutation) {
-            return mutation.what == "PUT" || mutation.what == "COMPLETE";
-        };
-        return std::any_of(
-            world_.mutations.begin(), world_.mutations.end(), [&](const Mutation& other) {
-                return (uploads(other) || uploads(*own)) && other.mount != operation.mount &&
-                       own->when - other.when < kNear && other.when - own->when < kNear;
-            });
+        bool upload = false;  // whoever's: it is the base of its mount's next changes
+        bool others = false;
+        for (const Mutation& mutation : world_.mutations) {
+            if (own->when - mutation.when >= kNear || mutation.when - own->when >= kNear) continue;
+            upload = upload || mutation.what == "PUT" || mutation.what == "COMPLETE";
+            others = others || mutation.mount != operation.mount;
+        }
+        return upload && others;
     }
 
     // Made between another client's look and its write: that one goes on from what it knows.

@@ -78,7 +78,6 @@ bool ScheduledStore::uploads_parts() const {
 template <class Reply, class Ask>
 Result<Reply> ScheduledStore::read(const char* what, const ObjectKey& key, std::optional<Part> part,
                                    Ask ask) {
-    const TimePoint begun = clock_.now();
     travel();
     if (fails()) {
         world_.say("mount={} {} {} fails", mount_, what, key.str());
@@ -92,7 +91,7 @@ Result<Reply> ScheduledStore::read(const char* what, const ObjectKey& key, std::
     const bool gone = !reply && reply.error().kind == ErrorKind::not_found;
     gone_during_upload_ = gone && uploads_parts();
     if (part && !gone_during_upload_) {
-        last_read_[{key.str(), *part}] = {at, begun};
+        last_read_[{key.str(), *part}] = {at, clock_.now()};
         first_read_.try_emplace({operation, *part}, at);
     }
     return reply;
@@ -236,9 +235,10 @@ Result<CopyReply> ScheduledStore::copy(const CopyRequest& request, const CallOpt
         written[0] = kGuarded;
     }
     // What follows an upload makes again what others did during it, on top of what they did since.
-    if (world_.operations[operation].kind == Operation::Kind::upload_parts &&
-        last_complete_at_ != 0)
-        written[0] = last_complete_at_;
+    const bool follows_upload =
+        world_.operations[operation].kind == Operation::Kind::upload_parts &&
+        last_complete_at_ != 0;
+    if (follows_upload) written[0] = last_complete_at_;
     if (!world_.judges_before_it_writes || !service.copy_conditions)
         return mutate<CopyReply>("COPY", key, written,
                                  [this, request] { return world_.bucket.copy(request); });
@@ -251,7 +251,8 @@ Result<CopyReply> ScheduledStore::copy(const CopyRequest& request, const CallOpt
     }
     // Within a second of its own last change a mount takes the condition for a lock, which it is
     // not here: what counts is what it saw last.
-    if (written[0]) written[0] = std::max(last_own_at_, known_since(key, Part::object));
+    if (written[0] && !follows_upload)
+        written[0] = std::max(last_own_at_, known_since(key, Part::object));
     CopyRequest unguarded = request;
     unguarded.guard = {};
     return mutate<CopyReply>("COPY", key, written,
