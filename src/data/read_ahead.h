@@ -18,7 +18,7 @@ namespace xbucket {
 class ReadAhead {
   public:
     static constexpr size_t kPlaces = 4;
-    static constexpr uint64_t kPieceBytesMax = 8U << 20;
+    static constexpr uint64_t kPieceBytesMax = 16U << 20;
 
     struct Plan {
         size_t place = 0;          // which stream, below kPlaces

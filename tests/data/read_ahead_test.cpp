@@ -60,7 +60,7 @@ TEST_F(ReadAheadTest, window_doubles_while_reads_find_nothing_and_stops_at_what_
         before = now;
     }
     EXPECT_EQ(before, 64 * kMiB);
-    EXPECT_EQ(plan_.piece_bytes, 8 * kMiB);
+    EXPECT_EQ(plan_.piece_bytes, 16 * kMiB);
     EXPECT_EQ(ahead(12 * kMiB, kMiB, true, 16 * kMiB), 16 * kMiB);
     EXPECT_EQ(plan_.piece_bytes, 4 * kMiB);
 }
@@ -71,8 +71,8 @@ TEST_F(ReadAheadTest, window_grows_slowly_where_everything_is_there_in_time) {
     const uint64_t window = ahead(2 * kMiB, kMiB);
     for (uint64_t i = 3; i < 9; ++i) EXPECT_EQ(ahead(i * kMiB, kMiB, false), window);
     for (uint64_t i = 9; i < 64; ++i) EXPECT_LE(ahead(i * kMiB, kMiB, false), 16 * kMiB);
-    for (uint64_t i = 64; i < 1000; ++i) EXPECT_LE(ahead(i * kMiB, kMiB, false), 32 * kMiB);
-    EXPECT_EQ(plan_.piece_bytes, 8 * kMiB);
+    for (uint64_t i = 64; i < 1000; ++i) EXPECT_LE(ahead(i * kMiB, kMiB, false), 64 * kMiB);
+    EXPECT_EQ(plan_.piece_bytes, 16 * kMiB);
 }
 
 TEST_F(ReadAheadTest, pieces_of_one_sequential_read_may_come_in_any_order) {

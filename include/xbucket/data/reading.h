@@ -22,7 +22,7 @@ struct ReadLimits {
     // it is kept for those who wait, the rest may be ahead of them.
     uint64_t memory_bytes_max = 256U << 20;
     // What one stream may be ahead.
-    uint64_t ahead_bytes_max = 64U << 20;
+    uint64_t ahead_bytes_max = 96U << 20;
     // GETs at once that nobody waits for yet.
     unsigned gets_max = 32;
 };
