@@ -1,5 +1,5 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// The blocking call over the asynchronous one.
+// The blocking calls over the asynchronous one.
 #include "xbucket/http/transport.h"
 
 #include "xbucket/base/sync.h"
@@ -7,22 +7,9 @@
 namespace xbucket {
 
 Result<HttpResponse> Transport::send(HttpRequest request) {
-    struct Waiter {
-        Mutex mutex;
-        CondVar changed;
-        std::optional<Result<HttpResponse>> result GUARDED_BY(mutex);
-    };
-    // On the stack: start() promises one call of done, and this frame waits for it. The notifier
-    // holds the mutex while it notifies, so it is finished with the waiter before we can leave.
-    Waiter waiter;
-    start(std::move(request), [&waiter](Result<HttpResponse> result) {
-        LockGuard lock(waiter.mutex);
-        waiter.result = std::move(result);
-        waiter.changed.notify_one();
-    });
-    LockGuard lock(waiter.mutex);
-    while (!waiter.result) waiter.changed.wait(waiter.mutex);
-    return std::move(*waiter.result);
+    std::vector<HttpRequest> one;
+    one.push_back(std::move(request));
+    return std::move(send_all(std::move(one)).front());
 }
 
 std::vector<Result<HttpResponse>> Transport::send_all(std::vector<HttpRequest> requests) {
@@ -32,7 +19,10 @@ std::vector<Result<HttpResponse>> Transport::send_all(std::vector<HttpRequest> r
         size_t left GUARDED_BY(mutex) = 0;
         std::vector<std::optional<Result<HttpResponse>>> results GUARDED_BY(mutex);
     };
-    Waiter waiter;  // on the stack, as above
+    // On the stack: start() promises one call of done each, and this frame waits for them. The
+    // notifier holds the mutex while it notifies, so it is finished with the waiter before we can
+    // leave.
+    Waiter waiter;
     {
         LockGuard lock(waiter.mutex);
         waiter.left = requests.size();

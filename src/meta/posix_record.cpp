@@ -12,6 +12,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <span>
 #include <string>
 
 namespace xbucket {
@@ -103,38 +104,36 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
     return offset[0] == '+' ? *local - shift : *local + shift;
 }
 
-// All names that read_posix_record() looks for.
-constexpr auto kNamesRead = std::to_array<std::string_view>({
-    "mode",
-    "permissions",
-    "goog-reserved-posix-mode",
-    "--symlink-target",
-    "symlink-target",
-    "uid",
-    "owner",
-    "goog-reserved-posix-uid",
-    "gid",
-    "group",
-    "goog-reserved-posix-gid",
-    "mtime",
-    "goog-reserved-file-mtime",
-    "gcsfuse_mtime",
-    "gcsfuse-mtime",
-    "atime",
-    "goog-reserved-file-atime",
-    "ctime",
-});
+// What read_posix_record() looks for, the first name first.
+constexpr auto kModeNames = std::to_array<std::string_view>({"mode", "permissions"});
+constexpr auto kOctalModeNames = std::to_array<std::string_view>({"goog-reserved-posix-mode"});
+constexpr auto kLinkNames = std::to_array<std::string_view>({"--symlink-target", "symlink-target"});
+constexpr auto kUidNames =
+    std::to_array<std::string_view>({"uid", "owner", "goog-reserved-posix-uid"});
+constexpr auto kGidNames =
+    std::to_array<std::string_view>({"gid", "group", "goog-reserved-posix-gid"});
+constexpr auto kMtimeNames = std::to_array<std::string_view>({"mtime", "goog-reserved-file-mtime"});
+constexpr auto kWrittenMtimeNames =
+    std::to_array<std::string_view>({"gcsfuse_mtime", "gcsfuse-mtime"});
+constexpr auto kAtimeNames = std::to_array<std::string_view>({"atime", "goog-reserved-file-atime"});
+constexpr auto kCtimeNames = std::to_array<std::string_view>({"ctime"});
+
+template <class... Lists>
+bool is_in_any(std::string_view name, const Lists&... lists) {
+    return ((std::find(lists.begin(), lists.end(), name) != lists.end()) || ...);
+}
 
 // Most metadata has none of them, which costs less to see than to look for each.
 bool has_name_read(const UserMetadata& user) {
     return std::any_of(user.begin(), user.end(), [](const auto& entry) {
-        return std::find(kNamesRead.begin(), kNamesRead.end(), entry.first) != kNamesRead.end();
+        return is_in_any(entry.first, kModeNames, kOctalModeNames, kLinkNames, kUidNames, kGidNames,
+                         kMtimeNames, kWrittenMtimeNames, kAtimeNames, kCtimeNames);
     });
 }
 
 // The first of `names` whose value parses.
 template <class T>
-std::optional<T> read_first(const UserMetadata& user, std::initializer_list<std::string_view> names,
+std::optional<T> read_first(const UserMetadata& user, std::span<const std::string_view> names,
                             std::optional<T> (*parse)(std::string_view)) {
     for (const std::string_view name : names) {
         const auto found = user.find(name);
@@ -198,9 +197,9 @@ std::optional<std::string> read_link_target(const UserMetadata& user) {
     const auto decoded = [](std::string_view text) {
         return percent_decode(text).value_or(std::string(text));
     };
-    if (const auto geesefs = user.find("--symlink-target"); geesefs != user.end())
+    if (const auto geesefs = user.find(kLinkNames[0]); geesefs != user.end())
         return decoded(trim_ows(geesefs->second));
-    const auto ossfs = user.find("symlink-target");
+    const auto ossfs = user.find(kLinkNames[1]);
     if (ossfs == user.end()) return std::nullopt;
     // "header:LENGTH:TEXT" or "body:LENGTH:"; anything else somebody set for himself.
     const std::string_view value = trim_ows(ossfs->second);
@@ -217,16 +216,15 @@ PosixRecord read_posix_record(const ObjectAttributes& attributes) {
     const UserMetadata& user = attributes.user;
     PosixRecord record;
     if (!has_name_read(user)) return record;
-    record.mode = read_first(user, {"mode", "permissions"}, parse_mode);
-    if (!record.mode) record.mode = read_first(user, {"goog-reserved-posix-mode"}, parse_octal);
+    record.mode = read_first(user, kModeNames, parse_mode);
+    if (!record.mode) record.mode = read_first(user, kOctalModeNames, parse_octal);
     if (read_link_target(user)) record.mode = kLinkType | (record.mode.value_or(0777) & kModeBits);
-    record.uid = read_first(user, {"uid", "owner", "goog-reserved-posix-uid"}, parse_id);
-    record.gid = read_first(user, {"gid", "group", "goog-reserved-posix-gid"}, parse_id);
-    record.mtime = read_first(user, {"mtime", "goog-reserved-file-mtime"}, parse_seconds);
-    if (!record.mtime)
-        record.mtime = read_first(user, {"gcsfuse_mtime", "gcsfuse-mtime"}, parse_rfc3339);
-    record.atime = read_first(user, {"atime", "goog-reserved-file-atime"}, parse_seconds);
-    record.ctime = read_first(user, {"ctime"}, parse_seconds);
+    record.uid = read_first(user, kUidNames, parse_id);
+    record.gid = read_first(user, kGidNames, parse_id);
+    record.mtime = read_first(user, kMtimeNames, parse_seconds);
+    if (!record.mtime) record.mtime = read_first(user, kWrittenMtimeNames, parse_rfc3339);
+    record.atime = read_first(user, kAtimeNames, parse_seconds);
+    record.ctime = read_first(user, kCtimeNames, parse_seconds);
     return record;
 }
 
