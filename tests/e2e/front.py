@@ -5,6 +5,19 @@ import socket
 import threading
 
 
+def serve_connections(listener, serve):
+    """Calls `serve(connection)` for each connection, in a thread of its own, until the listener is closed."""
+    def accept():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
 class Front:
     """Accepts connections (TLS where `context` is given) and hands their bytes on to a port."""
 
@@ -19,18 +32,10 @@ class Front:
             self.listener.bind(("127.0.0.1", 0))
             self.port = self.listener.getsockname()[1]
         self.listener.listen(64)
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections.append(connection)
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+        serve_connections(self.listener, self.serve)
 
     def serve(self, connection):
+        self.connections.append(connection)
         try:
             if self.context:
                 connection = self.context.wrap_socket(connection, server_side=True)

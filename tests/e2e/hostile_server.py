@@ -3,8 +3,9 @@
 broken and merely strange servers answer with."""
 
 import socket
-import threading
 from urllib.parse import quote
+
+from front import serve_connections
 
 HEAD_FINE = {"ETag": '"5D41402ABC4B2A76B9719D911017C592"', "Last-Modified": "Wed, 28 Dec 2022 10:27:41 GMT",
              "Content-Type": "text/plain", "x-oss-request-id": "1", "x-oss-object-type": "Normal",
@@ -20,19 +21,11 @@ class RawServer:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.requests = []
-        threading.Thread(target=self.accept, daemon=True).start()
+        serve_connections(self.listener, self.serve)
 
     @property
     def endpoint(self):
         return f"http://127.0.0.1:{self.port}"
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection):
         connection.settimeout(20)
