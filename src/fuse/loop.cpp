@@ -1,34 +1,20 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "loop.h"
 
-#include "xbucket/base/file_descriptor.h"
 #include "xbucket/base/signals.h"
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <poll.h>
 #include <string>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
 
 namespace xbucket::fuse {
-
-namespace {
-
-bool watch(const FileDescriptor& waiter, int file, uint32_t events) {
-    epoll_event event{};
-    event.events = events;
-    event.data.fd = file;
-    return waiter.is_open() && epoll_ctl(waiter.get(), EPOLL_CTL_ADD, file, &event) == 0;
-}
-
-}  // namespace
 
 Result<std::unique_ptr<Loop>> Loop::create(fuse_session* session) {
     const int device = fuse_session_fd(session);
@@ -70,17 +56,15 @@ void Loop::stop() {
 }
 
 void Loop::serve() {
-    const FileDescriptor waiter(epoll_create1(EPOLL_CLOEXEC));
-    if (!watch(waiter, fuse_session_fd(session_), EPOLLIN | EPOLLEXCLUSIVE) ||
-        !watch(waiter, stop_event_, EPOLLIN)) {
-        failure_ = errno;
-        return stop();
-    }
     fuse_buf buffer = {};
-    while (!fuse_session_exited(session_) && wait_for_request(waiter.get())) {
+    while (!fuse_session_exited(session_)) {
         const int got = fuse_session_receive_buf(session_, &buffer);
-        if (got == -EINTR || got == -EAGAIN) continue;  // EAGAIN: another thread has taken it
-        if (got <= 0) {                                 // 0: unmounted
+        if (got == -EINTR) continue;
+        if (got == -EAGAIN) {
+            if (!wait_for_request()) break;
+            continue;
+        }
+        if (got <= 0) {  // 0: unmounted
             if (got < 0) failure_ = -got;
             stop();
             break;
@@ -90,12 +74,11 @@ void Loop::serve() {
     std::free(buffer.mem);  // libfuse allocates it with malloc
 }
 
-bool Loop::wait_for_request(int waiter) const {
-    std::array<epoll_event, 2> events{};
-    const int count = epoll_wait(waiter, events.data(), static_cast<int>(events.size()), -1);
-    if (count < 0) return errno == EINTR;
-    return std::none_of(events.begin(), events.begin() + count,
-                        [this](const epoll_event& event) { return event.data.fd == stop_event_; });
+bool Loop::wait_for_request() const {
+    pollfd waits[2] = {{.fd = fuse_session_fd(session_), .events = POLLIN, .revents = 0},
+                       {.fd = stop_event_, .events = POLLIN, .revents = 0}};
+    if (poll(waits, 2, -1) < 0) return errno == EINTR;
+    return waits[1].revents == 0;
 }
 
 }  // namespace xbucket::fuse

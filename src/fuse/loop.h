@@ -3,9 +3,7 @@
 //
 // libfuse's own (fuse_session_loop_mt) can only be ended by a signal that interrupts its main
 // thread, which loses a race now and then and fails where signals are blocked. Here the device is
-// read without blocking, and idle threads wait for it or for an event that stop() raises. Each
-// waits in an epoll of its own that is exclusive: with poll() every request would wake all of them,
-// one to read it and the others to find nothing.
+// read without blocking, and idle threads wait for it or for an event that stop() raises.
 #pragma once
 
 #include "xbucket/base/result.h"
@@ -33,8 +31,8 @@ class Loop {
   private:
     Loop(fuse_session* session, int stop_event) : session_(session), stop_event_(stop_event) {}
     void serve();
-    // Waits for a request, in the thread's epoll; false when the loop is to end.
-    bool wait_for_request(int waiter) const;
+    // Waits for a request; false when the loop is to end.
+    bool wait_for_request() const;
 
     fuse_session* const session_;
     const int stop_event_;
