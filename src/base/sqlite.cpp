@@ -23,8 +23,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Su
     TRY(
         connection->execute("PRAGMA journal_mode=WAL;"
                             "PRAGMA wal_autocheckpoint=4000;"
-                            "PRAGMA cache_size=-16000;"
-                            "PRAGMA mmap_size=1073741824;"));
+                            "PRAGMA cache_size=-16000;"));
     TRY(connection->sync_commits(survives));
     return connection;
 }

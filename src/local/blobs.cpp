@@ -222,7 +222,8 @@ Result<void> BlobStore::read(const std::string& bucket, const std::vector<Segmen
                              uint64_t offset, uint64_t length,
                              const std::function<Result<void>(std::string_view)>& sink) const {
     const auto slices = TRY(open_range(bucket, segments, offset, length));
-    std::string buffer(256 << 10, '\0');
+    constexpr uint64_t kBufferMax = 256U << 10;
+    std::string buffer(std::min(length, kBufferMax), '\0');
     for (const auto& slice : slices) {
         uint64_t at = slice.offset();
         uint64_t left = slice.size();
