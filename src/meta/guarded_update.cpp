@@ -73,6 +73,10 @@ UpdateStep GuardedUpdate::start(TimePoint now) {
         from_own_ = true;
         acl_ = base_.acl;
         if (base_.acl_known) acl_at_ = base_.acl_read_at;
+        if (base_.tags && now - base_.tags_read_at <= kFresh) {
+            tags_ = base_.tags;
+            tags_at_ = base_.tags_read_at;
+        }
         return proceed(now);
     }
     return read_base(now);
@@ -366,6 +370,7 @@ bool GuardedUpdate::take_acl(UpdateStep& other_step, TimePoint now) {
 
 bool GuardedUpdate::take_tags(UpdateStep& other_step, TimePoint now) {
     Result<Tags> tags = *std::exchange(read_tags_, std::nullopt);
+    tags_at_ = read_begun_;
     if (tags) {
         tags_ = tags->empty() && may_have_dropped_tags() ? owed_tags_ : *std::move(tags);
         return true;

@@ -34,9 +34,11 @@ struct UpdateBase {
     ObjectInfo info;
     std::string acl;  // as read or sent; "" when unknown or default
     bool acl_known = false;
-    TimePoint acl_read_at;  // it moves without Last-Modified, so it grows old by itself
-    TimePoint read_at;      // when the request that told it was begun
-    TimePoint run_began;    // own results: when the run of own edits began with a settled base
+    TimePoint acl_read_at;     // it moves without Last-Modified, so it grows old by itself
+    std::optional<Tags> tags;  // where they had to be read, as the ACL
+    TimePoint tags_read_at;
+    TimePoint read_at;    // when the request that told it was begun
+    TimePoint run_began;  // own results: when the run of own edits began with a settled base
 };
 
 struct UpdatePolicy {
@@ -189,6 +191,7 @@ class GuardedUpdate {
     std::string acl_;        // of the object; "" sends nothing
     std::optional<TimePoint> acl_at_;
     std::optional<Tags> tags_;
+    TimePoint tags_at_;
     // What the object had before a copy of ours that may have taken them away; until they are seen
     // to be there, or written again.
     std::optional<Tags> owed_tags_;

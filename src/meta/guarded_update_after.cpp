@@ -479,6 +479,8 @@ UpdateStep GuardedUpdate::finish(TimePoint now) {
     outcome_.posix_recorded = posix_applied_;
     if (acl_at_) outcome_.acl = acl_;
     if (result_) {
+        result_->tags = tags_;
+        result_->tags_read_at = tags_at_;
         if (result_->info.last_modified != WallTime{}) outcome_.info = result_->info;
         if (result_is_own_) outcome_.own = result_;
         return Done{};

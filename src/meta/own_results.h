@@ -34,6 +34,7 @@ class OwnResults {
         if (found == results_.end()) return;
         found->second.read_at = found->second.read_at - kUseful;
         found->second.acl_known = false;
+        found->second.tags.reset();
     }
     void drop(const ObjectKey& key) {
         LockGuard lock(mutex_);

@@ -3,6 +3,7 @@
 // and of which object it takes the replies to be.
 #include "guarded_update.h"
 
+#include "own_results.h"
 #include "support/memory_bucket.h"
 
 #include <gtest/gtest.h>
@@ -45,8 +46,9 @@ class GuardedUpdates : public ::testing::Test {
         return replies;
     }
 
-    void begin(const std::string& year = "2021") {
+    void begin(const std::string& year = "2021", std::optional<UpdateBase> own = std::nullopt) {
         UpdateWork work;
+        work.own = std::move(own);
         work.key = ObjectKey("object");
         work.patches.push_back({{AttrChange{AttrName::parse("user.year").value(), year}}});
         update.emplace(model, traits, facts, policy, std::move(work), 1);
@@ -280,6 +282,34 @@ TEST_F(OnUnknownService, where_heads_count_the_tags_none_are_asked_for_beside_th
     ASSERT_EQ(asked(), " copy");
     begin();
     EXPECT_EQ(asked(), " head acl");
+}
+
+TEST_F(OnUnknownService, tags_that_were_read_for_one_change_of_a_run_serve_the_next_for_a_second) {
+    begin();
+    answer({.head = object()});
+    FacetReplies untagged = replies({}, "private");
+    untagged.tags = Tags{};
+    answer(untagged);
+    ASSERT_EQ(asked(), " copy");
+    answer_copy();
+    ASSERT_EQ(asked(), " done");
+    UpdateBase own = *update->outcome().own;
+    begin("2022", own);
+    EXPECT_EQ(asked(), " copy");
+
+    own.tags_read_at = now - milliseconds(1100);
+    begin("2023", own);
+    EXPECT_EQ(asked(), " tags");
+}
+
+TEST_F(OnUnknownService, tags_that_the_mount_changed_in_between_are_read_again) {
+    OwnResults results;
+    UpdateBase own;
+    own.tags = Tags{};
+    own.read_at = own.tags_read_at = now;
+    results.set(ObjectKey("object"), own);
+    results.read_again(ObjectKey("object"));
+    EXPECT_FALSE(results.find(ObjectKey("object"))->tags);
 }
 
 // There a HEAD just before the copy is all the guard there is.
