@@ -19,6 +19,12 @@
 
 #include <fmt/format.h>
 
+#ifdef XBUCKET_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#else
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -26,7 +32,6 @@
 #include <cstring>
 #include <ctime>
 #include <iostream>
-#include <malloc.h>
 #include <string>
 #include <thread>
 #include <vector>
@@ -85,6 +90,22 @@ void read_by_threads(MetaEngine& engine, const std::vector<ObjectKey>& keys, siz
         });
 }
 
+// What the allocator has given out.
+size_t heap_bytes() {
+#ifdef XBUCKET_JEMALLOC
+    uint64_t epoch = 1;  // its statistics are of the moment when this was last set
+    size_t size = sizeof epoch;
+    size_t bytes = 0;
+    size_t bytes_size = sizeof bytes;
+    if (mallctl("epoch", &epoch, &size, &epoch, size) != 0 ||
+        mallctl("stats.allocated", &bytes, &bytes_size, nullptr, 0) != 0)
+        die("no statistics of the allocator");
+    return bytes;
+#else
+    return mallinfo2().uordblks;
+#endif
+}
+
 uint64_t string_bytes(MetaEngine& engine, const std::vector<ObjectKey>& keys) {
     uint64_t bytes = 0;
     for (const ObjectKey& key : keys) {
@@ -130,7 +151,7 @@ int main(int argc, char** argv) {
     auto engine = make_meta_engine(meta, **store, clock);
     if (!engine) die(engine.error().describe());
 
-    const size_t heap = mallinfo2().uordblks;
+    const size_t heap = heap_bytes();
     const double wall = seconds_of(CLOCK_MONOTONIC);
     const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     if (readers == 0)
@@ -139,7 +160,7 @@ int main(int argc, char** argv) {
         read_by_threads(**engine, keys, readers);
     const double wall_spent = seconds_of(CLOCK_MONOTONIC) - wall;
     const double cpu_spent = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    const size_t grown = mallinfo2().uordblks - heap;
+    const size_t grown = heap_bytes() - heap;
     fmt::print(
         "{{\"objects\": {}, \"seconds\": {:.6f}, \"cpu_seconds\": {:.6f}, "
         "\"heap_bytes\": {}, \"string_bytes\": {}}}\n",
