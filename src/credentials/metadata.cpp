@@ -93,7 +93,7 @@ Result<Credentials> ask_metadata(const Recipe& recipe, const std::string& endpoi
     const Secret token = TRY(session_token(paths, endpoint, recipe.token_required, transport));
     const auto get = [&](std::string target) {
         HttpRequest request = metadata_request(HttpMethod::get, endpoint, std::move(target));
-        if (!token.empty()) request.headers.set(paths.token_header, std::string(token.reveal()));
+        if (!token.empty()) request.headers.set(paths.token_header, token.reveal());
         return transport.send(std::move(request));
     };
     std::string role = recipe.role;
@@ -159,7 +159,7 @@ Result<Credentials> ask_uri(const Recipe& recipe, Transport& direct, Transport& 
                                     "characters",
                                     recipe.source));
         }
-        request.headers.set("Authorization", std::string(authorization.reveal()));
+        request.headers.set("Authorization", authorization.reveal());
     }
     // Plain http is allowed on this machine and its link alone: no proxy's business.
     auto reply = TRY((plain ? direct : transport).send(std::move(request)));

@@ -88,7 +88,7 @@ void sign_aws(HttpRequest& request, const Recipe& recipe, const Credentials& bas
     request.headers.set("x-amz-date", timestamp);
     std::vector<std::string> names = {"content-type", "host", "x-amz-date"};
     if (!base.session_token.empty()) {
-        request.headers.set("x-amz-security-token", std::string(base.session_token.reveal()));
+        request.headers.set("x-amz-security-token", base.session_token.reveal());
         names.emplace_back("x-amz-security-token");
     }
     const SigningScope scope{

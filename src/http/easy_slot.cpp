@@ -209,7 +209,7 @@ void EasySlot::set_method(const Exchange& exchange) {
 
 void EasySlot::set_headers(const Exchange& exchange) {
     lines_.clear();
-    for (const Header& header : exchange.request().headers) {
+    for (const HeaderView header : exchange.request().headers) {
         if (!iequals(header.name, "Content-Length")) lines_.add(header.name, header.value);
     }
     // Above the limit libcurl makes it, and takes it back when the server answers 417.

@@ -34,29 +34,67 @@ constexpr ByteSet kInName = name_bytes();
 
 }  // namespace
 
-void Headers::add(std::string name, std::string value) {
-    list_.push_back({std::move(name), std::move(value)});
+Headers::Headers(std::initializer_list<Header> list) {
+    reserve(list.size());
+    for (const Header& header : list) add(header.name, header.value);
 }
 
-void Headers::set(std::string_view name, std::string value) {
-    const auto same = [name](const Header& header) { return iequals(header.name, name); };
-    const auto first = std::find_if(list_.begin(), list_.end(), same);
-    if (first == list_.end()) {
-        add(std::string(name), std::move(value));
-        return;
+void Headers::reserve(size_t headers) {
+    constexpr size_t kUsualBytes = 40;  // of a name and its value
+    places_.reserve(headers);
+    bytes_.reserve(headers * kUsualBytes);
+}
+
+uint32_t Headers::store(std::string_view text) {
+    const size_t at = bytes_.size();
+    CHECK(at + text.size() <= UINT32_MAX);
+    bytes_.append(text);
+    return static_cast<uint32_t>(at);
+}
+
+void Headers::add(std::string_view name, std::string_view value) {
+    const uint32_t name_at = store(name);
+    const uint32_t value_at = store(value);
+    name_sizes_ |= length_bit(name.size());
+    places_.push_back({.name_at = name_at,
+                       .name_size = static_cast<uint32_t>(name.size()),
+                       .value_at = value_at,
+                       .value_size = static_cast<uint32_t>(value.size())});
+}
+
+void Headers::extend_last(std::string_view more) {
+    Place& last = places_.back();
+    if (last.value_at + last.value_size != bytes_.size()) {
+        const std::string value(view(last).value);
+        last.value_at = store(value);
     }
-    first->value = std::move(value);
-    list_.erase(std::remove_if(first + 1, list_.end(), same), list_.end());
+    store(" ");
+    store(more);
+    last.value_size = static_cast<uint32_t>(bytes_.size() - last.value_at);
+}
+
+void Headers::set(std::string_view name, std::string_view value) {
+    const auto same = [&](const Place& place) { return iequals(view(place).name, name); };
+    const auto first = std::find_if(places_.begin(), places_.end(), same);
+    if (first == places_.end()) return add(name, value);
+    first->value_at = store(value);
+    first->value_size = static_cast<uint32_t>(value.size());
+    places_.erase(std::remove_if(first + 1, places_.end(), same), places_.end());
 }
 
 void Headers::remove(std::string_view name) {
-    std::erase_if(list_, [name](const Header& header) { return iequals(header.name, name); });
+    std::erase_if(places_, [&](const Place& place) { return iequals(view(place).name, name); });
 }
 
-std::optional<std::string_view> Headers::get(std::string_view name) const {
-    for (const Header& header : list_) {
-        // Asked here as well: it spares most of the calls.
-        if (header.name.size() == name.size() && iequals(header.name, name)) return header.value;
+std::optional<std::string_view> Headers::get(std::string_view prefix, std::string_view rest) const {
+    const size_t size = prefix.size() + rest.size();
+    if ((name_sizes_ & length_bit(size)) == 0) return std::nullopt;
+    for (const Place& place : places_) {
+        if (place.name_size != size) continue;
+        const HeaderView header = view(place);
+        if (iequals(header.name.substr(0, prefix.size()), prefix) &&
+            iequals(header.name.substr(prefix.size()), rest))
+            return header.value;
     }
     return std::nullopt;
 }

@@ -37,7 +37,7 @@ bool is_target(std::string_view target) {
            });
 }
 
-Result<void> check_header(const Header& header, uint64_t upload_bytes) {
+Result<void> check_header(const HeaderView header, uint64_t upload_bytes) {
     if (!is_safe_header_name(header.name)) {
         return refuse(fmt::format("\"{}\" cannot be a header name; it must be an RFC 9110 token",
                                   printable(header.name)));
@@ -71,7 +71,7 @@ Result<void> check_request(const HttpRequest& request, uint64_t upload_bytes) {
     if (!is_target(request.target)) {
         return refuse("a request target must begin with / and be percent-encoded");
     }
-    for (const Header& header : request.headers) TRY(check_header(header, upload_bytes));
+    for (const HeaderView header : request.headers) TRY(check_header(header, upload_bytes));
     const bool takes_body = request.method == HttpMethod::put || request.method == HttpMethod::post;
     if (!takes_body && (request.body_source || !request.body.empty())) {
         return refuse(

@@ -76,8 +76,7 @@ Result<void> ResponseHead::header_line(std::string_view line) {
     if (colon == std::string_view::npos || colon == 0) {
         return malformed("a header line without a name");
     }
-    headers_.add(std::string(trim_ows(line.substr(0, colon))),
-                 std::string(trim_ows(line.substr(colon + 1))));
+    headers_.add(trim_ows(line.substr(0, colon)), trim_ows(line.substr(colon + 1)));
     return {};
 }
 
@@ -88,7 +87,7 @@ Result<ResponseHead::Progress> ResponseHead::end_of_head() {
     }
     // libcurl believes the last of several lengths and reads to the end where one overflows: both
     // would let a reply be cut short without notice.
-    for (const Header& header : headers_) {
+    for (const HeaderView header : headers_) {
         if (!iequals(header.name, "Content-Length")) continue;
         const auto length = parse_u64(header.value);
         constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());

@@ -217,7 +217,7 @@ Result<std::string> Reader::headers(const ObjectKey& key) {
     const TimePoint begun = parts_.clock.now();
     const HeadReply reply = TRY(parts_.store.head(key));
     std::string text;
-    for (const Header& header : reply.headers)
+    for (const HeaderView header : reply.headers)
         text += fmt::format("{}: {}\n", header.name, header.value);
     keep_text(key, TextKind::headers, text, begun);
     return text;

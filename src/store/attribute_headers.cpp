@@ -45,13 +45,13 @@ Error bad_number(std::string_view name, std::string_view value) {
                 fmt::format("the reply's header {} is no number: \"{}\"", name, printable(value)));
 }
 
-// nullopt when the header is not there.
-Result<std::optional<uint64_t>> read_number(const Headers& headers, std::string_view name,
-                                            uint64_t max) {
-    const auto value = headers.get(name);
+// nullopt when the header, named by two pieces, is not there.
+Result<std::optional<uint64_t>> read_number(const Headers& headers, std::string_view prefix,
+                                            std::string_view rest, uint64_t max) {
+    const auto value = headers.get(prefix, rest);
     if (!value || trim_ows(*value).empty()) return std::optional<uint64_t>();
     const auto number = parse_u64(trim_ows(*value));
-    if (!number || *number > max) return bad_number(name, *value);
+    if (!number || *number > max) return bad_number(std::string(prefix).append(rest), *value);
     return std::optional<uint64_t>(*number);
 }
 
@@ -64,7 +64,7 @@ ObjectType parse_type(std::string_view text) {
 }
 
 void read_user_metadata(const Headers& headers, std::string_view meta_prefix, UserMetadata& user) {
-    for (const Header& header : headers) {
+    for (const HeaderView header : headers) {
         const std::string_view name = header.name;
         if (name.size() <= meta_prefix.size() ||
             !iequals(name.substr(0, meta_prefix.size()), meta_prefix))
@@ -80,7 +80,7 @@ constexpr uint64_t kSizeMax = INT64_MAX;
 
 }  // namespace
 
-Result<void> add_safe_header(Headers& headers, std::string name, std::string value) {
+Result<void> add_safe_header(Headers& headers, std::string_view name, std::string_view value) {
     if (!is_safe_header_name(name)) {
         return fail(ErrorKind::invalid_argument,
                     fmt::format("\"{}\" cannot be a header's name", printable(name)));
@@ -90,7 +90,7 @@ Result<void> add_safe_header(Headers& headers, std::string name, std::string val
             ErrorKind::invalid_argument,
             fmt::format("the value of {} has control characters, which no header can carry", name));
     }
-    headers.add(std::move(name), std::move(value));
+    headers.add(name, value);
     return {};
 }
 
@@ -112,14 +112,8 @@ ETag unquote_etag(std::string_view text) {
     return ETag(text);
 }
 
-// Twenty of these for each HEAD: the name is not put together for it.
 std::string Dialect::own_value(const Headers& headers, std::string_view name) const {
-    for (const Header& header : headers) {
-        const std::string_view whole = header.name;
-        if (whole.size() != prefix_.size() + name.size() || !is_own(whole)) continue;
-        if (iequals(whole.substr(prefix_.size()), name)) return std::string(trim_ows(header.value));
-    }
-    return {};
+    return std::string(trim_ows(headers.get(prefix_, name).value_or("")));
 }
 
 bool Dialect::is_own(std::string_view header_name) const {
@@ -131,7 +125,7 @@ Result<void> Dialect::add_attributes(Headers& headers, const ObjectAttributes& a
                                      Purpose purpose) const {
     for (const HttpField field : kHttpFields) {
         if (const auto& value = attributes[field]) {
-            TRY(add_safe_header(headers, std::string(wire_name(field)), *value));
+            TRY(add_safe_header(headers, wire_name(field), *value));
         }
     }
     for (const auto& [name, value] : attributes.user) {
@@ -146,12 +140,12 @@ Result<void> Dialect::add_attributes(Headers& headers, const ObjectAttributes& a
         TRY(add_encryption(headers, attributes.sse));
     }
     if (!attributes.acl.empty() && attributes.acl != traits_.default_acl) {
-        TRY(add_safe_header(headers, std::string(acl_header()), attributes.acl));
+        TRY(add_safe_header(headers, acl_header(), attributes.acl));
     }
     if (attributes.tags) {
         // Without the directive a copy keeps the source's tags and ignores these.
         if (purpose == Purpose::copy) {
-            headers.add(own("tagging-directive"), std::string(replace_word()));
+            headers.add(own("tagging-directive"), replace_word());
         }
         if (!attributes.tags->empty()) {
             TRY(add_safe_header(headers, own("tagging"), encode_tags(*attributes.tags)));
@@ -161,7 +155,7 @@ Result<void> Dialect::add_attributes(Headers& headers, const ObjectAttributes& a
 }
 
 Result<std::optional<uint64_t>> Dialect::parse_crc64(const Headers& headers) const {
-    return read_number(headers, own("hash-crc64ecma"), UINT64_MAX);
+    return read_number(headers, prefix_, "hash-crc64ecma", UINT64_MAX);
 }
 
 Result<ObjectInfo> Dialect::parse_object(const Headers& headers,
@@ -173,7 +167,7 @@ Result<ObjectInfo> Dialect::parse_object(const Headers& headers,
         return fail(ErrorKind::bad_reply,
                     "the reply has no ETag: it is not from an object service");
     }
-    if (!size) size = TRY(read_number(headers, "content-length", kSizeMax));
+    if (!size) size = TRY(read_number(headers, "", "content-length", kSizeMax));
     if (!size) return fail(ErrorKind::bad_reply, "the reply does not say the object's size");
     info.size = *size;
 
@@ -201,11 +195,12 @@ Result<ObjectInfo> Dialect::parse_object(const Headers& headers,
     info.type = parse_type(own_value(headers, "object-type"));
 
     info.crc64 = TRY(parse_crc64(headers));
-    info.next_append_position = TRY(read_number(headers, own("next-append-position"), kSizeMax));
-    if (const auto tags = TRY(read_number(headers, own("tagging-count"), UINT32_MAX))) {
+    info.next_append_position =
+        TRY(read_number(headers, prefix_, "next-append-position", kSizeMax));
+    if (const auto tags = TRY(read_number(headers, prefix_, "tagging-count", UINT32_MAX))) {
         info.tag_count = static_cast<unsigned>(*tags);
     }
-    if (const auto missing = TRY(read_number(headers, own("missing-meta"), UINT32_MAX))) {
+    if (const auto missing = TRY(read_number(headers, prefix_, "missing-meta", UINT32_MAX))) {
         info.missing_metadata = static_cast<unsigned>(*missing);
     }
     read_own_attributes(headers, info);

@@ -68,7 +68,7 @@ HmacSha256& derived_key(const V4Shape& shape, const Secret& secret, const Signin
 
 void append_values(std::string& out, const Headers& headers, std::string_view name, Blanks blanks) {
     bool first = true;
-    for (const Header& header : headers) {
+    for (const HeaderView header : headers) {
         if (!iequals(header.name, name)) continue;
         if (!first) out += ',';
         first = false;
@@ -83,7 +83,7 @@ void append_values(std::string& out, const Headers& headers, std::string_view na
 
 HeaderMap gather_headers(const Headers& headers, Blanks blanks, const Wanted& wanted) {
     HeaderMap out;
-    for (const Header& header : headers) {
+    for (const HeaderView header : headers) {
         std::string name = to_lower(header.name);
         if (!wanted(name)) continue;
         const std::string value = as_signed(header.value, blanks);

@@ -331,7 +331,7 @@ Result<RequestParts> Dialect::get_acl(const ObjectKey& key) const {
 Result<RequestParts> Dialect::put_acl(const ObjectKey& key, const std::string& canned) const {
     RequestParts parts = start("PUT_ACL", HttpMethod::put, key);
     parts.query = {{"acl", ""}};
-    TRY(add_safe_header(parts.headers, std::string(acl_header()), canned));
+    TRY(add_safe_header(parts.headers, acl_header(), canned));
     return parts;
 }
 

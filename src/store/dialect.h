@@ -222,7 +222,7 @@ std::unique_ptr<Dialect> make_oss_dialect(DialectConfig config);
 std::unique_ptr<Dialect> make_s3_dialect(DialectConfig config);
 
 // Shared by the builders and the store. Errors: invalid_argument for an unsafe name or value.
-Result<void> add_safe_header(Headers& headers, std::string name, std::string value);
+Result<void> add_safe_header(Headers& headers, std::string_view name, std::string_view value);
 // "\"abc\"" and the text inside them.
 std::string quote_etag(const ETag& etag);
 ETag unquote_etag(std::string_view text);

@@ -180,7 +180,7 @@ class OssDialect final : public Dialect {
             if (!list.empty()) list += ',';
             list.append(name).append(":").append(base64_encode(value));
         }
-        if (!list.empty()) headers.add("x-oss-persistent-headers", std::move(list));
+        if (!list.empty()) headers.add("x-oss-persistent-headers", list);
         return {};
     }
 
@@ -189,7 +189,7 @@ class OssDialect final : public Dialect {
         sse.key_id = own_value(headers, "server-side-encryption-key-id");
         sse.data_algorithm = own_value(headers, "server-side-data-encryption");
         if (info.version_id.empty()) info.version_id = VersionId(own_value(headers, "versionId"));
-        for (const Header& header : headers) {
+        for (const HeaderView header : headers) {
             const std::string name = to_lower(header.name);
             if (is_persistent(name)) info.attributes.persistent.try_emplace(name, header.value);
         }

@@ -65,8 +65,7 @@ void sign_oss_v1(SignedRequest& request, const SigningContext& context) {
     const std::string date = format_http_date(context.now);
     request.headers.set("x-oss-date", date);
     if (!credentials.session_token.empty()) {
-        request.headers.set("x-oss-security-token",
-                            std::string(credentials.session_token.reveal()));
+        request.headers.set("x-oss-security-token", credentials.session_token.reveal());
     }
     const std::string signature =
         oss_v1_signature(credentials.access_key_secret, oss_v1_string_to_sign(request, date));
@@ -78,10 +77,9 @@ void sign_oss_v4(SignedRequest& request, const SigningContext& context) {
     const Credentials& credentials = context.credentials;
     const std::string timestamp = format_basic_utc(context.now);
     request.headers.set("x-oss-date", timestamp);
-    request.headers.set("x-oss-content-sha256", std::string(kUnsignedPayload));
+    request.headers.set("x-oss-content-sha256", kUnsignedPayload);
     if (!credentials.session_token.empty()) {
-        request.headers.set("x-oss-security-token",
-                            std::string(credentials.session_token.reveal()));
+        request.headers.set("x-oss-security-token", credentials.session_token.reveal());
     }
     const SigningScope scope = scope_for(context, timestamp);
     const std::string signature =
@@ -97,11 +95,10 @@ void sign_sigv4(SignedRequest& request, const SigningContext& context, const std
     request.headers.set("x-amz-date", timestamp);
     request.headers.set("x-amz-content-sha256", hash);
     if (!credentials.session_token.empty()) {
-        request.headers.set("x-amz-security-token",
-                            std::string(credentials.session_token.reveal()));
+        request.headers.set("x-amz-security-token", credentials.session_token.reveal());
     }
     std::vector<std::string> names;
-    for (const Header& header : request.headers) {
+    for (const HeaderView header : request.headers) {
         std::string name = to_lower(header.name);
         if (is_signed_by_sigv4(name)) names.push_back(std::move(name));
     }
@@ -114,7 +111,7 @@ void sign_sigv4(SignedRequest& request, const SigningContext& context, const std
     line.append(credential_for(context, scope)).append(", SignedHeaders=");
     for (const std::string& name : names) line.append(name).append(";");
     line.back() = ',';  // behind the last name
-    request.headers.set("Authorization", std::move(line.append(" Signature=").append(signature)));
+    request.headers.set("Authorization", line.append(" Signature=").append(signature));
 }
 
 void presign_oss_v1(SignedRequest& request, std::chrono::seconds life,

@@ -154,11 +154,12 @@ class S3Dialect final : public Dialect {
     // nullopt also for one that is made of the parts' checksums: nobody knows where those begin.
     std::optional<Checksum> read_checksum(const Headers& headers) const {
         static constexpr std::string_view kWord = "checksum-";
-        const bool any = std::any_of(headers.begin(), headers.end(), [this](const Header& header) {
-            const std::string_view name = header.name;
-            return is_own(name) &&
-                   iequals(name.substr(prefix_.size()).substr(0, kWord.size()), kWord);
-        });
+        const bool any =
+            std::any_of(headers.begin(), headers.end(), [this](const HeaderView header) {
+                const std::string_view name = header.name;
+                return is_own(name) &&
+                       iequals(name.substr(prefix_.size()).substr(0, kWord.size()), kWord);
+            });
         if (!any) return std::nullopt;  // as in every reply that was not asked for one
         if (iequals(own_value(headers, "checksum-type"), "COMPOSITE")) return std::nullopt;
         for (const Checksum::Kind kind : kChecksumKinds) {
@@ -175,7 +176,7 @@ class S3Dialect final : public Dialect {
         if (!config_.official) {
             TRY(add_safe_header(headers, "x-amz-copy-" + std::string(name), value));
         }
-        return add_safe_header(headers, "x-amz-copy-source-" + std::string(name), std::move(value));
+        return add_safe_header(headers, "x-amz-copy-source-" + std::string(name), value);
     }
 
     Result<void> add_copy_guard(Headers& headers, const CopyGuard& guard) const override {

@@ -98,7 +98,7 @@ class Signer {
                                                                .now = SystemClock().wall_now()});
         Request request;
         request.url = signed_form.origin + signed_form.target;
-        for (const Header& header : signed_form.headers)
+        for (const HeaderView header : signed_form.headers)
             request.headers = curl_slist_append(
                 request.headers, fmt::format("{}: {}", header.name, header.value).c_str());
         request.headers = curl_slist_append(request.headers, "Expect:");

@@ -129,7 +129,7 @@ class Client {
                                                            .kind = SignatureKind::sig_v4,
                                                            .now = SystemClock().wall_now()});
         curl_slist* headers = nullptr;
-        for (const Header& header : request.headers) {
+        for (const HeaderView header : request.headers) {
             headers = curl_slist_append(headers,
                                         fmt::format("{}: {}", header.name, header.value).c_str());
         }

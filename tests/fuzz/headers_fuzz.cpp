@@ -34,7 +34,7 @@ Headers as_reply(const Headers& sent) {
     Headers out = {{"ETag", "\"e\""},
                    {"Content-Length", "1"},
                    {"Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT"}};
-    for (const Header& header : sent) {
+    for (const HeaderView header : sent) {
         if (!iequals(header.name, "x-oss-persistent-headers")) {
             out.add(header.name, header.value);
             continue;

@@ -9,7 +9,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-std::vector<Header> list(const Headers& headers) { return {headers.begin(), headers.end()}; }
+std::vector<HeaderView> list(const Headers& headers) { return {headers.begin(), headers.end()}; }
 
 TEST(HeadersTest, names_compare_without_case_and_order_is_kept) {
     Headers headers = {{"B", "1"}, {"a", "2"}};
@@ -18,13 +18,15 @@ TEST(HeadersTest, names_compare_without_case_and_order_is_kept) {
     EXPECT_EQ(headers.value_or_empty("A"), "2");
     EXPECT_EQ(headers.value_or_empty("c"), "");
     EXPECT_FALSE(headers.has("c"));
-    EXPECT_THAT(list(headers), ElementsAre(Header{"B", "1"}, Header{"a", "2"}, Header{"b", "3"}));
+    EXPECT_THAT(list(headers),
+                ElementsAre(HeaderView{"B", "1"}, HeaderView{"a", "2"}, HeaderView{"b", "3"}));
 }
 
 TEST(HeadersTest, set_replaces_every_one_of_that_name_in_the_place_of_the_first) {
     Headers headers = {{"x", "0"}, {"B", "1"}, {"a", "2"}, {"b", "3"}};
     headers.set("b", "4");
-    EXPECT_THAT(list(headers), ElementsAre(Header{"x", "0"}, Header{"B", "4"}, Header{"a", "2"}));
+    EXPECT_THAT(list(headers),
+                ElementsAre(HeaderView{"x", "0"}, HeaderView{"B", "4"}, HeaderView{"a", "2"}));
     headers.set("new", "5");
     EXPECT_EQ(headers.get("NEW"), "5");
 }
@@ -32,9 +34,47 @@ TEST(HeadersTest, set_replaces_every_one_of_that_name_in_the_place_of_the_first)
 TEST(HeadersTest, remove_takes_every_one_of_that_name) {
     Headers headers = {{"B", "1"}, {"a", "2"}, {"b", "3"}};
     headers.remove("b");
-    EXPECT_THAT(list(headers), ElementsAre(Header{"a", "2"}));
+    EXPECT_THAT(list(headers), ElementsAre(HeaderView{"a", "2"}));
     headers.remove("missing");
     EXPECT_EQ(headers.size(), 1U);
+}
+
+TEST(HeadersTest, a_name_may_be_asked_for_in_two_pieces) {
+    const Headers headers = {{"x-amz-meta-a", "1"}, {"X-Amz-Restore", "2"}};
+    EXPECT_EQ(headers.get("x-amz-", "restore"), "2");
+    EXPECT_EQ(headers.get("x-amz-", "meta-A"), "1");
+    EXPECT_EQ(headers.get("", "x-amz-restore"), "2");
+    EXPECT_EQ(headers.get("x-oss-", "restore"), std::nullopt);
+    EXPECT_EQ(headers.get("x-amz-", "restor"), std::nullopt);
+}
+
+TEST(HeadersTest, a_copy_is_a_value_of_its_own) {
+    Headers headers = {{"name", "1"}};
+    Headers copy = headers;
+    copy.set("name", "2");
+    copy.add("more", "3");
+    EXPECT_THAT(list(headers), ElementsAre(HeaderView{"name", "1"}));
+    EXPECT_THAT(list(copy), ElementsAre(HeaderView{"name", "2"}, HeaderView{"more", "3"}));
+    headers = std::move(copy);
+    EXPECT_EQ(headers.get("more"), "3");
+}
+
+TEST(HeadersTest, the_last_value_grows_whatever_was_set_since) {
+    Headers headers = {{"a", "1"}, {"b", "2"}};
+    headers.extend_last("3");
+    EXPECT_EQ(headers.get("b"), "2 3");
+    headers.set("a", "a longer value");
+    headers.extend_last("4");
+    EXPECT_THAT(list(headers),
+                ElementsAre(HeaderView{"a", "a longer value"}, HeaderView{"b", "2 3 4"}));
+}
+
+TEST(HeadersTest, names_longer_than_any_usual_one_are_found) {
+    const std::string name(100, 'n');
+    Headers headers;
+    headers.add(name, "1");
+    EXPECT_EQ(headers.get(std::string(100, 'N')), "1");
+    EXPECT_EQ(headers.get(name + "n"), std::nullopt);
 }
 
 TEST(HeaderRulesTest, safe_value_is_any_byte_but_control_characters_other_than_tab) {

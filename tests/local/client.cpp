@@ -253,7 +253,8 @@ std::string Client::bytes_of(const Ask& ask) const {
         if (!value.empty()) query += "=" + percent_encode(value);
     }
     std::string out = ask.method + " " + path + query + " HTTP/1.1\r\n";
-    for (const auto& h : r.headers) out += h.name + ": " + h.value + "\r\n";
+    for (const HeaderView header : r.headers)
+        out.append(header.name).append(": ").append(header.value).append("\r\n");
     if (has_body && !ask.no_content_length) {
         out += "Content-Length: " + std::to_string(ask.body.size()) + "\r\n";
     }

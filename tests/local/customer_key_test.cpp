@@ -18,7 +18,7 @@ class CustomerKeyTest : public BothDialects {
                 {name + "key-MD5", base64_encode(md5(bytes))}};
     }
     static Headers joined(Headers a, const Headers& b) {
-        for (const Header& header : b) a.add(header.name, header.value);
+        for (const HeaderView header : b) a.add(header.name, header.value);
         return a;
     }
 };

@@ -84,9 +84,9 @@ TEST_P(ObjectStoreContract, head_gives_all_headers_of_the_reply) {
     const HeadReply reply = MUST(store().head(ObjectKey("f")));
     EXPECT_TRUE(reply.headers.has("ETag"));
     EXPECT_TRUE(reply.headers.has("Last-Modified"));
-    const bool found = std::any_of(reply.headers.begin(), reply.headers.end(), [](const Header& h) {
-        return h.name.ends_with("meta-year") && h.value == "2021";
-    });
+    const bool found = std::any_of(
+        reply.headers.begin(), reply.headers.end(),
+        [](const HeaderView h) { return h.name.ends_with("meta-year") && h.value == "2021"; });
     EXPECT_TRUE(found) << "user metadata is among the headers";
 }
 

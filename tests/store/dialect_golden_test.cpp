@@ -36,8 +36,9 @@ std::string render(const Result<RequestParts>& parts) {
     const HttpRequest request =
         signed_request(*parts, {.address = address, .credentials = anonymous, .now = WallTime{}});
     std::vector<std::string> lines;
-    for (const Header& header : request.headers) {
-        if (header.name != "Host") lines.push_back(header.name + ": " + header.value);
+    for (const HeaderView header : request.headers) {
+        if (header.name != "Host")
+            lines.push_back(std::string(header.name).append(": ").append(header.value));
     }
     std::sort(lines.begin(), lines.end());
     std::string out = std::string(to_string(request.method)) + " " + request.target + "\n";

@@ -24,7 +24,7 @@ Headers object_headers(Headers more = {}) {
     Headers out = {{"ETag", "\"5B3C1A2E\""},
                    {"Content-Length", "344606"},
                    {"Last-Modified", "Fri, 24 Feb 2012 06:07:48 GMT"}};
-    for (const Header& header : more) out.set(header.name, header.value);
+    for (const HeaderView header : more) out.set(header.name, header.value);
     return out;
 }
 

@@ -77,7 +77,7 @@ inline ScriptedReply object_reply(std::string body = "", Headers more = {}) {
                      {"Content-Length", std::to_string(body.size())},
                      {"Last-Modified", kModified},
                      {"Date", kServiceDate}};
-    for (const Header& header : more) reply.headers.set(header.name, header.value);
+    for (const HeaderView header : more) reply.headers.set(header.name, header.value);
     reply.body = std::move(body);
     return reply;
 }

@@ -6,8 +6,12 @@
 #include "xbucket/base/clock.h"
 #include "xbucket/base/result.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,35 +24,88 @@ namespace xbucket {
 struct Header {
     std::string name;
     std::string value;
-    friend bool operator==(const Header&, const Header&) = default;
 };
 
-// Ordered; names compare case-insensitively (ASCII); duplicates are possible with add().
-class Headers {
-  public:
-    Headers() = default;
-    Headers(std::initializer_list<Header> list) : list_(list) {}
+// One of Headers, valid until those change.
+struct HeaderView {
+    std::string_view name;
+    std::string_view value;
+    friend bool operator==(const HeaderView&, const HeaderView&) = default;
+};
 
-    void reserve(size_t headers) { list_.reserve(headers); }
-    void add(std::string name, std::string value);
+// Ordered; names compare case-insensitively (ASCII); duplicates are possible with add(). All names
+// and values lie in one piece of memory (at most 4 GiB): every request and every reply makes a
+// dozen or two. What is given to a member function must not be a view of the same Headers.
+class Headers {
+    struct Place {
+        uint32_t name_at, name_size, value_at, value_size;
+    };
+
+  public:
+    class Iterator {
+      public:
+        using iterator_category = std::input_iterator_tag;  // of C++17, for it gives no references
+        using difference_type = std::ptrdiff_t;
+        using value_type = HeaderView;
+        using pointer = void;
+        using reference = HeaderView;
+
+        HeaderView operator*() const { return headers_->view(headers_->places_[index_]); }
+        Iterator& operator++() {
+            ++index_;
+            return *this;
+        }
+        Iterator operator++(int) {
+            Iterator before = *this;
+            ++index_;
+            return before;
+        }
+        friend bool operator==(const Iterator&, const Iterator&) = default;
+
+      private:
+        friend class Headers;
+        Iterator(const Headers* headers, size_t index) : headers_(headers), index_(index) {}
+        const Headers* headers_;
+        size_t index_;
+    };
+
+    Headers() = default;
+    Headers(std::initializer_list<Header> list);
+
+    void reserve(size_t headers);
+    void add(std::string_view name, std::string_view value);
     // A blank and `more` behind the value of the last one, which there must be.
-    void extend_last(std::string_view more) { list_.back().value.append(" ").append(more); }
+    void extend_last(std::string_view more);
     // Replaces every header of that name by one.
-    void set(std::string_view name, std::string value);
+    void set(std::string_view name, std::string_view value);
     void remove(std::string_view name);
     // The first of that name.
-    std::optional<std::string_view> get(std::string_view name) const;
+    std::optional<std::string_view> get(std::string_view name) const { return get("", name); }
+    // The same where the name comes in two pieces.
+    std::optional<std::string_view> get(std::string_view prefix, std::string_view rest) const;
     // The first of that name, or "".
     std::string_view value_or_empty(std::string_view name) const;
     bool has(std::string_view name) const { return get(name).has_value(); }
 
-    bool empty() const { return list_.empty(); }
-    size_t size() const { return list_.size(); }
-    auto begin() const { return list_.begin(); }
-    auto end() const { return list_.end(); }
+    bool empty() const { return places_.empty(); }
+    size_t size() const { return places_.size(); }
+    Iterator begin() const { return {this, 0}; }
+    Iterator end() const { return {this, places_.size()}; }
 
   private:
-    std::vector<Header> list_;
+    HeaderView view(const Place& place) const {
+        return {std::string_view(bytes_).substr(place.name_at, place.name_size),
+                std::string_view(bytes_).substr(place.value_at, place.value_size)};
+    }
+    uint32_t store(std::string_view text);
+
+    static uint64_t length_bit(size_t name_size) { return 1ULL << std::min<size_t>(name_size, 63); }
+
+    // A bit for each length of a name in it, now or before: most names that are asked for are not
+    // there.
+    uint64_t name_sizes_ = 0;
+    std::string bytes_;  // what set() and remove() let go of stays in it
+    std::vector<Place> places_;
 };
 
 // True when `value` can be a header value: no byte below 0x20 but tab, no 0x7f. The second wall
