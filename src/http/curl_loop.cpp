@@ -14,8 +14,15 @@ namespace xbucket {
 
 namespace {
 
-constexpr size_t kMany = 100;  // transfers at a time; single users never have so many
-constexpr auto kMoment = std::chrono::microseconds(500);
+// libcurl looks at all of its transfers in each pass, with a poll() for each, so that one pass for
+// every reply would cost most of the thread's time: where there are many, what comes within a
+// moment is looked at together.
+Duration moment_for(size_t transfers) {
+    using std::chrono::microseconds;
+    if (transfers >= 100) return microseconds(500);
+    if (transfers >= 16) return microseconds(200);  // more than a person waits for
+    return microseconds(0);
+}
 
 Error cancelled(const Exchange& exchange) {
     return fail(ErrorKind::cancelled, exchange.label() + "cancelled");
@@ -252,9 +259,8 @@ void CurlLoop::poll() {
     // Shortened by libcurl where one of its own timers runs out earlier.
     curl_multi_poll(multi_, nullptr, 0, static_cast<int>(std::max<int64_t>(0, timeout)), nullptr);
     inbox_.wake_up();
-    // libcurl looks at all of its transfers in each pass, so that one for every reply would cost
-    // most of this thread's time: what comes within a moment is looked at together.
-    if (active_.size() >= kMany) std::this_thread::sleep_for(kMoment);
+    const Duration moment = moment_for(active_.size());
+    if (moment > Duration::zero()) std::this_thread::sleep_for(moment);
 }
 
 }  // namespace xbucket
