@@ -4,8 +4,9 @@
 //
 //     engine_rate ENDPOINT BUCKET [--dialect oss|s3] [--readers N] < KEYS
 //
-// Reads as a bulk prefetch does: a stretch of keys is asked for ahead while the one before is read.
-// With --readers that many threads ask for one key after the other instead.
+// Reads as a bulk prefetch does: a stretch of keys is asked for ahead while the one before comes,
+// and is read when its last key is there. With --readers that many threads ask for one key after
+// the other instead.
 //
 // The key pair comes from OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET. Prints one JSON object:
 // objects, seconds, cpu_seconds (of this process), heap_bytes (growth of what malloc has given
@@ -75,9 +76,11 @@ void read_ahead(MetaEngine& engine, const std::vector<ObjectKey>& keys) {
         asked = end;
     };
     ask();
-    for (size_t at = 0; at < keys.size(); ++at) {
-        if (at % kStretch == 0) ask();
-        read(engine, keys[at]);
+    for (size_t begin = 0; begin < keys.size(); begin += kStretch) {
+        ask();
+        const size_t end = std::min(begin + kStretch, keys.size());
+        read(engine, keys[end - 1]);  // most of them have come by then: no waking up for each
+        for (size_t at = begin; at < end; ++at) read(engine, keys[at]);
     }
 }
 
