@@ -20,8 +20,8 @@ namespace {
 Duration moment_for(size_t transfers) {
     using std::chrono::microseconds;
     if (transfers >= 100) return microseconds(500);
-    if (transfers >= 16) return microseconds(200);  // more than a person waits for
-    return microseconds(0);
+    if (transfers >= 16) return microseconds(200);
+    return microseconds(0);  // as one program at a time has them: each reply at once
 }
 
 Error cancelled(const Exchange& exchange) {

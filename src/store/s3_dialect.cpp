@@ -172,7 +172,8 @@ class S3Dialect final : public Dialect {
 
     // Elsewhere than at AWS the conditions go out in Ceph's spelling as well, which its gateway
     // honours where it ignores the standard one (servers.md).
-    Result<void> add_condition(Headers& headers, std::string_view name, std::string value) const {
+    Result<void> add_condition(Headers& headers, std::string_view name,
+                               std::string_view value) const {
         if (!config_.official) {
             TRY(add_safe_header(headers, "x-amz-copy-" + std::string(name), value));
         }
