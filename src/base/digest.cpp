@@ -37,14 +37,24 @@ const EVP_MD* fetch_digest(const char* name) {
     return digest;
 }
 
-// Fetched at first use and kept for the life of the process; MD5 may be absent on hosts that
-// never need it.
+// Null where there is none. A host in FIPS mode gives it only to who says that it protects nothing,
+// as here: services want it as a checksum.
+const EVP_MD* fetch_md5() {
+    const EVP_MD* digest = EVP_MD_fetch(nullptr, "MD5", nullptr);
+    return digest != nullptr ? digest : EVP_MD_fetch(nullptr, "MD5", "-fips");
+}
+
+const EVP_MD* kept_md5() {
+    static const EVP_MD* const kMd5 = fetch_md5();
+    return kMd5;
+}
+
+// Fetched at first use and kept for the life of the process.
 const EVP_MD* digest_for(Algorithm algorithm) {
     switch (algorithm) {
-        case Algorithm::md5: {
-            static const EVP_MD* const kMd5 = fetch_digest("MD5");
-            return kMd5;
-        }
+        case Algorithm::md5:
+            CHECK(kept_md5() != nullptr);
+            return kept_md5();
         case Algorithm::sha256: {
             static const EVP_MD* const kSha256 = fetch_digest("SHA256");
             return kSha256;
@@ -116,6 +126,8 @@ std::string md5(std::string_view data) {
     thread_local const DigestContext context(EVP_MD_CTX_new());
     return digest_with(context.get(), Algorithm::md5, data);
 }
+
+bool has_md5() { return kept_md5() != nullptr; }
 
 std::string hmac_sha256(std::string_view key, std::string_view data) {
     thread_local const MacContext context = make_hmac_context("SHA256");

@@ -6,6 +6,9 @@
 namespace xbucket::sqlite {
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Survives survives) {
+    // Statistics of memory, which nobody reads, have one lock for all threads.
+    static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    static_cast<void>(configured);
     sqlite3* handle = nullptr;
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
@@ -25,6 +28,19 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Su
                             "PRAGMA wal_autocheckpoint=4000;"
                             "PRAGMA cache_size=-16000;"));
     TRY(connection->sync_commits(survives));
+    return connection;
+}
+
+Result<std::unique_ptr<Connection>> Connection::open_to_read(const std::string& path) {
+    sqlite3* handle = nullptr;
+    const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
+    const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+    std::unique_ptr<Connection> connection(new Connection(handle));
+    if (code != SQLITE_OK) {
+        return fail(ErrorKind::io,
+                    fmt::format("cannot open the database {}: {}", path, sqlite3_errstr(code)));
+    }
+    sqlite3_busy_timeout(handle, 5'000);
     return connection;
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdlib>
 
 namespace xbucket {
 namespace {
@@ -15,6 +16,9 @@ constexpr std::array<std::string_view, 7> kWeekdays = {"Sun", "Mon", "Tue", "Wed
                                                        "Thu", "Fri", "Sat"};
 constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+constexpr int64_t kDaySeconds = 86400;
+constexpr int64_t kSecondsMax = 9'223'372'035;  // What int64 nanoseconds hold, less a second.
 
 struct Civil {
     int year = 0;
@@ -54,8 +58,7 @@ std::optional<WallTime> from_civil(const Civil& c) {
         return std::nullopt;
     }
     const int64_t days = std::chrono::sys_days(ymd).time_since_epoch().count();
-    const int64_t seconds = days * 86400 + c.hour * 3600 + c.minute * 60 + c.second;
-    constexpr int64_t kSecondsMax = 9'223'372'035;  // What int64 nanoseconds hold, less a second.
+    const int64_t seconds = days * kDaySeconds + c.hour * 3600 + c.minute * 60 + c.second;
     if (seconds > kSecondsMax || seconds < -kSecondsMax) return std::nullopt;
     return WallTime::from_seconds(seconds) + std::chrono::nanoseconds(c.nanosecond);
 }
@@ -205,6 +208,21 @@ std::optional<WallTime> parse_iso8601(std::string_view text) {
     c.nanosecond = in.fraction();
     in.literal("Z");
     return finish(in, c);
+}
+
+std::optional<WallTime> parse_rfc3339(std::string_view text) {
+    constexpr size_t kOffsetBytes = 6;  // "+08:00"
+    if (text.ends_with('Z')) return parse_iso8601(text);
+    if (text.size() <= kOffsetBytes) return std::nullopt;
+    const std::string_view offset = text.substr(text.size() - kOffsetBytes);
+    if ((offset[0] != '+' && offset[0] != '-') || offset[3] != ':') return std::nullopt;
+    const auto hours = parse_u64(offset.substr(1, 2));
+    const auto minutes = parse_u64(offset.substr(4, 2));
+    if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+    const auto local = parse_iso8601(std::string(text.substr(0, text.size() - kOffsetBytes)) + "Z");
+    if (!local || std::abs(local->seconds()) > kSecondsMax - kDaySeconds) return std::nullopt;
+    const Duration shift = std::chrono::minutes(*hours * 60 + *minutes);
+    return offset[0] == '+' ? *local - shift : *local + shift;
 }
 
 }  // namespace xbucket

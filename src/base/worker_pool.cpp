@@ -1,5 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// One queue, one lock; a thread is added while jobs outnumber the idle threads.
+// One queue, one lock; a thread is added while jobs outnumber the idle threads. There is a token
+// for each job, given when the lock has been released: whom it wakes need not wait for that. The
+// threads end when all tokens have been given, so that no pool goes while somebody is still
+// posting.
 #include "xbucket/base/worker_pool.h"
 
 #include "xbucket/base/log.h"
@@ -38,25 +41,29 @@ WorkerPool::~WorkerPool() {
         stopping_ = true;
         threads.swap(threads_);
     }
-    changed_.notify_all();
+    for (size_t i = 0; i < threads.size(); ++i) tokens_.release();
     for (std::thread& thread : threads) thread.join();
 }
 
 void WorkerPool::post(std::function<void()> job) {
-    LockGuard lock(mutex_);
-    jobs_.push_back(std::move(job));
-    // While stopping, only jobs post, and the thread that runs one comes back to the queue.
-    if (!stopping_ && idle_ < jobs_.size() && threads_.size() < threads_max_) {
-        const SignalsBlocked blocked;
-        try {
-            threads_.emplace_back([this] { run(); });
-        } catch (const std::system_error& e) {
-            log_warning("worker", "pool={} threads={} cannot start another: {}", name_,
-                        threads_.size(), e.what());
-            CHECK(!threads_.empty());
-        }
+    {
+        LockGuard lock(mutex_);
+        jobs_.push_back(std::move(job));
+        // While stopping, only jobs post, and the thread that runs one comes back to the queue.
+        if (!stopping_ && idle_ < jobs_.size() && threads_.size() < threads_max_) add_thread();
     }
-    changed_.notify_one();
+    tokens_.release();
+}
+
+void WorkerPool::add_thread() {
+    const SignalsBlocked blocked;
+    try {
+        threads_.emplace_back([this] { run(); });
+    } catch (const std::system_error& e) {
+        log_warning("worker", "pool={} threads={} cannot start another: {}", name_, threads_.size(),
+                    e.what());
+        CHECK(!threads_.empty());
+    }
 }
 
 void WorkerPool::drain() {
@@ -71,14 +78,15 @@ size_t WorkerPool::queued() const {
 
 void WorkerPool::run() {
     pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());  // The kernel's limit.
-    LockGuard lock(mutex_);
     while (true) {
-        while (jobs_.empty() && !stopping_) {
+        {
+            LockGuard lock(mutex_);
             ++idle_;
-            changed_.wait(mutex_);
-            --idle_;
         }
-        if (jobs_.empty()) return;
+        tokens_.acquire();
+        LockGuard lock(mutex_);
+        --idle_;
+        if (jobs_.empty()) return;  // stopping; each thread has a token for that
         std::function<void()> job = std::move(jobs_.front());
         jobs_.pop_front();
         ++running_;

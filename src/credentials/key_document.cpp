@@ -55,8 +55,8 @@ Result<Credentials> parse_key_document(std::string_view text, std::string_view w
     }
     const std::string expiration = first_text(object, {"Expiration", "expiration"});
     if (!expiration.empty()) {
-        key.expiration = parse_iso8601(expiration);
-        if (!key.expiration) return bad(what, "has an Expiration that is no time (ISO 8601)");
+        key.expiration = parse_rfc3339(expiration);
+        if (!key.expiration) return bad(what, "has an Expiration that is no time (RFC 3339)");
     } else if (object.contains("Expiration") && !object.at("Expiration").is_null() &&
                !object.at("Expiration").is_string()) {
         return bad(what, "has an Expiration that is no text");

@@ -62,12 +62,7 @@ std::vector<FileStamp> RenewingCredentials::stamps() const {
 Result<Credentials> RenewingCredentials::get() {
     LockGuard lock(mutex_);
     TimePoint now = clock_.now();
-    look_at_files(now);
-    if (source_.quick) {
-        if (files_changed_) renew_here();
-        return current_;
-    }
-    if (is_renewal_due(now)) start_renewal();
+    if (auto credentials = usable(now)) return *std::move(credentials);
     const TimePoint deadline = now + kPatience;
     while (!is_valid()) {
         if (!renewing_ && last_error_ && !may_pass(*last_error_) && now < retry_at_) {
@@ -82,6 +77,22 @@ Result<Credentials> RenewingCredentials::get() {
         changed_.wait_until(mutex_, clock_, renewing_ ? deadline : std::min(deadline, retry_at_));
         now = clock_.now();
     }
+    return current_;
+}
+
+std::optional<Credentials> RenewingCredentials::get_at_once() {
+    LockGuard lock(mutex_);
+    return usable(clock_.now());
+}
+
+std::optional<Credentials> RenewingCredentials::usable(TimePoint now) {
+    look_at_files(now);
+    if (source_.quick) {
+        if (files_changed_) renew_here();
+        return current_;
+    }
+    if (is_renewal_due(now)) start_renewal();
+    if (!is_valid()) return std::nullopt;
     return current_;
 }
 

@@ -144,7 +144,7 @@ Result<Credentials> parse_aws_reply(std::string_view body) {
     if (key.access_key_id.empty() || key.access_key_secret.empty() || key.session_token.empty()) {
         return bad_reply("lacks a key, its secret or its token");
     }
-    key.expiration = parse_iso8601(part.child("Expiration").text());
+    key.expiration = parse_rfc3339(part.child("Expiration").text());
     if (!key.expiration) return bad_reply("has no time of expiration");
     TRY(check_key(key));
     key.identity = printable(result.child("AssumedRoleUser").child("Arn").text().substr(0, 512));

@@ -274,6 +274,22 @@ TEST(Dates, fractions_have_none_to_nine_digits) {
               "2022-12-28T10:27:41.999Z");
 }
 
+TEST(Dates, an_offset_from_utc_stands_in_place_of_the_z) {
+    const WallTime t = WallTime::from_seconds(kSample);
+    for (const char* text : {"2022-12-28T10:27:41Z", "2022-12-28T10:27:41+00:00",
+                             "2022-12-28T18:27:41+08:00", "2022-12-28T04:57:41-05:30"}) {
+        EXPECT_EQ(parse_rfc3339(text), t) << text;
+    }
+    EXPECT_EQ(parse_rfc3339("2022-12-28T18:27:41.25+08:00"), t + std::chrono::milliseconds(250));
+    for (const char* bad :
+         {"", "+00:00", "2022-12-28T10:27:41", "2022-12-28T10:27:41+0000",
+          "2022-12-28T10:27:41Z+00:00", "2022-12-28T10:27:41+24:00", "2022-12-28T10:27:41+00:60",
+          "2022-12-28T10:27:41 00:00", "2022-12-28T10:27:41+-1:00", "9999-12-31T23:59:59+00:00",
+          "2262-04-11T23:47:15-23:59", "1677-09-21T00:12:45+23:59"}) {
+        EXPECT_EQ(parse_rfc3339(bad), std::nullopt) << bad;
+    }
+}
+
 TEST(Dates, before_1970_rounds_down) {
     EXPECT_EQ(format_iso8601(WallTime{std::chrono::nanoseconds(-1)}), "1969-12-31T23:59:59.999Z");
     EXPECT_EQ(parse_iso8601("1969-12-31T23:59:59.999999999Z"),

@@ -182,7 +182,8 @@ constexpr std::string_view kAwsReply =
     R"(<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>)"
     R"(<AssumedRoleUser><Arn>arn:aws:sts::1:assumed-role/r/xbucket</Arn></AssumedRoleUser>)"
     R"(<Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>y</SecretAccessKey>)"
-    R"(<SessionToken>z</SessionToken><Expiration>2026-01-01T00:00:00Z</Expiration></Credentials>)"
+    R"(<SessionToken>z</SessionToken><Expiration>2026-01-01T02:00:00+02:00</Expiration>)"
+    R"(</Credentials>)"
     R"(</AssumeRoleResult></AssumeRoleResponse>)";
 
 TEST_F(KitchenTest, aws_assume_role_is_signed_with_sigv4_for_its_region) {
@@ -192,6 +193,7 @@ TEST_F(KitchenTest, aws_assume_role_is_signed_with_sigv4_for_its_region) {
     const auto key = kitchen_.follow(recipe);
     ASSERT_TRUE(key) << key.error().message;
     EXPECT_EQ(key->session_token.reveal(), "z");
+    EXPECT_EQ(key->expiration, parse_iso8601("2026-01-01T00:00:00Z"));
     EXPECT_EQ(key->identity, "arn:aws:sts::1:assumed-role/r/xbucket");
     const auto sent = transport_.sent(0);
     EXPECT_EQ(sent.request.origin, "https://sts.eu-west-1.amazonaws.com");

@@ -269,6 +269,31 @@ TEST(KeyDocument, both_protocols_and_the_metadata_services) {
     EXPECT_EQ(cli->session_token.reveal(), "t");
 }
 
+TEST(KeyDocument, an_expiration_may_have_any_form_of_rfc_3339) {
+    // What `aws configure export-credentials` prints.
+    const auto exported = parse_key_document(R"({
+  "Version": 1,
+  "AccessKeyId": "ASIAQEXAMPLE",
+  "SecretAccessKey": "s/x+y",
+  "SessionToken": "IQoJb3JpZ2luX2VjEJr//////////wEaCXVzLWVhc3QtMSJ=",
+  "Expiration": "2026-11-28T12:00:00+00:00"
+}
+)",
+                                             "it");
+    ASSERT_TRUE(exported) << exported.error().message;
+    const auto noon = parse_iso8601("2026-11-28T12:00:00Z");
+    EXPECT_EQ(exported->expiration, noon);
+    for (const char* text : {"2026-11-28T20:00:00+08:00", "2026-11-28T12:00:00.000000Z",
+                             "2026-11-28T07:00:00.000-05:00"}) {
+        const auto key = parse_key_document(std::string(R"({"AccessKeyId":"i","AccessKeySecret":)"
+                                                        R"("s","Expiration":")") +
+                                                text + "\"}",
+                                            "it");
+        ASSERT_TRUE(key) << text << key.error().message;
+        EXPECT_EQ(key->expiration, noon) << text;
+    }
+}
+
 TEST(KeyDocument, what_is_wrong_is_said_without_the_secret) {
     const std::pair<const char*, const char*> cases[] = {
         {R"({"Version":2,"AccessKeyId":"i","SecretAccessKey":"hunter2"})", "Version"},

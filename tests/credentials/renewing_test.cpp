@@ -157,6 +157,19 @@ TEST_F(Renewing, many_callers_cause_one_fetch_at_a_time) {
     EXPECT_EQ(answers_.most_at_once(), 1);
 }
 
+TEST_F(Renewing, without_a_valid_key_who_cannot_wait_gets_none_and_has_the_next_fetched) {
+    const auto provider = start(60min);
+    ASSERT_TRUE(provider->get_at_once());
+    clock_.advance(60min + 1s);
+    EXPECT_FALSE(provider->get_at_once());
+    answers_.wait_for_fetch(1);
+    EXPECT_FALSE(provider->get_at_once());
+    answers_.put(key("second", 60min));
+    EXPECT_EQ(id(*provider), "second");
+    EXPECT_EQ(provider->get_at_once()->access_key_id, "second");
+    EXPECT_EQ(answers_.fetches(), 1);
+}
+
 TEST_F(Renewing, failure_keeps_the_key_while_it_is_valid_and_backs_off) {
     const auto provider = start(60min);
     clock_.advance(50min);

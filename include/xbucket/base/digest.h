@@ -12,6 +12,8 @@ namespace xbucket {
 // Raw digest bytes (not hex).
 std::string sha256(std::string_view data);
 std::string md5(std::string_view data);
+// False where the system forbids MD5 altogether; digests of that kind end the process then.
+bool has_md5();
 std::string hmac_sha256(std::string_view key, std::string_view data);
 std::string hmac_sha1(std::string_view key, std::string_view data);
 

@@ -43,6 +43,8 @@ std::optional<WallTime> parse_basic_utc(std::string_view text);
 // "2018-12-28T09:41:56.000Z"; parsing accepts no fraction or up to nine digits.
 std::string format_iso8601(WallTime t);
 std::optional<WallTime> parse_iso8601(std::string_view text);
+// The same, or with an offset from UTC in place of the Z: "2018-12-28T17:41:56+08:00" (RFC 3339).
+std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 // RFC 2047 encoded words. encode_rfc2047_b gives one or more "=?UTF-8?B?...?=" words of at most 75
 // characters, joined by one space, never splitting a UTF-8 sequence. decode_rfc2047 decodes a

@@ -28,6 +28,8 @@ class Connection {
     // Opens or makes the database in WAL mode. Waits up to 30 s for other processes' locks.
     // Errors: io.
     static Result<std::unique_ptr<Connection>> open(const std::string& path, Survives survives);
+    // Opens one that is there and changes nothing of it. Errors: io.
+    static Result<std::unique_ptr<Connection>> open_to_read(const std::string& path);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;

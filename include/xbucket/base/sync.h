@@ -7,8 +7,10 @@
 #include "xbucket/base/clock.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <semaphore.h>
 
 #if defined(__clang__)
 #define XB_TSA(x) __attribute__((x))
@@ -98,6 +100,43 @@ class CondVar {
 
   private:
     std::condition_variable cv_;
+};
+
+// Tokens to wait for. Who is woken finds no lock held, as behind a CondVar it often does, and it
+// may be destroyed once a token has been taken, even where the release() that gave it is still
+// leaving.
+class Semaphore {
+  public:
+    explicit Semaphore(unsigned tokens = 0) { ::sem_init(&tokens_, 0, tokens); }
+    ~Semaphore() { ::sem_destroy(&tokens_); }
+    Semaphore(const Semaphore&) = delete;
+    Semaphore& operator=(const Semaphore&) = delete;
+    // What was done before it is seen by who takes the token. Does not block.
+    void release() { ::sem_post(&tokens_); }
+    // Takes a token; blocks until there is one.
+    void acquire() {
+        while (::sem_wait(&tokens_) != 0) {
+        }  // a signal came
+    }
+
+  private:
+    sem_t tokens_;
+};
+
+// Waits for `count` events; to be destroyed when wait() has returned.
+class CountDown {
+  public:
+    explicit CountDown(size_t count) : left_(count), done_(count == 0 ? 1 : 0) {}
+    // One event; what was done before any is seen after wait(). Any thread; does not block.
+    void count_down() {
+        if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) done_.release();
+    }
+    // Blocks; once only.
+    void wait() { done_.acquire(); }
+
+  private:
+    std::atomic<size_t> left_;
+    Semaphore done_;
 };
 
 }  // namespace xbucket

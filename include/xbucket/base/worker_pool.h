@@ -31,12 +31,13 @@ class WorkerPool {
 
   private:
     void run();
+    void add_thread() REQUIRES(mutex_);
 
     const std::string name_;
     const size_t threads_max_;
     mutable Mutex mutex_;
-    CondVar changed_;  // a job came, or stopping_
-    CondVar drained_;  // nothing queued or running
+    Semaphore tokens_;  // one for each job, and one for each thread to end
+    CondVar drained_;   // nothing queued or running
     std::deque<std::function<void()>> jobs_ GUARDED_BY(mutex_);
     std::vector<std::thread> threads_ GUARDED_BY(mutex_);
     size_t idle_ GUARDED_BY(mutex_) = 0;

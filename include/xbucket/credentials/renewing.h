@@ -48,9 +48,11 @@ class RenewingCredentials final : public CredentialsProvider {
 
     // Errors: what the last fetch said, when no key is valid any more.
     Result<Credentials> get() override EXCLUDES(mutex_);
+    std::optional<Credentials> get_at_once() override EXCLUDES(mutex_);
     bool refused(const Credentials& credentials) override EXCLUDES(mutex_);
 
   private:
+    std::optional<Credentials> usable(TimePoint now) REQUIRES(mutex_);
     void look_at_files(TimePoint now) REQUIRES(mutex_);
     void start_renewal() REQUIRES(mutex_);
     void renew() EXCLUDES(mutex_);
