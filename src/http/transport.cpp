@@ -4,6 +4,8 @@
 
 #include "xbucket/base/sync.h"
 
+#include <optional>
+
 namespace xbucket {
 
 Result<HttpResponse> Transport::send(HttpRequest request) {
@@ -13,33 +15,19 @@ Result<HttpResponse> Transport::send(HttpRequest request) {
 }
 
 std::vector<Result<HttpResponse>> Transport::send_all(std::vector<HttpRequest> requests) {
-    struct Waiter {
-        Mutex mutex;
-        CondVar changed;
-        size_t left GUARDED_BY(mutex) = 0;
-        std::vector<std::optional<Result<HttpResponse>>> results GUARDED_BY(mutex);
-    };
-    // On the stack: start() promises one call of done each, and this frame waits for them. The
-    // notifier holds the mutex while it notifies, so it is finished with the waiter before we can
-    // leave.
-    Waiter waiter;
-    {
-        LockGuard lock(waiter.mutex);
-        waiter.left = requests.size();
-        waiter.results.resize(requests.size());
-    }
+    std::vector<std::optional<Result<HttpResponse>>> answers(requests.size());
+    CountDown unanswered(requests.size());
+    // On the stack: start() promises one call of done each, and this frame waits for them.
     for (size_t i = 0; i < requests.size(); ++i) {
-        start(std::move(requests[i]), [&waiter, i](Result<HttpResponse> result) {
-            LockGuard lock(waiter.mutex);
-            waiter.results[i] = std::move(result);
-            if (--waiter.left == 0) waiter.changed.notify_one();
+        start(std::move(requests[i]), [&answers, &unanswered, i](Result<HttpResponse> result) {
+            answers[i] = std::move(result);
+            unanswered.count_down();
         });
     }
+    unanswered.wait();
     std::vector<Result<HttpResponse>> results;
-    results.reserve(requests.size());
-    LockGuard lock(waiter.mutex);
-    while (waiter.left != 0) waiter.changed.wait(waiter.mutex);
-    for (auto& result : waiter.results) results.push_back(std::move(*result));
+    results.reserve(answers.size());
+    for (auto& answer : answers) results.push_back(*std::move(answer));
     return results;
 }
 

@@ -76,6 +76,16 @@ void read_user_metadata(const Headers& headers, std::string_view meta_prefix, Us
     }
 }
 
+// A retention that has run out protects nothing, and services take none whose end lies in the past:
+// resent, it would make the object one that cannot be changed any more. By the service's own clock.
+void drop_ended_retention(ObjectInfo& info) {
+    ObjectLock& lock = info.attributes.lock;
+    const auto until = parse_rfc3339(lock.retain_until);
+    if (!until || info.date == WallTime{} || *until > info.date) return;
+    lock.mode.clear();
+    lock.retain_until.clear();
+}
+
 constexpr uint64_t kSizeMax = INT64_MAX;
 
 }  // namespace
@@ -92,6 +102,10 @@ Result<void> add_safe_header(Headers& headers, std::string_view name, std::strin
     }
     headers.add(name, value);
     return {};
+}
+
+bool is_bare_attachment(std::string_view disposition) {
+    return iequals(trim_ows(disposition), "attachment");
 }
 
 std::string quote_etag(const ETag& etag) { return "\"" + etag.str() + "\""; }
@@ -114,6 +128,16 @@ ETag unquote_etag(std::string_view text) {
 
 std::string Dialect::own_value(const Headers& headers, std::string_view name) const {
     return std::string(trim_ows(headers.get(prefix_, name).value_or("")));
+}
+
+// They add a bare word: whatever says more is stored.
+bool Dialect::adds_disposition(const Headers& headers) const {
+    if (!is_bare_attachment(headers.value_or_empty("content-disposition"))) return false;
+    const auto says_so = [&headers](std::string_view name) {
+        return iequals(trim_ows(headers.value_or_empty(name)), "true");
+    };
+    return says_so(own("force-download")) || says_so("x-oss-force-download") ||
+           says_so("x-cos-force-download");
 }
 
 bool Dialect::is_own(std::string_view header_name) const {
@@ -182,6 +206,7 @@ Result<ObjectInfo> Dialect::parse_object(const Headers& headers,
             info.attributes[field] = std::string(*value);
         }
     }
+    if (adds_disposition(headers)) info.attributes[HttpField::content_disposition].reset();
     read_user_metadata(headers, own("meta-"), info.attributes.user);
     info.attributes.storage_class = own_value(headers, "storage-class");
     info.attributes.sse.algorithm = own_value(headers, "server-side-encryption");
@@ -204,6 +229,7 @@ Result<ObjectInfo> Dialect::parse_object(const Headers& headers,
         info.missing_metadata = static_cast<unsigned>(*missing);
     }
     read_own_attributes(headers, info);
+    drop_ended_retention(info);
     return info;
 }
 

@@ -237,6 +237,8 @@ Result<RequestParts> Dialect::complete_upload(const ObjectKey& key, const Upload
               [](const UploadPart& a, const UploadPart& b) { return a.number < b.number; });
     RequestParts parts = start("COMPLETE_UPLOAD", HttpMethod::post, key);
     parts.query = {{"uploadId", id.str()}};
+    // S3 wants it where it has a checksum to compare, or a policy to hold.
+    if (traits_.dialect == "s3") add_customer_key(parts.headers, KeyOf::object);
     if (must_not_exist) TRY(add_must_not_exist(parts.headers));
     if (if_match) TRY(add_if_match(parts.headers, *if_match));
     if (checksum && !checksum->whole.empty()) {

@@ -41,7 +41,7 @@ struct RequestParts {
 struct DialectConfig {
     std::string bucket;
     bool requester_pays = false;
-    // The service's own domain, so its documented behaviour holds.
+    // The domain of the dialect's own provider, so its documented behaviour holds.
     bool official = false;
     // Our own server: copy conditions hold as well.
     bool trusted_conditions = false;
@@ -136,6 +136,9 @@ class Dialect {
     // Replies. parse_object takes HEAD's and GET's; `size` is Content-Length's unless given.
     Result<ObjectInfo> parse_object(const Headers& headers,
                                     std::optional<uint64_t> size = std::nullopt) const;
+    // Whether the Content-Disposition of HEAD's or GET's reply is the service's own: OSS and COS,
+    // under their common domains, make browsers download. It is no attribute of the object then.
+    bool adds_disposition(const Headers& headers) const;
     Result<CopyReply> parse_copy(const HttpResponse& response) const;
     Result<PutReply> parse_put(const HttpResponse& response) const;
     Result<ListPage> parse_list(const HttpResponse& response, std::string_view token_given) const;
@@ -223,6 +226,8 @@ std::unique_ptr<Dialect> make_s3_dialect(DialectConfig config);
 
 // Shared by the builders and the store. Errors: invalid_argument for an unsafe name or value.
 Result<void> add_safe_header(Headers& headers, std::string_view name, std::string_view value);
+// A Content-Disposition that says no more than to download.
+bool is_bare_attachment(std::string_view disposition);
 // "\"abc\"" and the text inside them.
 std::string quote_etag(const ETag& etag);
 ETag unquote_etag(std::string_view text);

@@ -140,7 +140,8 @@ Result<ListPage> Dialect::parse_list(const HttpResponse& response,
         }
     }
     if (!TRY(read_bool(root.child("IsTruncated"), "whether the listing goes on"))) return page;
-    page.next_token = decode_token(root.child("NextContinuationToken").text(), url_encoded);
+    // Untrimmed: Ceph's is a key.
+    page.next_token = decode_token(root.child("NextContinuationToken").raw_text(), url_encoded);
     if (page.next_token.empty()) return bad("the listing goes on but does not say where");
     if (page.next_token == token_given) return bad("the listing repeats its page for ever");
     return page;

@@ -30,6 +30,17 @@ bool is_amazon(std::string_view host) {
     return host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
 }
 
+// "s3.eu-west-1" of "s3.eu-west-1.amazonaws.com".
+std::string_view amazon_name(std::string_view host) {
+    return host.substr(0, host.find(".amazonaws.com"));
+}
+
+// "eu-west-1", not "accelerate" or "external-1".
+bool is_amazon_region(std::string_view text) {
+    return text.size() > 4 && text[2] == '-' && is_digit(text.back()) &&
+           text.find('.') == std::string_view::npos;
+}
+
 bool is_region(std::string_view text) {
     return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
         return is_lower_alnum(c) || c == '-';
@@ -95,13 +106,36 @@ std::string region_of_host(DialectKind dialect, std::string_view host) {
         return is_region(name) ? std::string(name) : "";
     }
     if (dialect == DialectKind::s3 && is_amazon(host)) {
-        std::string_view name = host.substr(0, host.find(".amazonaws.com"));
-        if (name == "s3" || name == "s3-accelerate") return "us-east-1";
+        std::string_view name = amazon_name(host);
+        // Whatever the bucket's region is: an accelerated endpoint does not tell it.
+        if (name == "s3" || name == "s3-external-1" || name.starts_with("s3-accelerate")) {
+            return "us-east-1";
+        }
+        constexpr std::string_view kPrivateLink = ".vpce";
+        if (name.ends_with(kPrivateLink)) name.remove_suffix(kPrivateLink.size());
         const size_t dot = name.rfind('.');
         if (dot != std::string_view::npos) return std::string(name.substr(dot + 1));
+        if (name.starts_with("s3-fips-")) return std::string(name.substr(8));
         if (name.starts_with("s3-")) return std::string(name.substr(3));
     }
     return "";
+}
+
+// Whether the host is the service's usual one for a region, so that another region has another.
+// Those that were chosen with care (PrivateLink, FIPS, acceleration, access points) are never left
+// for a public one.
+bool is_regional(DialectKind dialect, std::string_view host) {
+    if (dialect == DialectKind::oss) {
+        return host.ends_with(kOssDomain) && !host.starts_with("oss-accelerate") &&
+               host.find(".privatelink.") == std::string_view::npos;
+    }
+    if (!is_amazon(host)) return false;
+    std::string_view name = amazon_name(host);
+    if (name == "s3") return true;
+    constexpr std::string_view kDual = "s3.dualstack.";
+    if (name.starts_with(kDual)) return is_amazon_region(name.substr(kDual.size()));
+    if (!name.starts_with("s3.") && !name.starts_with("s3-")) return false;
+    return is_amazon_region(name.substr(3));
 }
 
 std::string amazon_host(std::string_view current, const std::string& region) {
@@ -169,8 +203,10 @@ std::string Address::encoded_path(const ObjectKey& key) const {
     return out.append(percent_encode(key.str(), /*keep_slash=*/true));
 }
 
-bool Address::is_official() const {
-    return host.ends_with(kOssDomain) || (dialect == DialectKind::s3 && is_amazon(host));
+bool Address::is_official() const { return host.ends_with(kOssDomain) || is_original(); }
+
+bool Address::is_original() const {
+    return dialect == DialectKind::oss ? host.ends_with(kOssDomain) : is_amazon(host);
 }
 
 bool Address::is_authenticated() const { return scheme == "https" || is_loopback(host); }
@@ -193,9 +229,12 @@ Result<Address> make_address(const HttpStoreConfig& config) {
         address.host = oss ? oss_host("", address.region) : amazon_host("", address.region);
     } else {
         TRY(parse_endpoint(config.endpoint, &address));
-        // "https://bucket.oss-cn-hangzhou.aliyuncs.com" is what consoles show.
-        if (address.is_official() && address.host.starts_with(config.bucket + ".")) {
-            address.host.erase(0, config.bucket.size() + 1);
+        // "https://bucket.oss-cn-hangzhou.aliyuncs.com" is what consoles show. The "bucket." of
+        // Amazon's PrivateLink belongs to the endpoint, also for a bucket of that name.
+        const size_t cut = config.bucket.size() + 1;
+        if (address.is_official() && address.host.starts_with(config.bucket + ".") &&
+            !std::string_view(address.host).substr(cut).starts_with("vpce-")) {
+            address.host.erase(0, cut);
         }
         address.region = region.empty() ? region_of_host(config.dialect, address.host) : region;
         if (address.region.empty() && !oss) address.region = "us-east-1";
@@ -217,7 +256,7 @@ std::optional<Address> corrected_address(const Address& address, std::string_vie
     if (name.find('.') == std::string::npos) {
         next.region = oss ? without_oss(name) : name;
         if (!is_region(next.region)) return std::nullopt;
-        if (address.is_official()) {
+        if (is_regional(address.dialect, address.host)) {
             next.host =
                 oss ? oss_host(address.host, next.region) : amazon_host(address.host, next.region);
         }
@@ -227,6 +266,10 @@ std::optional<Address> corrected_address(const Address& address, std::string_vie
             next.host.erase(0, address.bucket.size() + 1);
         const std::string region = region_of_host(address.dialect, next.host);
         if (!region.empty()) next.region = region;
+        if (address.is_original() && next.is_original() &&
+            !is_regional(address.dialect, address.host)) {
+            next.host = address.host;
+        }
     }
     const bool stays = is_host(next.host) && next.is_official() == address.is_official() &&
                        registrable_domain(next.host) == registrable_domain(address.host);

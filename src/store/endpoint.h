@@ -28,8 +28,11 @@ struct Address {
     std::string host_header() const;
     // "/dir/a%20b", with the bucket in front in path style; "/" or "/bucket/" for the bucket.
     std::string encoded_path(const ObjectKey& key) const;
-    // The service's own domain: aliyuncs.com, amazonaws.com.
+    // A provider's own domain: aliyuncs.com, amazonaws.com.
     bool is_official() const;
+    // That of the dialect's own provider, whose documentation holds there: Alibaba, too, speaks the
+    // S3 dialect on its domain, and with other rules.
+    bool is_original() const;
     // What a reply's Date says can be believed: TLS, or a server on this machine.
     bool is_authenticated() const;
 

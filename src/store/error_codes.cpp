@@ -35,6 +35,7 @@ constexpr auto kCodes = std::to_array<Row>({
     {"InvalidSecurityToken", expired_credentials},
     {"ExpiredToken", expired_credentials},
     {"InvalidToken", expired_credentials},
+    {"InvalidTokenId", expired_credentials},
     {"TokenRefreshRequired", expired_credentials},
     {"RequestTimeTooSkewed", clock_skew},
 

@@ -14,7 +14,7 @@ namespace xbucket {
 namespace {
 
 // What has been delivered, over all attempts. Touched by the transport's thread during an attempt
-// and by the caller's between them; the waiter's mutex orders the two.
+// and by the caller's between them; the wait for its end orders the two.
 struct Progress {
     bool started = false;  // on_info() was called
     ObjectInfo info;
@@ -194,38 +194,19 @@ class CurrentTransfer final : public Transfer {
     bool cancelled_ GUARDED_BY(mutex_) = false;
 };
 
-// One reply, waited for.
-class Waiter {
-  public:
-    void put(Result<HttpResponse> result) EXCLUDES(mutex_) {
-        LockGuard lock(mutex_);
-        result_ = std::move(result);
-        changed_.notify_all();
-    }
-    Result<HttpResponse> wait() EXCLUDES(mutex_) {
-        LockGuard lock(mutex_);
-        while (!result_) changed_.wait(mutex_);
-        return std::move(*result_);
-    }
-
-  private:
-    Mutex mutex_;
-    CondVar changed_;
-    std::optional<Result<HttpResponse>> result_ GUARDED_BY(mutex_);
-};
-
 Result<HttpResponse> send_once(Transport& transport, HttpRequest request,
                                const std::shared_ptr<AttemptSink>& sink, CurrentTransfer& current) {
     request.sink = sink;
-    // Shared with the callback, which may still be leaving put() when wait() returns.
-    auto waiter = std::make_shared<Waiter>();
-    current.set(transport.start(std::move(request), [waiter](Result<HttpResponse> result) {
-        waiter->put(std::move(result));
+    std::optional<Result<HttpResponse>> result;
+    CountDown unanswered(1);
+    current.set(transport.start(std::move(request), [&](Result<HttpResponse> answer) {
+        result = std::move(answer);
+        unanswered.count_down();
     }));
-    auto result = waiter->wait();
+    unanswered.wait();
     current.set(nullptr);
-    if (result && result->body.empty()) result->body = sink->take_error_body();
-    return result;
+    if (*result && (*result)->body.empty()) (*result)->body = sink->take_error_body();
+    return *std::move(result);
 }
 
 Result<RequestParts> next_parts(const Dialect& dialect, const GetRequest& request,

@@ -2,7 +2,9 @@
 // Making the store, and its keys.
 #include "http_store_impl.h"
 
+#include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/log.h"
 
 #include <fmt/format.h>
 
@@ -12,7 +14,7 @@ namespace {
 DialectConfig dialect_config(const HttpStoreConfig& config, const Address& address) {
     return {.bucket = config.bucket,
             .requester_pays = config.requester_pays,
-            .official = address.is_official(),
+            .official = address.is_original(),
             .trusted_conditions = config.trusted_conditions,
             .key_prefix_bytes = config.key_prefix.size(),
             .customer_key = config.customer_key};
@@ -40,6 +42,11 @@ Result<std::unique_ptr<ObjectStore>> make_http_store(const HttpStoreConfig& conf
                                                      Clock& clock) {
     if (!config.key_prefix.empty() && !config.key_prefix.ends_with('/')) {
         return fail(ErrorKind::invalid_argument, "the key prefix must end in '/'");
+    }
+    if (!has_md5()) {
+        return fail(ErrorKind::unsupported,
+                    "OpenSSL has no MD5 on this machine, not even as a checksum, and services ask "
+                    "for it: load its default provider beside the one for FIPS (openssl.cnf)");
     }
     Address address = TRY(make_address(config));
     TRY(check_customer_key(config.customer_key, address));
@@ -84,6 +91,49 @@ Error as_already_exists(Error error, bool must_not_exist) {
         error.kind = ErrorKind::already_exists;
     }
     return error;
+}
+
+Result<void> PageLimit::next(bool page_is_empty) {
+    // A page may be empty where the service has looked at much and found nothing.
+    constexpr unsigned kPagesMax = 10'000;
+    constexpr unsigned kEmptyMax = 1000;
+    empty_ = page_is_empty ? empty_ + 1 : 0;
+    if (++pages_ <= kPagesMax && empty_ <= kEmptyMax) return {};
+    return fail(ErrorKind::bad_reply,
+                fmt::format("the service's list does not end: {} pages, the last {} of them empty",
+                            pages_, empty_));
+}
+
+Error as_refused(Error error, const std::optional<ETag>& if_match) {
+    const bool gone = error.kind == ErrorKind::not_found && error.code != "NoSuchUpload";
+    if (if_match && gone) error.kind = ErrorKind::precondition_failed;
+    return error;
+}
+
+Result<HttpResponse> HttpStore::create(const ObjectKey& key, bool must_not_exist,
+                                       const CallOptions& options, const Send& send) {
+    constexpr int kNotImplemented = 501;
+    if (!must_not_exist) return send(false);
+    if (!no_create_condition_) {
+        auto response = send(true);
+        if (response) return response;
+        const Error& error = response.error();
+        const bool lacking = error.http_status == kNotImplemented || error.code == "NotImplemented";
+        if (!lacking) return response;
+    }
+    const auto there = head(key, options);
+    if (there) {
+        return fail(ErrorKind::already_exists,
+                    fmt::format("\"{}\" exists already", printable(key.str())));
+    }
+    if (there.error().kind != ErrorKind::not_found) return there.error();
+    auto response = send(false);
+    if (response && !no_create_condition_.exchange(true)) {
+        log_warning("store",
+                    "the service has no condition for what must not exist yet: two "
+                    "clients that create one object at the same time both succeed");
+    }
+    return response;
 }
 
 }  // namespace xbucket

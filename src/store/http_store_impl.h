@@ -12,6 +12,7 @@
 #include "xbucket/store/http_store.h"
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -19,7 +20,7 @@
 
 namespace xbucket {
 
-// Thread-safe: immutable but for the Requester and a flag.
+// Thread-safe: immutable but for the Requester and what is learned of the service.
 class HttpStore final : public ObjectStore {
   public:
     HttpStore(const HttpStoreConfig& config, Address address, std::unique_ptr<Dialect> dialect,
@@ -104,22 +105,37 @@ class HttpStore final : public ObjectStore {
                               const std::optional<KeptChecksum>& checksum,
                               const CallOptions& options);
     ETag etag_of_parts(const ObjectKey& key, size_t parts, const CallOptions& options);
+    // Sends what must create, where that is asked for, with the condition or without it. Some
+    // services have none (Alibaba's under the S3 protocol: 501); there a HEAD before must do.
+    using Send = std::function<Result<HttpResponse>(bool with_condition)>;
+    Result<HttpResponse> create(const ObjectKey& key, bool must_not_exist,
+                                const CallOptions& options, const Send& send);
+    // Sends content, with its MD5 where the bucket demands that.
+    Result<HttpResponse> send_content(const RequestParts& parts, const CallOptions& options);
     Result<std::vector<DeleteFailure>> remove_in_one(const std::vector<ObjectKey>& keys,
                                                      const CallOptions& options);
     // Where an object cannot be read because it is encrypted otherwise than the request says: what
     // to do about it, as access_denied, and once in the log.
     Error with_key_hint(Error error);
+    // Errors: invalid_argument for a new Content-Disposition that the service would hide behind the
+    // same one of its own, so that the next change could not keep it.
+    Result<void> check_disposition(const CopyRequest& request, const CallOptions& options);
     Result<HeadReply> head_in(const ObjectKey& key, Result<HttpResponse> response);
     Result<Tags> tags_in(Result<HttpResponse> response) const;
     Result<std::string> acl_in(Result<HttpResponse> response) const;
     // Whether what was sent is what the reply says is stored; "" = yes, or the reply says nothing.
     std::string difference(const CheckedSource* sent, const HttpResponse& response,
                            const PutReply& reply) const;
-    Result<CopyReply> copy_once(const CopyRequest& request, const CallOptions& options);
+    // `request` has whole keys, `destination` is the caller's.
+    Result<CopyReply> copy_once(const CopyRequest& request, const ObjectKey& destination,
+                                const CallOptions& options);
 
     const HttpStoreConfig config_;
     const std::unique_ptr<Dialect> dialect_;
     std::atomic<bool> key_hint_given_{false};
+    std::atomic<bool> demands_md5_{false};
+    std::atomic<bool> no_create_condition_{false};
+    std::atomic<bool> adds_dispositions_{false};
     EtagDoubts etag_doubts_;
     Requester requester_;  // last: waits for its calls, which use the dialect
 };
@@ -138,5 +154,18 @@ Result<T> unknown_if_unread(Result<T> parsed) {
 
 // Uploads and copies that must create: the condition's failure says that something is there.
 Error as_already_exists(Error error, bool must_not_exist);
+// Uploads that must replace: S3 says "no such key" where it was deleted at the same time.
+Error as_refused(Error error, const std::optional<ETag>& if_match);
+
+// Of a list that is read to its end: a service that never ends it would be asked for ever.
+class PageLimit {
+  public:
+    // Errors: bad_reply, for one page too many.
+    Result<void> next(bool page_is_empty);
+
+  private:
+    unsigned pages_ = 0;
+    unsigned empty_ = 0;
+};
 
 }  // namespace xbucket

@@ -35,6 +35,16 @@ Error as_copy_error(Error error, const CopyRequest& request) {
     return as_already_exists(std::move(error), guard.destination_must_not_exist && only_absence);
 }
 
+// The bytes that were stored first are there still, unless the second request arrived.
+Error as_damaged(Error error, const ObjectKey& key, std::string_view damage) {
+    error.kind = ErrorKind::checksum_mismatch;
+    error.outcome_unknown = true;
+    return std::move(error).with_context(
+        fmt::format("PUT {}: the service stored other bytes than were sent ({}), and may have kept "
+                    "them: write it again; sending them again failed",
+                    key.str(), damage));
+}
+
 }  // namespace
 
 Result<HeadReply> HttpStore::head(const ObjectKey& key, const CallOptions& options) {
@@ -44,7 +54,22 @@ Result<HeadReply> HttpStore::head(const ObjectKey& key, const CallOptions& optio
 
 Result<HeadReply> HttpStore::head_in(const ObjectKey& key, Result<HttpResponse> response) {
     if (!response) return with_key_hint(std::move(response.error()));
+    if (dialect_->adds_disposition(response->headers)) adds_dispositions_ = true;
     return read_head(*dialect_, key, *std::move(response));
+}
+
+Result<void> HttpStore::check_disposition(const CopyRequest& request, const CallOptions& options) {
+    if (!adds_dispositions_ || !request.replace || request.source != request.destination) return {};
+    const auto& disposition = (*request.replace)[HttpField::content_disposition];
+    if (!disposition || !is_bare_attachment(*disposition)) return {};
+    const HeadReply now = TRY(head(request.source, options));
+    if (!dialect_->adds_disposition(now.headers)) return {};
+    return fail(ErrorKind::invalid_argument,
+                fmt::format("COPY {}: under this domain the service itself adds the "
+                            "Content-Disposition \"attachment\" to what it says of the object, and "
+                            "hides whether the object has one: give one with a file name, as "
+                            "\"attachment; filename=NAME\"",
+                            printable(request.source.str())));
 }
 
 FacetReplies HttpStore::read_facets(const ObjectKey& key, Facets facets,
@@ -132,17 +157,26 @@ Result<PutReply> HttpStore::put(const PutRequest& request, const CallOptions& op
         whole_request.body = checked;
     }
     // Where the service has stored other bytes it gets them again, in place of those.
-    for (int chance = 0;; ++chance) {
-        const RequestParts parts = TRY(dialect_->put(whole_request));
-        auto response = requester_.call(parts, options);
+    std::string damage;
+    for (;;) {
+        auto response = create(request.key, whole_request.must_not_exist, options,
+                               [&](bool with_condition) -> Result<HttpResponse> {
+                                   whole_request.must_not_exist = with_condition;
+                                   return send_content(TRY(dialect_->put(whole_request)), options);
+                               });
         if (!response) {
-            return as_already_exists(std::move(response.error()), whole_request.must_not_exist);
+            if (!damage.empty()) {
+                return as_damaged(std::move(response.error()), request.key, damage);
+            }
+            return as_refused(
+                as_already_exists(std::move(response.error()), whole_request.must_not_exist),
+                whole_request.if_match);
         }
         PutReply reply =
             TRY(in_context(unknown_if_unread(dialect_->parse_put(*response)), "PUT", request.key));
         const std::string other = difference(checked.get(), *response, reply);
         if (other.empty()) return reply;
-        if (chance == 1) {
+        if (!damage.empty()) {
             Error error(ErrorKind::checksum_mismatch,
                         fmt::format("PUT {}: the service stored other bytes than were sent ({}): "
                                     "write it again",
@@ -152,6 +186,7 @@ Result<PutReply> HttpStore::put(const PutRequest& request, const CallOptions& op
         }
         log_warning("store", "key='{}' is sent again: the service stored other bytes ({})",
                     printable(request.key.str()), other);
+        damage = other;
         whole_request.must_not_exist = false;
         if (traits().destination_conditions) whole_request.if_match = reply.etag;
     }
@@ -179,6 +214,7 @@ Result<PutReply> HttpStore::append(const ObjectKey& key, uint64_t position,
 }
 
 Result<CopyReply> HttpStore::copy(const CopyRequest& request, const CallOptions& options) {
+    TRY(check_disposition(request, options));
     CopyRequest whole_request = request;
     whole_request.source = TRY(whole(request.source));
     whole_request.destination = TRY(whole(request.destination));
@@ -186,16 +222,21 @@ Result<CopyReply> HttpStore::copy(const CopyRequest& request, const CallOptions&
     if (single_max != 0 && request.source_bytes > single_max) {
         return MultipartCopy(*this, request, options).run();
     }
-    auto copied = copy_once(whole_request, options);
+    auto copied = copy_once(whole_request, request.destination, options);
     if (!copied && copied.error().kind == ErrorKind::file_too_large) {
         return MultipartCopy(*this, request, options).run();
     }
     return copied;
 }
 
-Result<CopyReply> HttpStore::copy_once(const CopyRequest& request, const CallOptions& options) {
-    const RequestParts parts = TRY(dialect_->copy(request));
-    auto response = requester_.call(parts, options);
+Result<CopyReply> HttpStore::copy_once(const CopyRequest& request, const ObjectKey& destination,
+                                       const CallOptions& options) {
+    CopyRequest sent = request;
+    auto response = create(destination, request.guard.destination_must_not_exist, options,
+                           [&](bool with_condition) -> Result<HttpResponse> {
+                               sent.guard.destination_must_not_exist = with_condition;
+                               return requester_.call(TRY(dialect_->copy(sent)), options);
+                           });
     if (!response) return as_copy_error(std::move(response.error()), request);
     return in_context(unknown_if_unread(dialect_->parse_copy(*response)), "COPY",
                       request.destination);

@@ -107,6 +107,7 @@ Result<VersionList> HttpStore::list_versions(const ObjectKey& key, size_t versio
     const ObjectKey whole_key = TRY(whole(key));
     VersionList list;
     VersionsPage page;
+    PageLimit limit;
     do {
         // One more than is wanted tells whether there are more.
         const size_t left = versions_max + 1 - list.versions.size();
@@ -115,6 +116,7 @@ Result<VersionList> HttpStore::list_versions(const ObjectKey& key, size_t versio
             static_cast<unsigned>(std::min<size_t>(left, traits().list_keys_max))));
         const std::string marker = page.next_version_marker;
         page = TRY(dialect_->parse_versions(TRY(requester_.call(parts, options)), whole_key));
+        TRY(limit.next(page.versions.empty()));
         for (ObjectVersion& version : page.versions) list.versions.push_back(std::move(version));
         if (!page.next_key_marker.empty() && page.next_version_marker == marker) {
             return fail(ErrorKind::bad_reply, "the list of versions repeats its page for ever");

@@ -3,9 +3,52 @@
 #include "checked_source.h"
 #include "http_store_impl.h"
 
+#include "xbucket/base/digest.h"
+#include "xbucket/base/encoding.h"
+
 #include <fmt/format.h>
 
+#include <string>
+#include <vector>
+
 namespace xbucket {
+namespace {
+
+// Leaves it at its end; each attempt of a request rewinds it.
+Result<std::string> md5_of(BodySource* body) {
+    Hasher hasher(Hasher::Algorithm::md5);
+    if (body != nullptr) {
+        TRY(body->rewind());
+        std::vector<char> buffer(256U << 10);
+        for (;;) {
+            const BodySource::Chunk chunk = TRY(body->read(buffer));
+            if (chunk.bytes == 0) break;
+            hasher.update({buffer.data(), chunk.bytes});
+        }
+    }
+    return hasher.finish();
+}
+
+// S3 where the bucket or the object is under Object Lock.
+bool wants_md5(const Error& error) {
+    constexpr int kBadRequest = 400;
+    return error.http_status == kBadRequest && error.code == "InvalidRequest" &&
+           error.message.find("Content-MD5") != std::string::npos;
+}
+
+}  // namespace
+
+Result<HttpResponse> HttpStore::send_content(const RequestParts& parts,
+                                             const CallOptions& options) {
+    if (!demands_md5_) {
+        auto response = requester_.call(parts, options);
+        if (response || !wants_md5(response.error())) return response;
+        demands_md5_ = true;
+    }
+    RequestParts with_md5 = parts;
+    with_md5.headers.add("Content-MD5", base64_encode(TRY(md5_of(parts.body_source.get()))));
+    return requester_.call(with_md5, options);
+}
 
 Result<UploadId> HttpStore::create_upload(const ObjectKey& key, const ObjectAttributes& attributes,
                                           const CallOptions& options) {
@@ -32,7 +75,7 @@ Result<UploadPart> HttpStore::upload_part(const ObjectKey& key, const UploadId& 
     const RequestParts parts = TRY(dialect_->upload_part(TRY(whole(key)), id, number, checked));
     // The part can be sent again, so a wrong checksum gets a second chance here.
     for (int chance = 0;; ++chance) {
-        const HttpResponse response = TRY(requester_.call(parts, options));
+        const HttpResponse response = TRY(send_content(parts, options));
         UploadPart part = TRY(dialect_->parse_upload_part(response, number, bytes));
         const auto stored = TRY(dialect_->parse_stored_crc64(response.headers));
         const uint64_t sent = checked ? checked->crc() : 0;
@@ -78,10 +121,16 @@ Result<PutReply> HttpStore::complete(const ObjectKey& key, const UploadId& id,
                                      const std::optional<ETag>& if_match, bool must_not_exist,
                                      const std::optional<KeptChecksum>& checksum,
                                      const CallOptions& options) {
-    const RequestParts parts = TRY(dialect_->complete_upload(TRY(whole(key)), id, upload_parts,
-                                                             if_match, must_not_exist, checksum));
-    auto response = requester_.call(parts, options);
-    if (!response) return as_already_exists(std::move(response.error()), must_not_exist);
+    const ObjectKey whole_key = TRY(whole(key));
+    auto response =
+        create(key, must_not_exist, options, [&](bool with_condition) -> Result<HttpResponse> {
+            const RequestParts parts = TRY(dialect_->complete_upload(
+                whole_key, id, upload_parts, if_match, with_condition, checksum));
+            return requester_.call(parts, options);
+        });
+    if (!response) {
+        return as_refused(as_already_exists(std::move(response.error()), must_not_exist), if_match);
+    }
     PutReply reply = TRY(unknown_if_unread(dialect_->parse_complete(*response)));
     if (reply.etag.empty()) reply.etag = etag_of_parts(key, upload_parts.size(), options);
     return reply;
@@ -106,10 +155,12 @@ Result<std::vector<PendingUpload>> HttpStore::list_uploads(const std::string& pr
     std::vector<PendingUpload> uploads;
     std::string key_marker;
     std::string upload_marker;
+    PageLimit limit;
     for (;;) {
         const RequestParts parts =
             TRY(dialect_->list_uploads(config_.key_prefix + prefix, key_marker, upload_marker));
         UploadsPage page = TRY(dialect_->parse_uploads(TRY(requester_.call(parts, options))));
+        TRY(limit.next(page.uploads.empty()));
         for (PendingUpload& upload : page.uploads) {
             upload.key = ObjectKey(TRY(cut(upload.key.str())));
             uploads.push_back(std::move(upload));

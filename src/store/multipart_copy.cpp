@@ -106,8 +106,10 @@ Result<std::vector<UploadPart>> MultipartCopy::copy_parts(const UploadId& id,
     }
     std::vector<UploadPart> parts;
     for (Result<UploadPart>& result : results) {
-        if (!result && result.error().kind != ErrorKind::cancelled)
-            return std::move(result.error());
+        if (result || result.error().kind == ErrorKind::cancelled) continue;
+        // Somebody aborted it, a rule of the bucket perhaps: to be begun anew.
+        if (result.error().code == "NoSuchUpload") result.error().kind = ErrorKind::conflict;
+        return std::move(result.error());
     }
     for (Result<UploadPart>& result : results) parts.push_back(TRY(std::move(result)));
     return parts;
@@ -123,8 +125,14 @@ Result<PutReply> MultipartCopy::complete(const UploadId& id, const ObjectInfo& s
     }
     std::optional<ETag> if_match;
     if (store_.traits().destination_conditions) if_match = request_.guard.destination_if_match;
-    return store_.complete(request_.destination, id, parts, if_match,
-                           request_.guard.destination_must_not_exist, checksum_, options_);
+    auto reply = store_.complete(request_.destination, id, parts, if_match,
+                                 request_.guard.destination_must_not_exist, checksum_, options_);
+    // A request that was repeated on its way has completed it, perhaps.
+    if (!reply && reply.error().code == "NoSuchUpload") {
+        reply.error().kind = ErrorKind::conflict;
+        reply.error().outcome_unknown = true;
+    }
+    return reply;
 }
 
 Result<CopyReply> MultipartCopy::compare(const PutReply& reply, const ObjectInfo& source) {

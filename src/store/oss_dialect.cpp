@@ -91,6 +91,7 @@ StoreTraits oss_traits(const DialectConfig& config) {
     traits.native_symlinks = true;
     traits.appendable = true;
     traits.tagging = true;
+    traits.tag_punctuation = "+-=._:/";
     traits.raw_name_characters = "abcdefghijklmnopqrstuvwxyz0123456789-";
     traits.metadata_bytes_max = 8191;
     traits.metadata_bytes_per_name = std::string_view("x-oss-meta-").size();

@@ -81,8 +81,13 @@ Requester::Call Requester::begin(const RequestParts& parts, const CallOptions& o
 }
 
 Result<Requester::Attempt> Requester::prepare(const RequestParts& parts, Call& call) {
+    return prepare_with(credentials_.get(), parts, call);
+}
+
+Result<Requester::Attempt> Requester::prepare_with(Result<Credentials> credentials,
+                                                   const RequestParts& parts, Call& call) {
     Attempt attempt;
-    attempt.credentials = TRY(credentials_.get());
+    attempt.credentials = TRY(std::move(credentials));
     attempt.address = address();
     if (parts.body_source) TRY(parts.body_source->rewind());
     attempt.request = signed_request(parts, {.address = *attempt.address,
@@ -189,7 +194,30 @@ void Requester::call_async(RequestParts parts, const CallOptions& options, Done 
         LockGuard lock(mutex_);
         ++async_calls_;
     }
-    auto attempt = prepare(async->parts, async->call);
+    if (auto credentials = credentials_.get_at_once()) {
+        start(async, *std::move(credentials));
+        return;
+    }
+    {
+        LockGuard lock(mutex_);
+        keyless_.push_back(std::move(async));
+        if (keyless_.size() > 1) return;
+    }
+    pool_.post([this] { start_keyless(); });
+}
+
+void Requester::start_keyless() {
+    const Result<Credentials> credentials = credentials_.get();
+    std::vector<std::shared_ptr<AsyncCall>> calls;
+    {
+        LockGuard lock(mutex_);
+        calls.swap(keyless_);
+    }
+    for (const auto& async : calls) start(async, credentials);
+}
+
+void Requester::start(const std::shared_ptr<AsyncCall>& async, Result<Credentials> credentials) {
+    auto attempt = prepare_with(std::move(credentials), async->parts, async->call);
     if (!attempt) {
         finish(*async, give_up(async->parts, std::move(attempt.error()), async->call));
         return;
@@ -319,6 +347,11 @@ Error Requester::refine(const RequestParts& parts, const Attempt& attempt, Error
                                                      .kind = signature_,
                                                      .now = service_now()});
     request.request_class = call.request_class;
+    // Within the call's time; where that is over there is nobody to tell.
+    if (call.deadline != TimePoint::never()) {
+        request.timeouts.total = call.deadline - now;
+        if (request.timeouts.total <= Duration::zero()) return error;
+    }
     {
         LockGuard lock(mutex_);
         ++requests_["GET"];

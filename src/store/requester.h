@@ -57,8 +57,8 @@ class Requester {
     // parts.
     std::vector<Result<HttpResponse>> call_all(const std::vector<RequestParts>& parts,
                                                const CallOptions& options);
-    // The first attempt without blocking, further ones on a small pool. Credentials that are being
-    // refreshed while none are valid make it wait all the same.
+    // Never blocks: the first attempt starts here where the credentials at hand are valid. What has
+    // to wait for others, and further attempts, are a small pool's.
     void call_async(RequestParts parts, const CallOptions& options, Done done);
 
     // The steps of call(), for bodies that are streamed (get_transfer.cpp).
@@ -79,6 +79,10 @@ class Requester {
   private:
     struct AsyncCall;
     Result<HttpResponse> run(const RequestParts& parts, Call& call);
+    Result<Attempt> prepare_with(Result<Credentials> credentials, const RequestParts& parts,
+                                 Call& call);
+    void start(const std::shared_ptr<AsyncCall>& async, Result<Credentials> credentials);
+    void start_keyless() EXCLUDES(mutex_);
     Result<HttpResponse> resume(const RequestParts& parts, Call& call, Attempt attempt,
                                 Error error);
     void finish(AsyncCall& async, Result<HttpResponse> result) EXCLUDES(mutex_);
@@ -107,6 +111,8 @@ class Requester {
     std::map<std::string, uint64_t> requests_ GUARDED_BY(mutex_);
     uint64_t retries_ GUARDED_BY(mutex_) = 0;
     size_t async_calls_ GUARDED_BY(mutex_) = 0;
+    // Wait for credentials, together: however many there are, one thread waits.
+    std::vector<std::shared_ptr<AsyncCall>> keyless_ GUARDED_BY(mutex_);
     // When a HEAD was last refused for no better reason than rights; see refine().
     std::optional<TimePoint> plain_denial_ GUARDED_BY(mutex_);
 

@@ -24,6 +24,7 @@ StoreTraits s3_traits(const DialectConfig& config) {
     traits.default_storage_class = "STANDARD";
     traits.storage_class_listed = true;
     traits.tagging = true;
+    if (config.official || config.trusted_conditions) traits.tag_punctuation = "+-=._:/@";
     // Ceph's gateway turns '_' into '-', so '_' is not among them (servers.md).
     traits.raw_name_characters = "abcdefghijklmnopqrstuvwxyz0123456789.-";
     traits.metadata_bytes_max = 2048;

@@ -326,6 +326,12 @@ TEST(DialectRequests, a_customers_key_goes_along_with_the_object_and_with_what_i
     EXPECT_EQ(keys_in(dialect->copy(guarded_copy(true))), both);
     EXPECT_EQ(keys_in(dialect->copy({.source = kKey, .destination = ObjectKey("other")})), both);
     EXPECT_EQ(keys_in(dialect->upload_part_copy(kKey, kUpload, 1, kKey, {}, 0, 5, kETag)), both);
+    EXPECT_EQ(keys_in(dialect->complete_upload(kKey, kUpload, {{1, kETag, 5}}, {}, false)), none);
+    const auto on_s3 =
+        make_s3_dialect({.bucket = "bucket", .customer_key = Secret(std::string(32, 'k'))});
+    EXPECT_NE(render(on_s3->complete_upload(kKey, kUpload, {{1, kETag, 5}}, {}, false))
+                  .find("x-amz-server-side-encryption-customer-key: a2tra2tr"),
+              std::string::npos);
     EXPECT_EQ(keys_in(dialect->get_tags(kKey)), none);
     EXPECT_EQ(keys_in(dialect->remove(kKey, {})), none);
     EXPECT_EQ(keys_in(dialect->list({})), none);

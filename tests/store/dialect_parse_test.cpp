@@ -121,6 +121,49 @@ TEST(ParseObject, s3_headers_become_the_complete_metadata) {
     EXPECT_TRUE(a.persistent.empty());
 }
 
+TEST(ParseObject, what_the_service_adds_for_browsers_is_no_attribute) {
+    const auto disposition = [](const Dialect& dialect, const char* value, const char* header,
+                                const char* says) {
+        const auto info =
+            dialect.parse_object(object_headers({{"Content-Disposition", value}, {header, says}}));
+        EXPECT_TRUE(info);
+        return info->attributes[HttpField::content_disposition];
+    };
+    EXPECT_EQ(disposition(*oss(), "attachment", "x-oss-force-download", "true"), std::nullopt);
+    EXPECT_EQ(disposition(*oss(), " Attachment ", "X-Oss-Force-Download", "True"), std::nullopt);
+    EXPECT_EQ(disposition(*s3(), "attachment", "x-cos-force-download", "true"), std::nullopt);
+    EXPECT_EQ(disposition(*s3(), "attachment", "x-amz-force-download", "true"), std::nullopt);
+    // What says more, or comes without that word, is stored.
+    EXPECT_EQ(disposition(*oss(), "attachment; filename=a", "x-oss-force-download", "true"),
+              "attachment; filename=a");
+    EXPECT_EQ(disposition(*oss(), "inline", "x-oss-force-download", "true"), "inline");
+    EXPECT_EQ(disposition(*oss(), "attachment", "x-oss-force-download", "false"), "attachment");
+    EXPECT_EQ(disposition(*oss(), "attachment", "x-oss-request-id", "true"), "attachment");
+}
+
+TEST(ParseObject, a_retention_that_has_run_out_is_no_attribute) {
+    const auto lock = [](const char* until, const char* date) {
+        const auto info =
+            s3()->parse_object(object_headers({{"Date", date},
+                                               {"x-amz-object-lock-mode", "COMPLIANCE"},
+                                               {"x-amz-object-lock-retain-until-date", until},
+                                               {"x-amz-object-lock-legal-hold", "ON"}}));
+        EXPECT_TRUE(info);
+        EXPECT_EQ(info->attributes.lock.legal_hold, "ON") << "has no end";
+        EXPECT_EQ(info->attributes.lock.mode.empty(), info->attributes.lock.retain_until.empty());
+        return info->attributes.lock.retain_until;
+    };
+    const char* now = "Fri, 24 Feb 2012 06:08:00 GMT";
+    for (const char* past : {"2012-02-24T06:08:00Z", "2012-02-24T06:07:59.999Z",
+                             "2011-01-01T00:00:00.000000000Z", "2012-02-24T07:07:00+01:00"}) {
+        EXPECT_EQ(lock(past, now), "") << past;
+    }
+    for (const char* lasts : {"2012-02-24T06:08:01Z", "2012-02-24T06:08:00.001Z", "no time"}) {
+        EXPECT_EQ(lock(lasts, now), lasts);
+    }
+    EXPECT_EQ(lock("2011-01-01T00:00:00Z", ""), "2011-01-01T00:00:00Z") << "nobody says the time";
+}
+
 TEST(ParseObject, headers_of_replies_proxies_and_cdns_are_no_persistent_metadata) {
     const auto info = oss()->parse_object(object_headers({{"Server", "AliyunOSS"},
                                                           {"Connection", "keep-alive"},
@@ -214,6 +257,12 @@ TEST(ParseList, a_page_is_read_with_names_as_bytes) {
     EXPECT_EQ(page->objects[1].type, ObjectType::symlink);
     EXPECT_EQ(page->common_prefixes, (std::vector<std::string>{"a/c/", "a/d/"}));
     EXPECT_EQ(page->next_token, "CgJ+hg--") << "OSS encodes the token";
+    const auto spaced = s3()->parse_list(
+        xml("<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken> a b "
+            "</NextContinuationToken></ListBucketResult>"),
+        "");
+    ASSERT_TRUE(spaced);
+    EXPECT_EQ(spaced->next_token, " a b ") << "Ceph's is a key";
     EXPECT_EQ(s3()->parse_list(xml(kPage), "")->next_token, "CgJ%2Bhg--") << "S3 does not";
 }
 

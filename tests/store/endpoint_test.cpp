@@ -65,6 +65,16 @@ TEST(Endpoint, region_style_and_origin_follow_from_what_is_given) {
          "us-east-1", "/bucket/a%20b"},
         {config(kS3, "https://s3.oss-cn-hangzhou.aliyuncs.com"),
          "https://bucket.s3.oss-cn-hangzhou.aliyuncs.com", "cn-hangzhou", "/a%20b"},
+        {config(kS3, "https://bucket.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com", "", "mine"),
+         "https://mine.bucket.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com", "eu-west-1", "/a%20b"},
+        {config(kS3, "https://bucket.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com"),
+         "https://bucket.bucket.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com", "eu-west-1", "/a%20b"},
+        {config(kS3, "https://s3-accelerate.dualstack.amazonaws.com"),
+         "https://bucket.s3-accelerate.dualstack.amazonaws.com", "us-east-1", "/a%20b"},
+        {config(kS3, "https://s3-fips.us-east-2.amazonaws.com"),
+         "https://bucket.s3-fips.us-east-2.amazonaws.com", "us-east-2", "/a%20b"},
+        {config(kS3, "https://s3-fips-us-gov-west-1.amazonaws.com"),
+         "https://bucket.s3-fips-us-gov-west-1.amazonaws.com", "us-gov-west-1", "/a%20b"},
     };
     for (const Row& row : rows) {
         const auto address = make_address(row.config);
@@ -162,6 +172,45 @@ TEST(Endpoint, a_hint_moves_region_and_host_within_the_same_domain_only) {
             EXPECT_EQ(to->region, row.region);
         }
     }
+}
+
+TEST(Endpoint, an_endpoint_that_was_chosen_with_care_is_not_left_for_a_public_one) {
+    for (const char* host :
+         {"bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com", "s3-fips.us-east-1.amazonaws.com",
+          "s3-fips.dualstack.us-east-1.amazonaws.com", "s3-accelerate.amazonaws.com",
+          "s3-accelerate.dualstack.amazonaws.com", "s3.us-east-1.vpce.amazonaws.com"}) {
+        const auto from = make_address(config(kS3, std::string("https://") + host, "", "mine"));
+        ASSERT_TRUE(from) << host;
+        for (const char* hint : {"eu-west-1", "mine.s3.eu-west-1.amazonaws.com"}) {
+            const auto to = corrected_address(*from, hint);
+            ASSERT_TRUE(to) << host << " " << hint;
+            EXPECT_EQ(to->host, host) << hint;
+            EXPECT_EQ(to->region, "eu-west-1") << host;
+        }
+    }
+    for (const char* host :
+         {"s3.us-east-1.amazonaws.com", "s3-us-east-1.amazonaws.com", "s3.amazonaws.com"}) {
+        const auto from = make_address(config(kS3, std::string("https://") + host, "", "mine"));
+        EXPECT_EQ(corrected_address(*from, "eu-west-1")->host, "s3.eu-west-1.amazonaws.com");
+    }
+    const auto dual = make_address(config(kS3, "s3.dualstack.us-east-1.amazonaws.com"));
+    EXPECT_EQ(corrected_address(*dual, "eu-west-1")->host, "s3.dualstack.eu-west-1.amazonaws.com");
+    const auto link = make_address(
+        config(kOss, "https://ep-1.oss.cn-hangzhou.privatelink.aliyuncs.com", "cn-hangzhou"));
+    ASSERT_TRUE(link);
+    EXPECT_EQ(corrected_address(*link, "oss-cn-beijing.aliyuncs.com")->host, link->host);
+}
+
+TEST(Endpoint, amazons_promises_are_kept_on_amazons_own_domain_only) {
+    const auto original = [](DialectKind dialect, const char* endpoint) {
+        const auto address = make_address(config(dialect, endpoint, "cn-hangzhou"));
+        EXPECT_TRUE(address->is_official()) << endpoint;
+        return address->is_original();
+    };
+    EXPECT_TRUE(original(kS3, "https://s3.us-east-1.amazonaws.com"));
+    EXPECT_TRUE(original(kS3, "https://s3.cn-north-1.amazonaws.com.cn"));
+    EXPECT_TRUE(original(kOss, "https://oss-cn-hangzhou.aliyuncs.com"));
+    EXPECT_FALSE(original(kS3, "https://s3.oss-cn-hangzhou.aliyuncs.com"));
 }
 
 TEST(Endpoint, registrable_domains) {

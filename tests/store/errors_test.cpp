@@ -45,6 +45,7 @@ TEST(Errors, codes_map_to_kinds_as_the_table_says) {
         {403, "SecurityTokenExpired", expired_credentials},
         {403, "InvalidSecurityToken", expired_credentials},
         {400, "ExpiredToken", expired_credentials},
+        {403, "InvalidTokenId", expired_credentials},
         {400, "TokenRefreshRequired", expired_credentials},
         {403, "RequestTimeTooSkewed", clock_skew},
         {403, "InvalidObjectState", archived},

@@ -260,6 +260,15 @@ TEST_F(HttpStoreRetry, a_bare_403_on_an_s3_head_is_asked_about_by_get) {
     EXPECT_THAT(transport.sent(2).header("Authorization"), HasSubstr("Credential=ak2/"));
 }
 
+TEST_F(HttpStoreRetry, asking_about_a_bare_403_takes_no_longer_than_the_call_may) {
+    ObjectStore& store = make(s3_config());
+    transport.reply(error_reply(403, ""));
+    transport.reply(error_reply(403, "AccessDenied"));
+    const auto reply = store.head(ObjectKey("k"), {.deadline = std::chrono::seconds(2)});
+    EXPECT_EQ(reply.error().kind, ErrorKind::access_denied);
+    EXPECT_LE(transport.sent(1).request.timeouts.total, std::chrono::seconds(2));
+}
+
 TEST_F(HttpStoreRetry, plain_denials_on_s3_heads_are_asked_about_once_in_a_while) {
     ObjectStore& store = make(s3_config());
     transport.reply(error_reply(403, ""));
@@ -299,6 +308,64 @@ TEST_F(HttpStoreRetry, head_async_answers_without_blocking_and_retries_off_the_t
     ASSERT_TRUE(reply) << reply.error().describe();
     EXPECT_EQ(reply->info.size, 2U);
     EXPECT_EQ(transport.sent(1).request.request_class, RequestClass::prefetch);
+}
+
+// Gives none before give().
+class LateCredentials final : public CredentialsProvider {
+  public:
+    Result<Credentials> get() override {
+        LockGuard lock(mutex_);
+        ++waits_;
+        while (!given_) changed_.wait(mutex_);
+        return *given_;
+    }
+    std::optional<Credentials> get_at_once() override { return std::nullopt; }
+    bool refused(const Credentials&) override { return false; }
+    void give(Result<Credentials> credentials) {
+        LockGuard lock(mutex_);
+        given_ = std::move(credentials);
+        changed_.notify_all();
+    }
+    int waits() {
+        LockGuard lock(mutex_);
+        return waits_;
+    }
+
+  private:
+    Mutex mutex_;
+    CondVar changed_;
+    std::optional<Result<Credentials>> given_ GUARDED_BY(mutex_);
+    int waits_ GUARDED_BY(mutex_) = 0;
+};
+
+TEST_F(HttpStoreRetry, head_async_returns_at_once_while_no_key_is_valid_and_one_thread_waits) {
+    constexpr int kCalls = 64;
+    for (const bool comes : {true, false}) {
+        LateCredentials late;
+        std::atomic<int> found{0};
+        std::atomic<int> refused{0};
+        {
+            auto store = make_http_store(oss_config(), transport, late, clock);
+            ASSERT_TRUE(store);
+            for (int i = 0; i < kCalls; ++i) {
+                if (comes) transport.reply(object_reply("12"));
+                (*store)->head_async(ObjectKey("k"), {}, [&](Result<HeadReply> reply) {
+                    const bool keyless =
+                        !reply && reply.error().kind == ErrorKind::expired_credentials;
+                    found += reply ? 1 : 0;
+                    refused += keyless ? 1 : 0;
+                });
+            }
+            EXPECT_EQ(found + refused, 0) << "nothing to sign with";
+            if (comes) {
+                late.give(Credentials{.access_key_id = "ak", .access_key_secret = Secret("sk")});
+            } else {
+                late.give(fail(ErrorKind::expired_credentials, "no valid key"));
+            }
+        }
+        EXPECT_EQ(comes ? found : refused, kCalls);
+        EXPECT_EQ(late.waits(), 1);
+    }
 }
 
 TEST_F(HttpStoreRetry, of_several_reads_at_the_same_time_only_what_failed_is_sent_again) {

@@ -126,6 +126,18 @@ TEST_F(HttpStore, an_upload_is_compared_with_what_oss_stored) {
     EXPECT_TRUE(store.put({.key = ObjectKey("k")}));
 }
 
+TEST_F(HttpStore, damaged_bytes_that_could_not_be_replaced_are_told) {
+    ObjectStore& store = make(oss_config());
+    const auto body = std::make_shared<StringSource>("hello");
+    transport.reply({.headers = {{"ETag", "\"E\""}, {"x-oss-hash-crc64ecma", "1"}}});
+    transport.reply(error_reply(403, "AccessDenied"));
+    const auto put = store.put({.key = ObjectKey("k"), .body = body});
+    ASSERT_FALSE(put);
+    EXPECT_EQ(put.error().kind, ErrorKind::checksum_mismatch);
+    EXPECT_TRUE(put.error().outcome_unknown);
+    EXPECT_THAT(put.error().message, HasSubstr("other bytes"));
+}
+
 TEST_F(HttpStore, a_small_upload_is_compared_with_the_md5_that_aws_says) {
     HttpStoreConfig config = s3_config();
     config.trusted_conditions = true;
@@ -148,6 +160,32 @@ TEST_F(HttpStore, a_small_upload_is_compared_with_the_md5_that_aws_says) {
     EXPECT_TRUE(bad.error().outcome_unknown);
     transport.reply({.headers = {{"ETag", wrong}, {"x-amz-server-side-encryption", "aws:kms"}}});
     EXPECT_TRUE(store.put({.key = ObjectKey("k"), .body = body})) << "its ETag is no MD5";
+}
+
+// As AWS does for buckets and objects under Object Lock.
+TEST_F(HttpStore, content_carries_its_md5_where_the_service_demands_that) {
+    ObjectStore& store = make(s3_config());
+    const auto body = std::make_shared<StringSource>("hello");
+    const std::string md5_of_body = base64_encode(md5("hello"));
+    transport.reply({.headers = {{"ETag", "\"E\""}}});
+    ASSERT_TRUE(store.put({.key = ObjectKey("k"), .body = body}));
+    EXPECT_EQ(transport.sent(0).header("Content-MD5"), "") << "it costs time";
+    transport.reply({.status = 400,
+                     .headers = {{"Date", kServiceDate}},
+                     .body = "<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR "
+                             "x-amz-checksum- HTTP header is required for Put Object requests with "
+                             "Object Lock parameters</Message></Error>"});
+    transport.reply({.headers = {{"ETag", "\"E\""}}});
+    ASSERT_TRUE(store.put({.key = ObjectKey("k"), .body = body}));
+    EXPECT_EQ(transport.sent(2).header("Content-MD5"), md5_of_body);
+    EXPECT_EQ(transport.sent(2).body, "hello");
+    transport.reply({.headers = {{"ETag", "\"E\""}}});
+    ASSERT_TRUE(store.upload_part(ObjectKey("k"), UploadId("u"), 1, body));
+    EXPECT_EQ(transport.sent(3).header("Content-MD5"), md5_of_body) << "asked for once";
+    EXPECT_EQ(transport.sent(3).body, "hello");
+    transport.reply({.headers = {{"ETag", "\"E\""}}});
+    ASSERT_TRUE(store.put({.key = ObjectKey("k")}));
+    EXPECT_EQ(transport.sent(4).header("Content-MD5"), base64_encode(md5("")));
 }
 
 TEST_F(HttpStore, an_upload_reply_without_an_etag_leaves_the_outcome_unknown) {

@@ -144,6 +144,32 @@ TEST_F(MultipartCopyTest, an_upload_whose_complete_is_unknown_is_left_alone) {
     EXPECT_EQ(transport.sent().size(), 16U) << "no abort";
 }
 
+TEST_F(MultipartCopyTest, an_upload_that_is_gone_at_complete_may_be_complete) {
+    ObjectStore& store = make(s3_config());
+    transport.reply(head_reply());
+    transport.reply(created());
+    reply_parts();
+    transport.reply(head_reply());
+    transport.reply(error_reply(404, "NoSuchUpload"));
+    const auto reply = store.copy(update());
+    ASSERT_FALSE(reply);
+    EXPECT_NE(reply.error().kind, ErrorKind::not_found);
+    EXPECT_TRUE(reply.error().outcome_unknown);
+    EXPECT_EQ(transport.sent().size(), 16u) << "nothing to abort";
+}
+
+TEST_F(MultipartCopyTest, an_upload_that_is_gone_before_its_parts_is_to_be_begun_anew) {
+    ObjectStore& store = make(s3_config());
+    transport.reply(head_reply());
+    transport.reply(created());
+    for (int i = 0; i < 4; ++i) transport.reply(error_reply(404, "NoSuchUpload"));
+    const auto reply = store.copy(update());
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().kind, ErrorKind::conflict);
+    EXPECT_FALSE(reply.error().outcome_unknown);
+    while (transport.unused_replies() != 0) (void)store.head(ObjectKey("k"));
+}
+
 TEST_F(MultipartCopyTest, a_result_of_another_size_is_no_success) {
     ObjectStore& store = make(s3_config());
     transport.reply(head_reply());

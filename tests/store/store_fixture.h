@@ -31,6 +31,7 @@ class ChangingCredentials final : public CredentialsProvider {
         out.expiration = expiration;
         return out;
     }
+    std::optional<Credentials> get_at_once() override { return *get(); }
     bool refused(const Credentials&) override {
         LockGuard lock(mutex_);
         ++refusals_;

@@ -30,6 +30,8 @@ class CredentialsProvider {
     // Errors: bad_credentials, expired_credentials; no other, which would be taken for the answer
     // to the request that wants to be signed.
     virtual Result<Credentials> get() = 0;
+    // What get() gives, where it need not wait; else nothing. Starts the same refresh.
+    virtual std::optional<Credentials> get_at_once() = 0;
     // A service refused these (by access_key_id): the next get() loads again. Returns whether a
     // reload can give anything else, so that the caller knows if one retry is worth it.
     virtual bool refused(const Credentials& credentials) = 0;
@@ -40,6 +42,7 @@ class StaticCredentials final : public CredentialsProvider {
   public:
     explicit StaticCredentials(Credentials credentials) : credentials_(std::move(credentials)) {}
     Result<Credentials> get() override { return credentials_; }
+    std::optional<Credentials> get_at_once() override { return credentials_; }
     bool refused(const Credentials&) override { return false; }
 
   private:

@@ -182,6 +182,9 @@ struct StoreTraits {
     bool native_symlinks = false;
     bool appendable = false;
     bool tagging = true;
+    // ASCII beside letters, digits and blanks that keys and values of tags may have (protocol.md
+    // 4.5); "" = not known, the service judges.
+    std::string tag_punctuation;
     // Characters that may stand in metadata names that we make; all others are escaped by meta.
     std::string raw_name_characters;
     // Limits in bytes.

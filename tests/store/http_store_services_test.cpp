@@ -1,0 +1,147 @@
+// SPDX-FileCopyrightText: the xbucket authors
+// Services that have less than S3 and OSS promise, or more than anybody asked for.
+#include "store_fixture.h"
+
+#include <gmock/gmock.h>
+
+namespace xbucket {
+namespace {
+
+using namespace testing;  // NOLINT: the fixture's vocabulary
+using ::testing::HasSubstr;
+
+class HttpStoreServices : public StoreFixture {};
+
+ScriptedReply xml_reply(std::string body) {
+    ScriptedReply reply;
+    reply.headers = {{"Date", kServiceDate}};
+    reply.body = std::move(body);
+    return reply;
+}
+
+// As Alibaba's S3 face does: it is no Amazon, whatever it speaks.
+TEST_F(HttpStoreServices,
+       a_service_without_conditions_on_uploads_is_asked_before_what_must_be_new) {
+    HttpStoreConfig config = s3_config();
+    config.endpoint = "https://s3.oss-cn-hangzhou.aliyuncs.com";
+    ObjectStore& store = make(config);
+    EXPECT_FALSE(store.traits().destination_conditions);
+    EXPECT_FALSE(store.traits().copy_conditions_known);
+    const PutRequest fresh{.key = ObjectKey("k"),
+                           .body = std::make_shared<StringSource>("hello"),
+                           .must_not_exist = true};
+    const ScriptedReply stored{.headers = {{"ETag", "\"E\""}}};
+    transport.reply(error_reply(501, "NotImplemented"));
+    transport.reply(error_reply(404, ""));
+    transport.reply(stored);
+    const auto first = store.put(fresh);
+    ASSERT_TRUE(first) << first.error().describe();
+    EXPECT_EQ(transport.sent(0).header("If-None-Match"), "*");
+    EXPECT_EQ(transport.sent(1).request.method, HttpMethod::head);
+    EXPECT_EQ(transport.sent(2).header("If-None-Match"), "");
+    EXPECT_EQ(transport.sent(2).body, "hello");
+    // From then on at once.
+    transport.reply(object_reply("there"));
+    EXPECT_EQ(store.put(fresh).error().kind, ErrorKind::already_exists);
+    EXPECT_EQ(transport.sent(3).request.method, HttpMethod::head);
+    transport.reply(error_reply(503, "SlowDown"));
+    transport.reply(error_reply(404, ""));
+    transport.reply(copy_reply());
+    CopyRequest copy{.source = ObjectKey("a"), .destination = ObjectKey("b")};
+    copy.guard.destination_must_not_exist = true;
+    EXPECT_TRUE(store.copy(copy));
+    EXPECT_EQ(transport.sent(5).request.target, "/b");
+    EXPECT_EQ(transport.sent(6).header("If-None-Match"), "");
+    transport.reply(stored);
+    EXPECT_TRUE(store.put({.key = ObjectKey("k"), .if_match = ETag("E")}));
+    EXPECT_EQ(transport.sent(7).header("If-Match"), "") << "501 there, too";
+}
+
+TEST_F(HttpStoreServices, what_is_not_implemented_for_another_reason_is_told) {
+    ObjectStore& store = make(s3_config());
+    for (int i = 0; i < 2; ++i) {
+        transport.reply(error_reply(501, "NotImplemented"));
+        transport.reply(error_reply(404, ""));
+        transport.reply(error_reply(501, "NotImplemented"));
+        EXPECT_EQ(store.put({.key = ObjectKey("k"), .must_not_exist = true}).error().kind,
+                  ErrorKind::unsupported)
+            << "and says nothing of conditions";
+    }
+    transport.reply(error_reply(501, "NotImplemented"));
+    transport.reply(error_reply(403, ""));
+    transport.reply(error_reply(403, "AccessDenied"));
+    EXPECT_EQ(store.put({.key = ObjectKey("k"), .must_not_exist = true}).error().kind,
+              ErrorKind::access_denied)
+        << "nobody knows whether it is there";
+}
+
+TEST_F(HttpStoreServices, replacing_what_was_deleted_at_the_same_time_is_a_condition_that_failed) {
+    ObjectStore& store = make(s3_config());
+    const PutRequest put{.key = ObjectKey("k"), .if_match = ETag("E")};
+    transport.reply(error_reply(404, "NoSuchKey"));
+    EXPECT_EQ(store.put(put).error().kind, ErrorKind::precondition_failed);
+    transport.reply(error_reply(404, "NoSuchBucket"));
+    EXPECT_EQ(store.put(put).error().kind, ErrorKind::no_such_bucket);
+    transport.reply(error_reply(404, "NoSuchKey"));
+    EXPECT_EQ(store.put({.key = ObjectKey("k")}).error().kind, ErrorKind::not_found);
+    const auto complete = [&] {
+        return store.complete_upload(ObjectKey("k"), UploadId("u"), {{1, ETag("p"), 5}}, ETag("E"))
+            .error()
+            .kind;
+    };
+    transport.reply(error_reply(404, "NoSuchKey"));
+    EXPECT_EQ(complete(), ErrorKind::precondition_failed);
+    transport.reply(error_reply(404, "NoSuchUpload"));
+    EXPECT_EQ(complete(), ErrorKind::not_found);
+}
+
+TEST_F(HttpStoreServices, a_disposition_that_the_service_would_hide_is_refused) {
+    ObjectStore& store = make(oss_config());
+    const ScriptedReply forced = object_reply(
+        "x", {{"Content-Disposition", "attachment"}, {"x-oss-force-download", "true"}});
+    CopyRequest copy{.source = ObjectKey("k"), .destination = ObjectKey("k")};
+    copy.replace.emplace();
+    (*copy.replace)[HttpField::content_disposition] = "attachment";
+    transport.reply(copy_reply());
+    EXPECT_TRUE(store.copy(copy)) << "nothing is known of such a habit";
+    transport.reply(forced);
+    EXPECT_EQ(store.head(ObjectKey("k"))->info.attributes[HttpField::content_disposition],
+              std::nullopt);
+    transport.reply(forced);
+    const auto refused = store.copy(copy);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::invalid_argument);
+    EXPECT_THAT(refused.error().message, HasSubstr("filename=NAME"));
+    // Of another content type the service may show what is stored.
+    transport.reply(object_reply("x", {{"Content-Disposition", "attachment"}}));
+    transport.reply(copy_reply());
+    EXPECT_TRUE(store.copy(copy));
+    (*copy.replace)[HttpField::content_disposition] = "attachment; filename=a";
+    transport.reply(copy_reply());
+    EXPECT_TRUE(store.copy(copy));
+}
+
+TEST_F(HttpStoreServices, a_list_that_never_ends_is_given_up) {
+    ObjectStore& store = make(s3_config());
+    constexpr int kEmptyPages = 1001;
+    for (int i = 0; i < kEmptyPages; ++i) {
+        const std::string n = std::to_string(i);
+        transport.reply(
+            xml_reply("<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>" +
+                      n + "</NextKeyMarker></ListMultipartUploadsResult>"));
+    }
+    const auto uploads = store.list_uploads("");
+    ASSERT_FALSE(uploads);
+    EXPECT_EQ(uploads.error().kind, ErrorKind::bad_reply);
+    EXPECT_THAT(uploads.error().message, HasSubstr("does not end"));
+    for (int i = 0; i < kEmptyPages; ++i) {
+        transport.reply(xml_reply(
+            "<ListVersionsResult><IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker>"
+            "<NextVersionIdMarker>" +
+            std::to_string(i) + "</NextVersionIdMarker></ListVersionsResult>"));
+    }
+    EXPECT_EQ(store.list_versions(ObjectKey("k"), 2).error().kind, ErrorKind::bad_reply);
+}
+
+}  // namespace
+}  // namespace xbucket
