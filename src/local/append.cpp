@@ -44,8 +44,8 @@ Result<std::unique_ptr<Incoming>> merged(Site& site, const ObjectRecord& existin
 }
 
 // The record after the append; metadata is taken from the first one only.
-Outcome<ObjectRecord> extended(const Request& request, const std::optional<ObjectRecord>& existing,
-                               const Incoming& added) {
+Outcome<ObjectRecord> extended(const Request& request, int64_t now,
+                               const std::optional<ObjectRecord>& existing, const Incoming& added) {
     ObjectRecord record;
     if (existing) {
         record = *existing;
@@ -54,7 +54,7 @@ Outcome<ObjectRecord> extended(const Request& request, const std::optional<Objec
         record.key = request.key;
         record.kind = ObjectKind::appendable;
         record.crc64 = 0;
-        apply(ASK(metadata_from(request)), record);
+        apply(ASK(metadata_from(request, now)), record);
         if (!record.attributes.has(AttributeKind::http, "content-type")) {
             record.attributes.set(AttributeKind::http, "content-type",
                                   default_content_type(request.key, request.dialect));
@@ -95,7 +95,7 @@ Outcome<Reply> append_object(Site& site, Call& call) {
     const auto existing = ASK(find_current(c, request.bucket, request.key));
     ASK(check_position(existing, *position));
     if (existing) ASK(check_customer_key(request, "", existing->attributes));
-    ObjectRecord record = ASK(extended(request, existing, added));
+    ObjectRecord record = ASK(extended(request, site.now(), existing, added));
     const bool changes = !existing || added.size() > 0;
     if (changes) {
         record.mtime = site.now();

@@ -1,6 +1,9 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "delayer.h"
 
+#include <chrono>
+#include <vector>
+
 namespace xbucket::local {
 
 Delayer::~Delayer() {
@@ -23,9 +26,9 @@ void Delayer::at(TimePoint when, std::function<void()> job) {
         lock.lock();
         return;
     }
-    jobs_.emplace(std::pair(when, next_++), std::move(job));
+    const auto added = jobs_.emplace(std::pair(when, next_++), std::move(job)).first;
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
-    changed_.notify_all();
+    if (added == jobs_.begin()) changed_.notify_all();
 }
 
 void Delayer::release_all() {
@@ -35,29 +38,38 @@ void Delayer::release_all() {
         released_ = true;
         jobs = std::move(jobs_);
         jobs_.clear();
+        while (running_) changed_.wait(mutex_);
     }
     for (auto& [when, job] : jobs) job();
 }
 
+// Where many wait, those that are due within a moment go together: each needs its connection's
+// thread, which would be woken for every single one.
 void Delayer::run() {
+    constexpr size_t kMany = 16;
+    constexpr auto kMoment = std::chrono::microseconds(200);
+    std::vector<std::function<void()>> due;
     LockGuard lock(mutex_);
     while (!stopping_) {
-        if (jobs_.empty()) {
-            changed_.wait(mutex_);
-            continue;
+        const TimePoint now = clock_.now();
+        while (!jobs_.empty() && jobs_.begin()->first.first <= now) {
+            due.push_back(std::move(jobs_.begin()->second));
+            jobs_.erase(jobs_.begin());
         }
-        const auto first = jobs_.begin();
-        const TimePoint when = first->first.first;
-        if (when == TimePoint::never()) {
-            changed_.wait(mutex_);
-        } else if (clock_.now() < when) {
-            changed_.wait_until(mutex_, clock_, when);
-        } else {
-            auto job = std::move(first->second);
-            jobs_.erase(first);
+        if (!due.empty()) {
+            const bool many = jobs_.size() >= kMany;
+            running_ = true;
             lock.unlock();
-            job();
+            for (const auto& job : due) job();
+            due.clear();
+            if (many) std::this_thread::sleep_for(kMoment);
             lock.lock();
+            running_ = false;
+            changed_.notify_all();
+        } else if (jobs_.empty() || jobs_.begin()->first.first == TimePoint::never()) {
+            changed_.wait(mutex_);
+        } else {
+            changed_.wait_until(mutex_, clock_, jobs_.begin()->first.first);
         }
     }
 }

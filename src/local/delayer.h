@@ -21,7 +21,7 @@ class Delayer {
     ~Delayer();
     // Runs `job` once `clock` is at `when` (TimePoint::never(): only at release_all()).
     void at(TimePoint when, std::function<void()> job) EXCLUDES(mutex_);
-    // Runs all jobs now, and later ones at once.
+    // Runs all jobs now, and later ones at once; returns when all have run. Not for use inside one.
     void release_all() EXCLUDES(mutex_);
 
   private:
@@ -32,6 +32,7 @@ class Delayer {
     CondVar changed_;
     std::map<std::pair<TimePoint, uint64_t>, std::function<void()>> jobs_ GUARDED_BY(mutex_);
     uint64_t next_ GUARDED_BY(mutex_) = 0;
+    bool running_ GUARDED_BY(mutex_) = false;  // jobs, with the lock released, or resting
     bool released_ GUARDED_BY(mutex_) = false;
     bool stopping_ GUARDED_BY(mutex_) = false;
     std::thread thread_ GUARDED_BY(mutex_);

@@ -59,6 +59,15 @@ ssize_t no_body(void*, uint64_t, char*, size_t) { return MHD_CONTENT_READER_END_
 
 constexpr size_t kBlock = 256U << 10;
 
+void add_force_download(Reply& reply) {
+    constexpr std::string_view kDisposition = "Content-Disposition";
+    const bool stored =
+        std::any_of(reply.headers.begin(), reply.headers.end(),
+                    [&](const Header& header) { return iequals(header.name, kDisposition); });
+    if (!stored) reply.add(kDisposition, "attachment");
+    reply.add("x-oss-force-download", "true");
+}
+
 }  // namespace
 
 MHD_Response* Exchange::make_response() {
@@ -108,6 +117,9 @@ MHD_Result Exchange::answer(MHD_Connection* connection) {
         case FaultAction::wrong_etag:
         case FaultAction::ignore_conditions:
         case FaultAction::lose_tags:
+            break;
+        case FaultAction::force_download:
+            add_force_download(reply_);
             break;
     }
     MHD_Response* response = make_response();

@@ -35,7 +35,7 @@ constexpr std::array<std::pair<std::string_view, RequestKind>, 19> kKinds = {{
     {"any", RequestKind::any},
 }};
 
-constexpr std::array<std::pair<std::string_view, FaultAction>, 12> kActions = {{
+constexpr std::array<std::pair<std::string_view, FaultAction>, 13> kActions = {{
     {"drop", FaultAction::drop},
     {"apply-drop", FaultAction::apply_drop},
     {"reset", FaultAction::reset},
@@ -48,6 +48,7 @@ constexpr std::array<std::pair<std::string_view, FaultAction>, 12> kActions = {{
     {"wrong-etag", FaultAction::wrong_etag},
     {"ignore-conditions", FaultAction::ignore_conditions},
     {"lose-tags", FaultAction::lose_tags},
+    {"force-download", FaultAction::force_download},
 }};
 
 std::optional<int> parse_small(std::string_view text, uint64_t least, uint64_t most) {
@@ -83,6 +84,7 @@ bool Fault::applies() const {
         case FaultAction::wrong_etag:
         case FaultAction::ignore_conditions:
         case FaultAction::lose_tags:
+        case FaultAction::force_download:
             return true;
     }
     return true;

@@ -25,6 +25,7 @@
 //           wrong-etag        applied; the reply's ETag is another
 //           ignore-conditions the request's conditions are taken for true
 //           lose-tags         a copy drops the tags
+//           force-download    the reply has what OSS adds under its own domains, for browsers
 // e.g. "copy:2:apply-drop" is the 2nd copy: apply, then drop the connection.
 #pragma once
 
@@ -78,6 +79,7 @@ enum class FaultAction {
     wrong_etag,
     ignore_conditions,
     lose_tags,
+    force_download,
 };
 
 struct Fault {

@@ -5,9 +5,11 @@
 
 #include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/log.h"
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <optional>
 #include <sys/stat.h>
@@ -33,6 +35,14 @@ bool is_plain_path(std::string_view key) {
     return true;
 }
 
+// A file that cannot be looked at is not gone: its object's metadata is worth more than a listing
+// without it.
+bool is_gone(const std::string& path) {
+    struct stat st {};
+    if (::lstat(path.c_str(), &st) == 0) return !S_ISREG(st.st_mode);
+    return errno == ENOENT || errno == ENOTDIR;
+}
+
 int64_t time_ns(const struct stat& st) {
     return static_cast<int64_t>(st.st_mtim.tv_sec) * 1'000'000'000 + st.st_mtim.tv_nsec;
 }
@@ -47,7 +57,9 @@ Result<uint64_t> Importer::scan() {
             const auto lease = TRY(db_.reader());
             bucket = TRY(db_.bucket(*lease, name));
         }
-        if (bucket) taken += TRY(scan_bucket(*bucket));
+        if (!bucket) continue;
+        taken += TRY(scan_bucket(*bucket));
+        TRY(forget_gone(*bucket));
     }
     return taken;
 }
@@ -78,14 +90,45 @@ Result<uint64_t> Importer::scan_bucket(const BucketState& bucket) {
         if (batch.size() == kFilesPerTransaction) TRY(flush());
     }
     TRY(flush());
+    if (code) {
+        log_warning("local",
+                    "event=folder_not_read folder=\"{}\" reason=\"{}\" note=\"files in it are "
+                    "missing from listings until they are asked for\"",
+                    root.string(), code.message());
+    }
     return taken;
+}
+
+// Objects whose files went while no server looked. In pages, since a folder may have millions.
+Result<void> Importer::forget_gone(const BucketState& bucket) {
+    std::string behind;
+    for (bool more = true; more;) {
+        std::vector<std::string> keys;
+        {
+            const auto lease = TRY(db_.reader());
+            Query rows(*lease,
+                       "SELECT path FROM imported WHERE bucket=? AND path>? ORDER BY path LIMIT ?");
+            rows.text(bucket.name).bytes(behind).number(kFilesPerTransaction);
+            while (TRY(rows.step())) keys.push_back(rows.string_at(0));
+        }
+        more = keys.size() == kFilesPerTransaction;
+        if (more) behind = keys.back();
+        const std::string root = blobs_.bucket_path(bucket.name) + "/";
+        std::erase_if(keys, [&](const std::string& key) { return !is_gone(root + key); });
+        if (keys.empty()) continue;
+        auto transaction = TRY(db_.begin());
+        for (const std::string& key : keys) TRY(drop(*transaction, bucket, key));
+        TRY(transaction->commit());
+    }
+    return {};
 }
 
 Result<void> Importer::adopt(const BucketState& bucket, const std::string& key) {
     if (!is_plain_path(key)) return {};
     struct stat st {};
     const std::string path = blobs_.bucket_path(bucket.name) + "/" + key;
-    if (::lstat(path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return forget(bucket, key);
+    if (is_gone(path)) return forget(bucket, key);
+    if (::lstat(path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return {};
     // Not through a symlinked folder: what it points at is not in the bucket.
     std::error_code code;
     const std::filesystem::path file(path);
@@ -138,12 +181,20 @@ Result<void> Importer::forget(const BucketState& bucket, const std::string& key)
     auto seen = TRY(find_current(*lease, bucket.name, key));
     if (!seen || !seen->imported()) return {};
     auto transaction = TRY(db_.begin());
-    Connection& c = **transaction;
-    auto record = TRY(find_current(c, bucket.name, key));
-    if (!record || !record->imported()) return {};
-    if (blobs_.unchanged(bucket.name, record->segments.front())) return {};
-    TRY(erase_current(c, bucket.name, key));
+    TRY(drop(*transaction, bucket, key));
     return transaction->commit();
+}
+
+// The row that remembers the file goes, too: one that comes back is new, whatever its time.
+Result<void> Importer::drop(ObjectDb::Transaction& t, const BucketState& bucket,
+                            const std::string& key) {
+    Connection& c = *t;
+    auto record = TRY(find_current(c, bucket.name, key));
+    const bool is_file = record && record->imported();
+    if (is_file && blobs_.unchanged(bucket.name, record->segments.front())) return {};
+    if (is_file) TRY(erase_current(c, bucket.name, key));
+    Query forget(c, "DELETE FROM imported WHERE bucket=? AND path=?");
+    return forget.text(bucket.name).bytes(key).run();
 }
 
 }  // namespace xbucket::local

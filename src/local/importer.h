@@ -21,7 +21,8 @@ class Importer {
   public:
     Importer(BlobStore& blobs, ObjectDb& db) : blobs_(blobs), db_(db) {}
 
-    // All new and changed plain files of all buckets. Returns how many were taken.
+    // All new and changed plain files of all buckets; objects whose files are gone are dropped.
+    // Returns how many were taken.
     Result<uint64_t> scan();
     // The one file of that key: takes it, takes its new state, or drops the object whose file is
     // gone.
@@ -37,6 +38,8 @@ class Importer {
     Result<bool> is_known(Connection& c, const BucketState& bucket, const File& file);
     Result<bool> take(ObjectDb::Transaction& t, const BucketState& bucket, const File& file);
     Result<void> forget(const BucketState& bucket, const std::string& key);
+    Result<void> drop(ObjectDb::Transaction& t, const BucketState& bucket, const std::string& key);
+    Result<void> forget_gone(const BucketState& bucket);
     Result<uint64_t> scan_bucket(const BucketState& bucket);
 
     BlobStore& blobs_;

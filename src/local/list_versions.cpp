@@ -4,6 +4,7 @@
 #include "handlers.h"
 #include "list_scan.h"
 #include "lookup.h"
+#include "versions.h"
 #include "xml_writer.h"
 
 #include "xbucket/base/encoding.h"
@@ -26,6 +27,7 @@ struct VersionsQuery {
     std::string delimiter;
     std::string key_marker;
     std::string version_marker;
+    std::optional<int64_t> seq_marker;  // of that version, where it can be told
     uint64_t limit = 1000;
     bool url = false;
 };
@@ -60,7 +62,7 @@ class VersionsPage {
         const std::string version = on_wire(row.bytes_at(2));
         const bool newest = key != previous_key_;
         previous_key_ = key;
-        if (!behind_marker(key, version)) return true;
+        if (!behind_marker(key, row.int_at(1))) return true;
         const size_t at =
             q_.delimiter.empty() ? std::string::npos : key.find(q_.delimiter, q_.prefix.size());
         const std::string common =
@@ -98,12 +100,11 @@ class VersionsPage {
     std::string shown(const std::string& s) const { return q_.url ? percent_encode(s) : s; }
 
     // Rows up to and including the marker are those of earlier pages.
-    bool behind_marker(const std::string& key, const std::string& version) {
+    bool behind_marker(const std::string& key, int64_t seq) const {
         if (key != q_.key_marker || q_.key_marker.empty()) return key > q_.key_marker;
         if (q_.version_marker.empty()) return false;
-        if (past_marker_) return true;
-        past_marker_ = version == q_.version_marker;
-        return false;
+        // Rather all of the key again than some of it never.
+        return !q_.seq_marker || seq < *q_.seq_marker;
     }
 
     void write_version(const Query& row, const std::string& key, const std::string& version,
@@ -132,12 +133,20 @@ class VersionsPage {
     XmlWriter prefixes_;
     uint64_t entries_ = 0;
     bool truncated_ = false;
-    bool past_marker_ = false;
     std::optional<std::string> previous_key_;
     std::string common_;
     std::string last_key_;
     std::string last_version_;
 };
+
+// The version itself may have been deleted since the page that ended with it.
+Outcome<std::optional<int64_t>> seq_of_marker(Connection& c, const Request& request,
+                                              const VersionsQuery& q) {
+    if (q.version_marker != on_wire("")) return seq_of_version(q.version_marker);
+    const auto null_version = ASK(find_version(c, request.bucket, q.key_marker, q.version_marker));
+    if (!null_version) return std::optional<int64_t>();
+    return std::optional<int64_t>(null_version->seq);
+}
 
 }  // namespace
 
@@ -160,6 +169,7 @@ Outcome<Reply> list_versions(Site& site, Call& call) {
     }
     const auto lease = ASK(site.db.reader());
     ASK(find_bucket(site, *lease, request.bucket));
+    q.seq_marker = ASK(seq_of_marker(*lease, request, q));
     const std::string from = std::max(q.prefix, q.key_marker);
     Query rows(*lease, kRows);
     rows.text(request.bucket).bytes(from);

@@ -17,10 +17,13 @@ struct NewMetadata {
     std::string tags;  // "" = none given
 };
 
-// All that `request` sets. Refusals: MetadataTooLarge, InvalidArgument (name, value, class, ACL),
+// All that `request` sets. Refusals: MetadataTooLarge, InvalidArgument (name, value, class, ACL,
+// retention that has run out),
 // SignatureDoesNotMatch (OSS names with '_': the header is dropped before verification, 4.3),
 // InvalidTag.
-Outcome<NewMetadata> metadata_from(const Request& request);
+Outcome<NewMetadata> metadata_from(const Request& request, int64_t now);
+// S3 takes only a retention that is still to end.
+Outcome<void> check_retention(std::string_view until, int64_t now);
 void apply(NewMetadata metadata, ObjectRecord& record);
 
 // "a=1&b=2" of a header, checked against the limits of protocol.md 4.5 and brought to one form.

@@ -102,7 +102,7 @@ void take_http_headers(const Request& request, Attributes& into) {
         const auto value = request.headers.get(name);
         if (!value) continue;
         std::string text(trim_ows(*value));
-        if (name == "content-encoding") {
+        if (name == "content-encoding" && !request.oss()) {
             // The framing of the upload is not the object's encoding.
             std::string kept;
             std::string_view rest = text;
@@ -173,7 +173,7 @@ Outcome<void> take_encryption(const Request& request, Attributes& into) {
     return {};
 }
 
-void take_s3_extras(const Request& request, Attributes& into) {
+Outcome<void> take_s3_extras(const Request& request, int64_t now, Attributes& into) {
     constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kExtras = {{
         {"website-redirect-location", "website-redirect"},
         {"object-lock-mode", "lock-mode"},
@@ -183,12 +183,21 @@ void take_s3_extras(const Request& request, Attributes& into) {
     for (const auto& [header, name] : kExtras) {
         const std::string_view value = request.ext(header);
         if (!value.empty()) into.set(AttributeKind::system, name, std::string(value));
+        if (!value.empty() && name == "lock-until") ASK(check_retention(value, now));
     }
+    return {};
 }
 
 }  // namespace
 
-Outcome<NewMetadata> metadata_from(const Request& request) {
+Outcome<void> check_retention(std::string_view until, int64_t now) {
+    const auto time = parse_iso8601(until);
+    if (time && time->seconds() > now) return {};
+    return invalid_argument("The retain until date must be in the future!",
+                            "x-amz-object-lock-retain-until-date", std::string(until));
+}
+
+Outcome<NewMetadata> metadata_from(const Request& request, int64_t now) {
     NewMetadata metadata;
     take_http_headers(request, metadata.attributes);
     ASK(take_user_metadata(request, metadata.attributes));
@@ -197,7 +206,7 @@ Outcome<NewMetadata> metadata_from(const Request& request) {
     if (request.oss()) {
         ASK(take_persistent_headers(request, metadata.attributes));
     } else {
-        take_s3_extras(request, metadata.attributes);
+        ASK(take_s3_extras(request, now, metadata.attributes));
     }
     const std::string_view wire_class = request.ext("storage-class");
     if (!wire_class.empty()) {

@@ -159,7 +159,7 @@ Outcome<Reply> initiate_upload(Site& site, Call& call) {
     upload.bucket = request.bucket;
     upload.key = request.key;
     upload.initiated = site.now();
-    upload.metadata = ASK(metadata_from(request));
+    upload.metadata = ASK(metadata_from(request, site.now()));
     if (!upload.metadata.attributes.has(AttributeKind::http, "content-type")) {
         upload.metadata.attributes.set(AttributeKind::http, "content-type",
                                        default_content_type(request.key, request.dialect));

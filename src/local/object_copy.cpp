@@ -256,7 +256,7 @@ Outcome<Reply> copy_object(Site& site, Call& call) {
     plan.source = ASK(parse_copy_source(request));
     plan.directives.replace_metadata = ASK(parse_directive(request, "metadata-directive"));
     plan.directives.replace_tags = ASK(parse_directive(request, "tagging-directive"));
-    plan.wanted = ASK(metadata_from(request));
+    plan.wanted = ASK(metadata_from(request, site.now()));
     const Copied done = ASK(copy(site, call, plan));
 
     XmlWriter xml("CopyObjectResult",

@@ -2,6 +2,7 @@
 // Legal hold and retention of objects, as far as a client can meet them: set and read here, judged
 // by check_not_locked() wherever something would be replaced or removed.
 #include "handlers.h"
+#include "metadata.h"
 #include "rewrite.h"
 #include "xml_reader.h"
 #include "xml_writer.h"
@@ -34,6 +35,7 @@ Outcome<Reply> put_retention(Site& site, Call& call) {
     const std::string mode = document.root().text("Mode");
     const std::string until = document.root().text("RetainUntilDate");
     if (mode.empty() || !parse_iso8601(until)) return malformed_xml();
+    ASK(check_retention(until, site.now()));
     ASK(rewrite(site, call.request, [&](ObjectRecord& r) -> Outcome<void> {
         r.attributes.set(AttributeKind::system, "lock-mode", mode);
         r.attributes.set(AttributeKind::system, "lock-until", until);

@@ -53,7 +53,7 @@ Outcome<Reply> put_object(Site& site, Call& call) {
     ObjectRecord record;
     record.bucket = request.bucket;
     record.key = request.key;
-    apply(ASK(metadata_from(request)), record);
+    apply(ASK(metadata_from(request, site.now())), record);
     if (!record.attributes.has(AttributeKind::http, "content-type")) {
         record.attributes.set(AttributeKind::http, "content-type",
                               default_content_type(request.key, request.dialect));

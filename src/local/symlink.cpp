@@ -23,7 +23,7 @@ Outcome<Reply> put_symlink(Site& site, Call& call) {
     ObjectRecord record;
     record.bucket = request.bucket;
     record.key = request.key;
-    apply(ASK(metadata_from(request)), record);
+    apply(ASK(metadata_from(request, site.now())), record);
     record.kind = ObjectKind::symlink;
     record.target = *target;
     record.etag = hex_encode(md5(*target));

@@ -7,13 +7,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 
 namespace xbucket::local {
 
 namespace {
 
+constexpr std::string_view kIdStart = "CAEQ";
+constexpr size_t kRandomBytes = 8;
+
 std::string new_version_id(int64_t seq) {
-    return fmt::format("CAEQ{:010x}{}", seq, hex_encode(random_bytes(8)));
+    return fmt::format("{}{:010x}{}", kIdStart, seq, hex_encode(random_bytes(kRandomBytes)));
 }
 
 // Removes the null version wherever it stands; bytes that `keep` still refers to stay.
@@ -49,6 +54,17 @@ Result<void> promote_newest(ObjectDb::Transaction& t, const std::string& bucket,
 }
 
 }  // namespace
+
+std::optional<int64_t> seq_of_version(std::string_view version_id) {
+    constexpr size_t kAround = kIdStart.size() + 2 * kRandomBytes;
+    if (!version_id.starts_with(kIdStart) || version_id.size() <= kAround) return std::nullopt;
+    const std::string_view digits = version_id.substr(kIdStart.size(), version_id.size() - kAround);
+    int64_t seq = 0;
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), seq, 16);
+    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+    return seq;
+}
 
 Result<void> put_version(ObjectDb::Transaction& t, const BucketState& bucket,
                          ObjectRecord& record) {

@@ -8,6 +8,10 @@
 
 namespace xbucket::local {
 
+// The place in the order of versions that an id tells, also where the version is gone; nullopt for
+// "null" and for what was never an id.
+std::optional<int64_t> seq_of_version(std::string_view version_id);
+
 // Makes `record` the current version of its key; fills its seq and version_id. Segments that
 // `record` shares with the version it replaces are kept (in-place copy), others discarded.
 // With Enabled, `record` must own all its segments.

@@ -46,6 +46,13 @@ TEST_F(ChunkedUpload, unsigned_trailer_is_decoded_checked_and_stored) {
     EXPECT_FALSE(s3().head("k").headers.has("x-amz-checksum-crc32"));
 }
 
+TEST_F(ChunkedUpload, the_word_is_an_encoding_like_others_for_oss) {
+    ASSERT_EQ(oss().put("k", "body", {{"Content-Encoding", "gzip,aws-chunked"}}).status, 200);
+    EXPECT_EQ(oss().head("k").header("Content-Encoding"), "gzip,aws-chunked");
+    ASSERT_EQ(s3().put("k3", "body", {{"Content-Encoding", "aws-chunked"}}).status, 200);
+    EXPECT_FALSE(s3().head("k3").headers.has("Content-Encoding"));
+}
+
 TEST_F(ChunkedUpload, wrong_trailers_lengths_and_framing_are_refused_and_store_nothing) {
     const std::string good = "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:";
     EXPECT_EQ(put_trailer(good + "AAAAAA==\r\n\r\n", 5).code(), "BadDigest");

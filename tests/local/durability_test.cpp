@@ -319,6 +319,25 @@ TEST_F(ImportTest, files_that_change_or_appear_or_go_are_noticed_when_asked_for)
     EXPECT_EQ(get("new/file").status, 404);
 }
 
+TEST_F(ImportTest, a_file_that_went_while_no_server_ran_is_in_no_listing) {
+    const auto listed = [&] { return oss().send({.bucket = "photos"}).body; };
+    oss().send({.method = "PUT", .bucket = "photos", .key = "mine", .body = "written"});
+    Headers edit{{"x-oss-copy-source", "/photos/2024/a%20b.jpg"}, {"x-oss-meta-year", "2024"}};
+    ASSERT_EQ(get("2024/a b.jpg", "PUT", edit).status, 200);
+    server_.reset();
+    fs::rename(folder_ / "photos/readme.txt", folder_ / "away");
+    start();
+    EXPECT_EQ(listed().find("readme.txt"), std::string::npos);
+    EXPECT_NE(listed().find("mine"), std::string::npos);
+    EXPECT_EQ(get("2024/a b.jpg").header("x-oss-meta-year"), "2024");
+    // It comes back with the size and time that it had.
+    server_.reset();
+    fs::rename(folder_ / "away", folder_ / "photos/readme.txt");
+    start();
+    EXPECT_NE(listed().find("readme.txt"), std::string::npos);
+    EXPECT_EQ(get("readme.txt").body, "hello");
+}
+
 TEST_F(ImportTest, what_was_written_through_the_server_is_not_covered_by_a_file) {
     oss().send({.method = "PUT", .bucket = "photos", .key = "mine", .body = "written"});
     folder_.write("photos/mine", "a file");

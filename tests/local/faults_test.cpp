@@ -102,6 +102,14 @@ TEST_F(FaultsTest, services_that_ignore_conditions_or_lose_tags_can_be_played) {
     EXPECT_EQ(oss().copy("k", "three", never).status, 412);
 }
 
+TEST_F(FaultsTest, a_service_that_makes_browsers_download_can_be_played) {
+    set("any:2-3:force-download");
+    oss().put("k", "x");
+    EXPECT_EQ(oss().head("k").header("Content-Disposition"), "attachment");
+    EXPECT_EQ(oss().get("k").header("x-oss-force-download"), "true");
+    EXPECT_FALSE(oss().head("k").headers.has("Content-Disposition"));
+}
+
 TEST_F(FaultsTest, stalled_request_is_let_go_when_the_server_stops) {
     set("get:1:stall");
     oss().put("k", "x");

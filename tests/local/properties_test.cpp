@@ -231,6 +231,21 @@ TEST_F(LocalServerTest, objects_under_legal_hold_cannot_be_replaced_or_removed) 
     EXPECT_EQ(oss().del("k").status, 204);
 }
 
+TEST_F(LocalServerTest, s3_takes_only_a_retention_that_is_still_to_end) {
+    const std::string end = format_iso8601(clock_.wall_now() + std::chrono::hours(1));
+    const Headers lock{{"x-amz-object-lock-mode", "GOVERNANCE"},
+                       {"x-amz-object-lock-retain-until-date", end}};
+    ASSERT_EQ(s3().put("k", "x", lock).status, 200);
+    EXPECT_EQ(s3().head("k").header("x-amz-object-lock-retain-until-date"), end);
+    EXPECT_EQ(s3().del("k").code(), "AccessDenied");
+    clock_.advance(std::chrono::hours(1));
+    const Answer again = s3().put("k", "y", lock);
+    EXPECT_EQ(again.code(), "InvalidArgument");
+    EXPECT_NE(again.body.find("must be in the future"), std::string::npos) << again.body;
+    EXPECT_EQ(s3().get("k").body, "x");
+    EXPECT_EQ(s3().put("k", "y").status, 200) << "protected no more";
+}
+
 TEST_F(LocalServerTest, browsers_may_ask_from_any_origin_and_see_etag_and_service_headers) {
     oss().put("k", "x", {{"x-oss-meta-a", "1"}});
     const Answer get = oss().get("k", {{"Origin", "http://example.test"}});

@@ -155,6 +155,38 @@ TEST_P(VersionsTest, versions_are_listed_newest_first_in_pages) {
     EXPECT_EQ(got, expected);
 }
 
+TEST_P(VersionsTest, a_version_that_is_deleted_between_two_pages_hides_none_behind_it) {
+    std::vector<std::string> ids;
+    for (int i = 0; i < 4; ++i) ids.push_back(put("k", std::to_string(i)));
+    const QueryParameters two{{"versions", ""}, {"max-keys", "2"}};
+    const Answer first = any().list(two);
+    ASSERT_EQ(first.xml("NextVersionIdMarker"), ids[2]);
+    ASSERT_EQ(any().del("k", {}, {{"versionId", ids[2]}}).status, 204);
+    QueryParameters next = two;
+    next.push_back({"key-marker", "k"});
+    next.push_back({"version-id-marker", ids[2]});
+    const Answer second = any().list(next);
+    EXPECT_EQ(second.body.find(ids[3]), std::string::npos);
+    EXPECT_NE(second.body.find(ids[1]), std::string::npos);
+    EXPECT_NE(second.body.find(ids[0]), std::string::npos);
+}
+
+TEST_P(VersionsTest, the_null_version_ends_a_page_like_any_other) {
+    const std::string old = put("k", "old");
+    set_versioning("Suspended");
+    put("k", "null");
+    set_versioning("Enabled");
+    const std::string late = put("k", "late");
+    const QueryParameters behind{
+        {"versions", ""}, {"key-marker", "k"}, {"version-id-marker", "null"}};
+    EXPECT_EQ(any().list(behind).xml("VersionId"), old);
+    // Where it stood nobody can tell any more: all of the key comes again.
+    ASSERT_EQ(any().del("k", {}, {{"versionId", "null"}}).status, 204);
+    const Answer again = any().list(behind);
+    EXPECT_EQ(again.xml("VersionId"), late);
+    EXPECT_NE(again.body.find(old), std::string::npos);
+}
+
 TEST_P(VersionsTest, tags_and_acl_of_an_old_version_can_be_changed) {
     const std::string one = put("k", "one");
     put("k", "two");

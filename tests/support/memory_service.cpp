@@ -22,6 +22,7 @@ MemoryService MemoryService::oss() {
     traits.appendable = true;
     traits.raw_name_characters = "abcdefghijklmnopqrstuvwxyz0123456789-";
     traits.metadata_bytes_max = 8191;
+    traits.tag_punctuation = "+-=._:/";
     traits.metadata_bytes_per_name = 11;  // "x-oss-meta-"
     service.metadata_bytes_enforced = 8191;
     traits.copy_bytes_max = 0;
