@@ -42,9 +42,29 @@ bool is_tag_text(std::string_view text) {
            });
 }
 
-Result<void> check_tag(const AttrName& name, const std::string& value) {
+// The first character that the service takes in no tag.
+std::optional<char> refused_in_tags(std::string_view text, std::string_view punctuation) {
+    if (punctuation.empty()) return std::nullopt;
+    for (const char c : text) {
+        const bool letter_or_digit =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        const bool ascii = static_cast<unsigned char>(c) < 0x80;
+        if (ascii && !letter_or_digit && c != ' ' && punctuation.find(c) == std::string_view::npos)
+            return c;
+    }
+    return std::nullopt;
+}
+
+Result<void> check_tag(const AttrName& name, const std::string& value,
+                       std::string_view punctuation) {
     if (!is_tag_text(name.bare))
         return fail(ErrorKind::invalid_name, "a tag's key must be printable UTF-8 text");
+    for (const std::string& text : {name.bare, value})
+        if (const auto refused = refused_in_tags(text, punctuation))
+            return fail(ErrorKind::invalid_argument,
+                        fmt::format("the service takes no '{}' in a tag's key or value, only "
+                                    "letters, digits, blanks and {}; user.NAME takes any bytes",
+                                    *refused, punctuation));
     if (count_characters(name.bare) > kTagKeyMax)
         return fail(ErrorKind::invalid_name,
                     fmt::format("a tag's key has at most {} characters", kTagKeyMax));
@@ -58,6 +78,16 @@ Result<void> check_tag(const AttrName& name, const std::string& value) {
                     fmt::format("a tag's value has at most {} characters; user.NAME takes more",
                                 kTagValueMax));
     return {};
+}
+
+// One of the words of a list, as "gzip" in "aws-chunked, gzip".
+bool lists_word(std::string_view list, std::string_view word) {
+    while (!list.empty()) {
+        const size_t comma = std::min(list.find(','), list.size());
+        if (iequals(trim_ows(list.substr(0, comma)), word)) return true;
+        list.remove_prefix(std::min(comma + 1, list.size()));
+    }
+    return false;
 }
 
 }  // namespace
@@ -179,6 +209,12 @@ Result<void> AttributeModel::apply_field(const ObjectKey& key, const AttrChange&
     if (change.value->size() > kFieldMax)
         return fail(ErrorKind::value_too_large,
                     fmt::format("{} has at most {} bytes", printable(change.name.full), kFieldMax));
+    if (traits_.dialect == "s3" && change.name.field == HttpField::content_encoding &&
+        lists_word(*change.value, "aws-chunked"))
+        return fail(ErrorKind::invalid_argument,
+                    fmt::format("{} cannot be aws-chunked: S3 takes the word for how a request is "
+                                "sent, and does not store it",
+                                printable(change.name.full)));
     stored = *change.value;
     return {};
 }
@@ -195,7 +231,7 @@ Result<void> AttributeModel::apply_tag(const AttrChange& change,
         tags.erase(found);
         return {};
     }
-    TRY(check_tag(change.name, *change.value));
+    TRY(check_tag(change.name, *change.value, traits_.tag_punctuation));
     if (found == tags.end() && tags.size() >= traits_.tags_max)
         return fail(ErrorKind::no_attribute_space,
                     fmt::format("an object has at most {} tags: remove one, or use user.NAME",

@@ -4,6 +4,7 @@
 #include "guarded_update.h"
 
 #include "content_types.h"
+#include "posix_entry.h"
 
 #include "xbucket/base/encoding.h"
 
@@ -138,7 +139,9 @@ void GuardedUpdate::take_base(ObjectInfo info, TimePoint begun, TimePoint now) {
         seen_since_ = now;
     }
     // 412, and yet nothing moved since a settled base: the guard's whole second is too coarse.
-    if (refused_ && sent_settled_ && same_object(info, sent_base_.info))
+    const bool by_guard = last_error_ && (last_error_->kind == ErrorKind::precondition_failed ||
+                                          last_error_->kind == ErrorKind::not_modified);
+    if (refused_ && by_guard && sent_settled_ && same_object(info, sent_base_.info))
         facts_.learn_compares_finer();
     // A refusal may have been a repeated request's, of which the first had been applied, and others
     // may have changed what it left since.
@@ -181,11 +184,42 @@ void GuardedUpdate::judge() {
     else
         outcome_.pending = apply_pending(model_, work_.key, base_.info, work_.pending, wanted_);
     judge_patches();
+    judge_posix();
+}
+
+// ETag of the base's content, which is another one where a copy of ours gave it a new one.
+ETag GuardedUpdate::content_of_base() const {
+    const bool left_by_us = !left_.empty() && base_.info.etag == left_;
+    return left_by_us && !outcome_.edited.empty() ? outcome_.edited : base_.info.etag;
+}
+
+void GuardedUpdate::judge_posix() {
+    const ObjectAttributes& base = base_.info.attributes;
+    PosixRecord posix =
+        absent_ ? work_.posix.record : meant_for(work_.posix, base_.info, content_of_base());
+    posix_outlived_ = posix != work_.posix.record;
+    PosixRecord yields = lost_between(base, wanted_);
+    for (size_t i = 0; i < work_.patches.size(); ++i) {
+        if (outcome_.errors[i]) continue;
+        for (const AttrChange& change : work_.patches[i].changes) {
+            if (change.name.kind != AttrKind::user_metadata) continue;
+            clear_member(yields, change.name.bare);  // removed because it was asked for
+            clear_member(posix, change.name.bare);   // and this is newer
+        }
+    }
+    for (size_t i = 0; i < work_.pending.size(); ++i)
+        if (!outcome_.pending[i].error && work_.pending[i].name.kind == AttrKind::user_metadata)
+            clear_member(yields, work_.pending[i].name.bare);
+    // A base that has our change already has nothing left that could yield to it.
+    if (!sent_once_) yielded_ = PosixRecord{};
+    yielded_.merge(yields);
+    posix_left_ = yielded_;
     posix_applied_ = false;
     if (!work_.posix.empty() && (work_.posix_alone || wanted_ != base)) {
-        model_.apply_posix(work_.posix, wanted_);
+        if (!model_.apply_posix(posix, wanted_)) posix_left_.merge(posix);
         posix_applied_ = true;
     }
+    posix_left_ = not_recorded_in(wanted_, posix_left_);
 }
 
 // Applies the patches in order; one that does not fit fails alone. Flags are judged until the
@@ -248,8 +282,7 @@ UpdateStep GuardedUpdate::proceed(TimePoint now) {
 
 UpdateStep GuardedUpdate::prepare_copy(TimePoint now) {
     if (last_look_) return fail_all(gave_up());
-    const bool too_big = traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
-    if (too_big && !policy_.big_copies && !traits_.destination_conditions &&
+    if (in_parts() && !policy_.big_copies && !traits_.destination_conditions &&
         base_.info.version_id.empty())
         return fail_all(
             fail(ErrorKind::file_too_large,
@@ -312,11 +345,14 @@ Duration GuardedUpdate::settling_time() {
            random_up_to(random_, kSettleJitter);
 }
 
+bool GuardedUpdate::in_parts() const {
+    return traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
+}
+
 bool GuardedUpdate::needs_tags() const {
     if (tags_ || !traits_.tagging) return false;
     if (base_.info.tag_count == 0U && !may_have_dropped_tags()) return false;
-    const bool in_parts = traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
-    return in_parts || facts_.tag_fate() != TagFate::kept;
+    return in_parts() || facts_.tag_fate() != TagFate::kept;
 }
 
 // A copy of ours has been applied, perhaps, by a service that takes the tags away with it: that
@@ -342,7 +378,6 @@ bool GuardedUpdate::take_acl(UpdateStep& other_step, TimePoint now) {
     }
     const Error& error = acl.error();
     const bool strict = policy_.preserve == PreservePolicy::strict;
-    constexpr int kNotImplemented = 501;
     const bool unreadable =
         error.kind == ErrorKind::access_denied || error.kind == ErrorKind::unsupported;
     if (error.kind == ErrorKind::not_found) {
@@ -354,14 +389,9 @@ bool GuardedUpdate::take_acl(UpdateStep& other_step, TimePoint now) {
         return false;
     }
     acl_.clear();
-    // A service without ACLs has none to lose.
-    if (error.kind == ErrorKind::unsupported && error.http_status == kNotImplemented) return true;
+    if (has_no_acls(error)) return true;
     if (strict) {
-        other_step =
-            fail_all(fail(ErrorKind::access_denied,
-                          fmt::format("the object's ACL cannot be read, so a change would lose it "
-                                      "(-o preserve=strict): {}",
-                                      error.describe())));
+        other_step = fail_all(acl_would_be_lost(error));
         return false;
     }
     facts_.acl_refused(error);
@@ -418,9 +448,8 @@ CopyRequest GuardedUpdate::make_request(const ObjectAttributes& attributes) cons
     request.replace = attributes;
     request.source_bytes = base_.info.size;
     if (acl_ != traits_.default_acl) request.replace->acl = acl_;
-    const bool in_parts = traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
     const TagFate fate = facts_.tag_fate();
-    if (tags_ && !tags_->empty() && (in_parts || fate == TagFate::lost || fate == TagFate::sent))
+    if (tags_ && !tags_->empty() && (in_parts() || fate == TagFate::lost || fate == TagFate::sent))
         request.replace->tags = tags_;
     // A link's class and encryption as told are its target's.
     if (base_.info.type == ObjectType::symlink) {
@@ -432,7 +461,8 @@ CopyRequest GuardedUpdate::make_request(const ObjectAttributes& attributes) cons
 
 UpdateStep GuardedUpdate::send(TimePoint now) {
     static_cast<void>(now);
-    probing_ = facts_.conditions() == CopyConditions::unknown;
+    // Of a copy in parts the store judges the conditions itself.
+    probing_ = facts_.conditions() == CopyConditions::unknown && !in_parts() && !judged_here_;
     sent_once_ = true;
     sent_base_ = base_;
     if (tags_) owed_tags_ = tags_;

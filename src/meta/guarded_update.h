@@ -17,6 +17,7 @@
 #pragma once
 
 #include "pending_change.h"
+#include "pending_record.h"
 #include "service_facts.h"
 
 #include "xbucket/meta/attributes.h"
@@ -54,7 +55,7 @@ struct UpdateWork {
     // From the journal, older than the patches: judged three-way against each base, never the
     // reason to create anything.
     std::vector<PendingChange> pending;
-    PosixRecord posix;         // pending; goes along with any copy
+    PendingRecord posix;       // goes along with any copy
     bool posix_alone = false;  // worth a copy of its own
     std::optional<UpdateBase> own;
 };
@@ -63,12 +64,19 @@ struct UpdateOutcome {
     std::vector<std::optional<Error>> errors;  // for each patch; nullopt: it is in the object
     std::vector<PendingResult> pending;        // for each pending change
     std::optional<Error> posix_error;          // posix_alone: why it is not recorded
-    bool posix_recorded = false;
+    bool posix_recorded = false;               // but what is left
+    PosixRecord posix_left;       // what there is no room for: of the pending, and of the object's
+    bool posix_outlived = false;  // not all was meant for the content that is there now
     std::optional<ObjectInfo> info;  // the object as it is now, where known
+    ETag edited;                     // of the content that its copies left under info's ETag
     std::optional<UpdateBase> own;   // may be the next update's base at once
     std::optional<std::string> acl;  // where read or sent
     bool missing = false;            // the object does not exist
-    bool changed = false;            // something was sent
+    // It was refused as a whole, for what one of its changes may have asked, and would not have
+    // been for others. `limit_guessed`: perhaps, as the service gave no such reason.
+    bool refused_whole = false;
+    bool limit_guessed = false;
+    bool changed = false;  // something was sent
 };
 
 namespace update_step {
@@ -134,12 +142,15 @@ class GuardedUpdate {
     bool take_tags(UpdateStep& other_step, TimePoint now);
     void judge();
     void judge_patches();
+    void judge_posix();
+    ETag content_of_base() const;
     std::optional<std::string> value_in(const ObjectAttributes& attributes,
                                         const AttrName& name) const;
     bool anyone_left() const;
     bool is_settled() const;
     bool is_own_result() const;
     Duration settling_time();
+    bool in_parts() const;
     bool needs_tags() const;
     bool may_have_dropped_tags() const;
     bool needs_acl(TimePoint now) const;
@@ -170,6 +181,9 @@ class GuardedUpdate {
     UpdateStep conclude(TimePoint now);
     UpdateStep finish(TimePoint now);
     UpdateStep fail_all(Error error);
+    UpdateStep too_much_for_service(const Error& reason);
+    // What is there now may be content that our copies have not left.
+    void forget_edited_of_others();
 
     const AttributeModel& model_;
     const StoreTraits& traits_;
@@ -201,8 +215,12 @@ class GuardedUpdate {
     bool absent_ = false;  // base_ is of an object that is yet to be made
     ObjectAttributes wanted_;
     bool posix_applied_ = false;
+    bool posix_outlived_ = false;
+    PosixRecord yielded_;  // recorded POSIX state that made room for patches
+    PosixRecord posix_left_;
     bool sent_once_ = false;        // flags have been judged
     bool probing_ = false;          // the copy in flight carries a condition that is false
+    bool judged_here_ = false;      // the store judged one, so that it says nothing of the service
     bool outcome_unknown_ = false;  // a copy of ours may yet be applied
     bool landed_ = false;           // a copy of ours was applied
     bool refused_ = false;          // the last copy failed its guard (or met its own success)
@@ -220,6 +238,7 @@ class GuardedUpdate {
     // The result of a copy that succeeded, until it is verified.
     std::optional<UpdateBase> result_;
     bool result_is_own_ = false;
+    ETag left_;  // of what our last copy left
     ETag created_etag_;
     std::optional<ObjectAttributes> sent_marker_;  // a marker that was there when ours came
     std::optional<Error> loss_;  // what verification found, kept while the base is put back

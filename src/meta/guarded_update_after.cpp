@@ -70,7 +70,7 @@ Changes changes_in(const ObjectAttributes& found, const ObjectAttributes& base,
     return changes;
 }
 
-Error too_much_for_service(const AttributeShape& shape, const Error& reason) {
+Error unnamed_limit(const AttributeShape& shape, const Error& reason) {
     return fail(ErrorKind::no_attribute_space,
                 fmt::format("the service fails for {} metadata entries of {} bytes, the longest "
                             "name of {} as stored, the longest value of {}, and has stored nothing "
@@ -79,11 +79,19 @@ Error too_much_for_service(const AttributeShape& shape, const Error& reason) {
                             reason.describe()));
 }
 
+// What one change of several may be the reason for, while the others are good.
+bool is_about_attributes(ErrorKind kind) {
+    return kind == ErrorKind::invalid_argument || kind == ErrorKind::invalid_name ||
+           kind == ErrorKind::name_too_long || kind == ErrorKind::value_too_large ||
+           kind == ErrorKind::no_attribute_space;
+}
+
 }  // namespace
 
 UpdateStep GuardedUpdate::on_copied(Result<CopyReply> reply, TimePoint begun, TimePoint now) {
     if (loss_) {  // the copy was to put the former metadata back
         if (!reply) return restoring_failed(reply.error().describe());
+        if (!reply->etag.empty()) left_ = reply->etag;
         phase_ = Phase::restored;
         return Read{{.head = true}};
     }
@@ -102,7 +110,9 @@ UpdateStep GuardedUpdate::copy_failed(Error error, TimePoint now) {
     if (is_refusal(error.kind)) {
         if (probed) {
             // The false condition was honoured and nothing was changed: now with the real guard.
-            facts_.learn_conditions(CopyConditions::honoured);
+            // Without a status it was the store that refused, for a copy that it makes in parts.
+            judged_here_ = error.http_status == 0;
+            if (!judged_here_) facts_.learn_conditions(CopyConditions::honoured);
             return prepare_copy(now);
         }
         facts_.counters.conflicts.fetch_add(1);
@@ -124,17 +134,29 @@ UpdateStep GuardedUpdate::copy_failed(Error error, TimePoint now) {
     if (error.kind == ErrorKind::archived)
         return fail_all(std::move(error).with_context(
             "archived: write DAYS to user.object.restore and wait until it can be read"));
-    if (error.kind == ErrorKind::server_error && !outcome_unknown_) {
-        // Services have limits that they do not name (servers.md): some fail for a name of over
-        // 100 bytes, some for a value of over 256.
-        const AttributeShape shape = AttributeShape::of(wanted_);
-        if (facts_.is_untried(shape)) {
-            const Error too_much = too_much_for_service(shape, error);
-            log_warning("meta", "key={} {}", printable(work_.key.str()), too_much.message);
-            return fail_all(too_much);
-        }
-    }
+    // Services have limits that they do not name (servers.md): some fail for a name of over 100
+    // bytes, some for a value of over 256.
+    if (error.kind == ErrorKind::server_error && !outcome_unknown_ &&
+        facts_.may_have_unnamed_limits() && facts_.is_untried(AttributeShape::of(wanted_)))
+        return too_much_for_service(error);
+    outcome_.refused_whole = is_about_attributes(error.kind);
     return fail_all(std::move(error));
+}
+
+// A guess, which is good enough for whoever waits for an answer. What was acknowledged before is
+// not given up for it.
+UpdateStep GuardedUpdate::too_much_for_service(const Error& reason) {
+    const Error too_much = unnamed_limit(AttributeShape::of(wanted_), reason);
+    log_warning("meta", "key={} {}", printable(work_.key.str()), too_much.message);
+    outcome_.refused_whole = outcome_.limit_guessed = true;
+    Error perhaps = reason;
+    perhaps.message = too_much.message;
+    for (PendingResult& result : outcome_.pending) {
+        if (result.error) continue;
+        result = {PendingResult::State::failed, perhaps};
+        result.limit_guessed = true;
+    }
+    return fail_all(too_much);
 }
 
 UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, TimePoint now) {
@@ -145,7 +167,9 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
 
     UpdateBase result = base_;
     result.info.attributes = wanted_;
-    if (!reply.etag.empty()) result.info.etag = reply.etag;
+    // HEAD of a link tells its target's ETag (protocol.md 2.1).
+    if (!reply.etag.empty() && base_.info.type != ObjectType::symlink)
+        result.info.etag = reply.etag;
     result.info.last_modified = reply.last_modified;
     result.info.date = reply.date;
     result.info.version_id = reply.version_id;
@@ -162,6 +186,7 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
         facts_.counters.version_merges.fetch_add(1);
         base_ = result;
         work_.own = result;
+        left_ = result.info.etag;
         return ReadVersion{copied};
     }
     const bool dated = reply.last_modified != WallTime{};
@@ -176,10 +201,15 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
                     "metadata was overwritten with what the object had before",
                     printable(work_.key.str()));
         outcome_unknown_ = true;
+        // Whoever knows the base's content learns that it is not what this copy edited.
+        outcome_.edited = left_ = reply.etag;
         work_.own.reset();
         read_again_ = false;
         return read_base(now);
     }
+    // A further copy of this update has the same content, whatever the first one's ETag is.
+    if (outcome_.edited.empty() || base_.info.etag != left_) outcome_.edited = base_.info.etag;
+    left_ = result.info.etag;
     result_ = std::move(result);
     const bool acl_at_risk = !acl_.empty() && acl_ != traits_.default_acl && !facts_.acl_kept();
     const bool looks_for_races = may_have_raced() && policy_.verify != VerifyPolicy::never;
@@ -211,6 +241,7 @@ UpdateStep GuardedUpdate::on_version(Result<ObjectInfo> info, TimePoint now) {
                              "current version",
                              info.error().describe())));
     const ObjectAttributes current = wanted_;
+    outcome_.edited = info->etag;
     base_.info.attributes = info->attributes;
     base_.info.size = info->size;
     from_own_ = true;
@@ -477,16 +508,20 @@ UpdateStep GuardedUpdate::on_created(Result<PutReply> reply, TimePoint now) {
 UpdateStep GuardedUpdate::finish(TimePoint now) {
     static_cast<void>(now);
     outcome_.posix_recorded = posix_applied_;
+    outcome_.posix_outlived = posix_applied_ && posix_outlived_;
+    outcome_.posix_left = posix_left_;
     if (acl_at_) outcome_.acl = acl_;
     if (result_) {
         result_->tags = tags_;
         result_->tags_read_at = tags_at_;
         if (result_->info.last_modified != WallTime{}) outcome_.info = result_->info;
         if (result_is_own_) outcome_.own = result_;
+        forget_edited_of_others();
         return Done{};
     }
     if (outcome_.missing) return Done{};
     outcome_.info = base_.info;
+    forget_edited_of_others();
     // Nothing was sent: an own result stays one, as fresh as it was just seen.
     if (from_own_ || is_own_result()) {
         outcome_.own = work_.own;
@@ -495,7 +530,12 @@ UpdateStep GuardedUpdate::finish(TimePoint now) {
     return Done{};
 }
 
+void GuardedUpdate::forget_edited_of_others() {
+    if (!outcome_.info || outcome_.info->etag != left_) outcome_.edited = ETag();
+}
+
 UpdateStep GuardedUpdate::fail_all(Error error) {
+    forget_edited_of_others();
     // A refusal that nobody has looked behind may be a repeated request's own success.
     if (landed_ && !loss_) error.outcome_unknown = true;
     if ((outcome_unknown_ || refused_) && !error.outcome_unknown) {

@@ -5,6 +5,7 @@
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
 #include "xbucket/base/sync_directory.h"
+#include "xbucket/meta/left_journals.h"
 
 #include <fmt/format.h>
 
@@ -16,6 +17,7 @@
 #include <optional>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 namespace xbucket {
@@ -119,18 +121,53 @@ Result<void> read_failures(Connection& connection, std::vector<PendingFailure>& 
     return {};
 }
 
+// False: its mount died before there was anything in it.
+Result<bool> has_tables(Connection& connection, const std::string& path) {
+    Query version(connection, "PRAGMA user_version");
+    if (!TRY(version.step())) return damaged(path, "says nothing of its version");
+    if (version.int_at(0) == 0) return false;
+    if (version.int_at(0) != kVersion)
+        return damaged(path, "was written by a later version of xbucket; mount with that");
+    return true;
+}
+
 Result<JournalContents> read_journal(const std::string& path) {
     JournalContents contents;
     auto connection = TRY(Connection::open(path, Survives::kill));
-    Query version(*connection, "PRAGMA user_version");
-    if (!TRY(version.step())) return damaged(path, "says nothing of its version");
-    // Zero: its mount died before there was anything in it.
-    if (version.int_at(0) == 0) return contents;
-    if (version.int_at(0) != kVersion)
-        return damaged(path, "was written by a later version of xbucket; mount with that");
+    if (!TRY(has_tables(*connection, path))) return contents;
     TRY(read_changes(*connection, path, contents.changes));
     TRY(read_failures(*connection, contents.failures));
     return contents;
+}
+
+Result<void> count_rows(LeftJournal& journal) {
+    auto connection = TRY(Connection::open_to_read(journal.file));
+    if (!TRY(has_tables(*connection, journal.file))) return {};
+    Query rows(*connection,
+               "SELECT (SELECT count(*) FROM changes), (SELECT count(*) FROM failures)");
+    if (!TRY(rows.step())) return damaged(journal.file, "cannot be counted");
+    journal.changes = static_cast<uint64_t>(rows.int_at(0));
+    journal.failures = static_cast<uint64_t>(rows.int_at(1));
+    return {};
+}
+
+// False: a mount that lives has it. left_journals() shares it for an instant.
+bool take_lock(int fd) {
+    constexpr int kTriesMax = 1000;
+    for (int i = 0; i < kTriesMax; ++i) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+        if (flock(fd, LOCK_SH | LOCK_NB) != 0) return false;
+        flock(fd, LOCK_UN);
+        std::this_thread::yield();
+    }
+    return false;
+}
+
+// Whether a mount holds it, without keeping one that starts from taking it.
+bool is_held(int fd) {
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0) return true;
+    flock(fd, LOCK_UN);
+    return false;
 }
 
 PendingFailure overtaken(const std::string& key, const PendingChange& change) {
@@ -186,17 +223,30 @@ Result<void> write_one(Connection& connection, const JournalEdit& edit) {
     return {};
 }
 
+// Whether it is there and nobody else's.
+bool is_ours(const FileDescriptor& locked) {
+    struct stat st {};
+    return fstat(locked.get(), &st) == 0 && st.st_nlink != 0;
+}
+
+// A mount that starts at the same moment may take a new file for one that was left behind, before
+// it is locked here: then it is that one's to delete, and another is made.
 Result<JournalLock> make_lock(const std::string& directory) {
     constexpr size_t kNameBytes = 8;
-    std::string base = fmt::format("{}/{}", directory, hex_encode(random_bytes(kNameBytes)));
-    const std::string path = base + ".lock";
-    FileDescriptor fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!fd.is_open() || flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-        return fail(ErrorKind::io,
-                    fmt::format("the journal {} cannot be made: {}; --spool chooses another place",
-                                path, std::strerror(errno)));
+    constexpr int kAttempts = 100;
+    std::string path;
+    for (int i = 0; i < kAttempts; ++i) {
+        std::string base = fmt::format("{}/{}", directory, hex_encode(random_bytes(kNameBytes)));
+        path = base + ".lock";
+        FileDescriptor fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+        if (!fd.is_open()) break;
+        const bool locked = take_lock(fd.get());
+        if (locked && is_ours(fd)) return JournalLock(std::move(base), std::move(fd));
+        if (!locked && errno != EWOULDBLOCK) break;
     }
-    return JournalLock(std::move(base), std::move(fd));
+    return fail(ErrorKind::io,
+                fmt::format("the journal {} cannot be made: {}; --spool chooses another place",
+                            path, std::strerror(errno)));
 }
 
 }  // namespace
@@ -215,13 +265,48 @@ std::vector<JournalLock> lock_orphans(const std::string& directory) {
         const stdfs::path& path = it->path();
         if (path.extension() != ".lock") continue;
         FileDescriptor fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
-        if (!fd.is_open() || flock(fd.get(), LOCK_EX | LOCK_NB) != 0) continue;  // its mount lives
+        if (!fd.is_open() || !take_lock(fd.get())) continue;
         // Between open and lock its owner may have ended in order and deleted it.
-        struct stat st {};
-        if (fstat(fd.get(), &st) != 0 || st.st_nlink == 0) continue;
+        if (!is_ours(fd)) continue;
         locks.emplace_back((path.parent_path() / path.stem()).string(), std::move(fd));
     }
     return locks;
+}
+
+std::vector<LeftJournal> left_journals(const std::string& directory) {
+    namespace stdfs = std::filesystem;
+    std::vector<LeftJournal> left;
+    std::error_code error;
+    for (stdfs::directory_iterator it(directory, error), end; !error && it != end;
+         it.increment(error)) {
+        const stdfs::path& path = it->path();
+        if (path.extension() != ".lock") continue;
+        LeftJournal one;
+        one.file = (path.parent_path() / path.stem()).string() + ".db";
+        const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (!fd.is_open() && errno == ENOENT) continue;
+        if (!fd.is_open()) {
+            one.unreadable = fmt::format("{}: {}", path.string(), std::strerror(errno));
+            left.push_back(std::move(one));
+            continue;
+        }
+        std::error_code ignored;
+        if (is_held(fd.get()) || !stdfs::exists(one.file, ignored)) continue;
+        const Result<void> counted = count_rows(one);
+        // Taken over in this moment.
+        if (!counted && !stdfs::exists(path, ignored)) continue;
+        if (!counted) one.unreadable = counted.error().message;
+        if (one.changes + one.failures > 0 || !counted) left.push_back(std::move(one));
+    }
+    if (error && error != std::errc::no_such_file_or_directory) {
+        LeftJournal all;
+        all.file = directory;
+        all.unreadable = error.message();
+        left.push_back(std::move(all));
+    }
+    std::sort(left.begin(), left.end(),
+              [](const LeftJournal& a, const LeftJournal& b) { return a.file < b.file; });
+    return left;
 }
 
 Result<std::unique_ptr<Journal>> Journal::open(const std::string& directory, Survives survives) {
@@ -303,10 +388,13 @@ Result<void> Journal::mark_reported(const std::vector<int64_t>& failures) {
     });
 }
 
-Result<void> Journal::move_failures(const ObjectKey& from, const ObjectKey& to) {
-    return transaction(Survives::kill, [&](Connection& connection) {
-        Query move(connection, "UPDATE failures SET key=? WHERE key=?");
-        return move.bytes(to.str()).bytes(from.str()).run();
+Result<void> Journal::move_failures(const std::vector<int64_t>& failures, const ObjectKey& to) {
+    return transaction(Survives::kill, [&](Connection& connection) -> Result<void> {
+        for (const int64_t id : failures) {
+            Query move(connection, "UPDATE failures SET key=? WHERE id=?");
+            TRY(move.bytes(to.str()).number(id).run());
+        }
+        return {};
     });
 }
 

@@ -85,7 +85,8 @@ class Journal {
     // leaves need not: finding it again does no harm. Errors: io.
     Result<void> write(const std::vector<JournalEdit>& edits) EXCLUDES(mutex_);
     Result<void> mark_reported(const std::vector<int64_t>& failures) EXCLUDES(mutex_);
-    Result<void> move_failures(const ObjectKey& from, const ObjectKey& to) EXCLUDES(mutex_);
+    Result<void> move_failures(const std::vector<int64_t>& failures, const ObjectKey& to)
+        EXCLUDES(mutex_);
     Result<void> forget_failures(const std::vector<int64_t>& failures) EXCLUDES(mutex_);
 
     // Ends it and deletes the file, where nothing is left in it.

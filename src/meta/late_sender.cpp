@@ -8,6 +8,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace xbucket {
 
@@ -23,6 +24,20 @@ std::vector<ObjectKey> both(std::vector<ObjectKey> a, const std::vector<ObjectKe
 
 }  // namespace
 
+struct LateSender::Collected {
+    void add(const Result<void>& sent) {
+        LockGuard lock(mutex);
+        if (!sent && !first) first = sent.error();
+        --left;
+        changed.notify_all();
+    }
+
+    Mutex mutex;
+    CondVar changed;
+    size_t left GUARDED_BY(mutex) = 0;
+    std::optional<Error> first GUARDED_BY(mutex);
+};
+
 LateSender::LateSender(MetaParts& parts, Updater& updater)
     : parts_(parts),
       updater_(updater),
@@ -33,7 +48,8 @@ LateSender::LateSender(MetaParts& parts, Updater& updater)
 LateSender::~LateSender() { stop(); }
 
 void LateSender::add(const ObjectKey& key, const PosixRecord& change) {
-    if (parts_.pending.add(key, change, parts_.clock.now() + parts_.config.posix_delay)) wake();
+    const TimePoint due = parts_.clock.now() + parts_.config.posix_delay;
+    if (parts_.pending.add(key, change, due, parts_.posix_base(key))) wake();
 }
 
 void LateSender::wake() {
@@ -61,37 +77,56 @@ void LateSender::run() {
                 continue;
             }
         }
+        if (parts_.behind.owes_any()) static_cast<void>(parts_.behind.write_owed().has_value());
         const TimePoint now = parts_.clock.now();
         // A key whose sending fails for the moment comes up again after a while.
         const TimePoint again = now + kAgain;
-        for (const ObjectKey& key :
-             both(parts_.pending.take_due(now, again), parts_.behind.take_due(now, again)))
-            post([this, key] { static_cast<void>(send(key).has_value()); });
+        const std::vector<ObjectKey> due =
+            both(parts_.pending.take_due(now, again), parts_.behind.take_due(now, again));
+        LockGuard lock(mutex_);
+        if (stopping_) return;
+        for (const ObjectKey& key : due) post(key, nullptr);
+        start_jobs();
     }
 }
 
-void LateSender::post(std::function<void()> job) {
-    LockGuard lock(mutex_);
-    jobs_.push_back(std::move(job));
-    start_jobs();
+void LateSender::post(const ObjectKey& key, const CollectedPtr& waiter) {
+    Line& line = lines_[key];
+    if (waiter) line.waiters.push_back(waiter);
+    if (line.queued) return;
+    line.queued = true;
+    if (!line.running) queue_.push_back(key);
 }
 
 void LateSender::start_jobs() {
-    while (!jobs_.empty() && running_ < window_.size()) {
+    while (!queue_.empty() && running_ < window_.size()) {
+        const ObjectKey key = std::move(queue_.front());
+        queue_.pop_front();
+        Line& line = lines_.at(key);
+        line.running = true;
+        line.queued = false;
         ++running_;
-        workers_.post([this, job = std::move(jobs_.front())] { run_job(job); });
-        jobs_.pop_front();
+        workers_.post(
+            [this, key, waiters = std::exchange(line.waiters, {})] { run_job(key, waiters); });
     }
 }
 
-void LateSender::run_job(const std::function<void()>& job) {
-    job();
+void LateSender::run_job(const ObjectKey& key, const std::vector<CollectedPtr>& waiters) {
+    const auto sent = send(key);
+    for (const CollectedPtr& waiter : waiters) waiter->add(sent);
     const uint64_t retries = parts_.store.stats().retries;
     LockGuard lock(mutex_);
     window_.sent(retries, parts_.clock.now());
     --running_;
+    const auto line = lines_.find(key);
+    line->second.running = false;
+    if (line->second.queued)
+        queue_.push_back(key);
+    else
+        lines_.erase(line);
     start_jobs();
     if (running_ == 0) idle_.notify_all();
+    if (parts_.behind.owes_any()) changed_.notify_one();
 }
 
 Result<void> LateSender::send(const ObjectKey& key) {
@@ -108,14 +143,11 @@ Result<void> LateSender::send(const ObjectKey& key) {
 
 Result<void> LateSender::flush(const ObjectKey& key) {
     if (!parts_.pending.get(key).empty() || parts_.behind.has(key)) TRY(send(key));
-    return parts_.behind.take_failures(key, WriteBehind::Scope::key);
+    return parts_.behind.take_failures(key, FailureScope::key);
 }
 
-Result<void> LateSender::flush_below(std::string_view prefix) {
-    auto sent = send_all(both(parts_.pending.keys_below(prefix), parts_.behind.keys_below(prefix)));
-    auto told =
-        parts_.behind.take_failures(ObjectKey(std::string(prefix)), WriteBehind::Scope::prefix);
-    return sent ? told : sent;
+Result<void> LateSender::send_below(std::string_view prefix) {
+    return send_all(both(parts_.pending.keys_below(prefix), parts_.behind.keys_below(prefix)));
 }
 
 Result<void> LateSender::flush_directories_below(std::string_view prefix) {
@@ -126,32 +158,22 @@ Result<void> LateSender::flush_directories_below(std::string_view prefix) {
     // One error can be told; those of others stay to be told.
     for (const ObjectKey& key : keys) {
         if (!flushed) break;
-        flushed = parts_.behind.take_failures(key, WriteBehind::Scope::key);
+        flushed = parts_.behind.take_failures(key, FailureScope::key);
     }
     return flushed;
 }
 
 Result<void> LateSender::send_all(const std::vector<ObjectKey>& keys) {
-    struct Collected {
-        Mutex mutex;
-        CondVar changed;
-        size_t left GUARDED_BY(mutex) = 0;
-        std::optional<Error> first GUARDED_BY(mutex);
-    };
     if (keys.empty()) return {};
     const auto collected = std::make_shared<Collected>();
     {
         LockGuard lock(collected->mutex);
         collected->left = keys.size();
     }
-    for (const ObjectKey& key : keys) {
-        post([this, key, collected] {
-            auto sent = send(key);
-            LockGuard lock(collected->mutex);
-            if (!sent && !collected->first) collected->first = std::move(sent).error();
-            --collected->left;
-            collected->changed.notify_all();
-        });
+    {
+        LockGuard lock(mutex_);
+        for (const ObjectKey& key : keys) post(key, collected);
+        start_jobs();
     }
     TimePoint report = parts_.clock.now() + kProgress;
     LockGuard lock(collected->mutex);
@@ -166,18 +188,34 @@ Result<void> LateSender::send_all(const std::vector<ObjectKey>& keys) {
 }
 
 Result<void> LateSender::shutdown() {
-    auto sent = flush_below("");
+    end_timer();
+    auto sent = send_below("");
     stop();
     return sent;
 }
 
-void LateSender::stop() {
+void LateSender::end_timer() {
     {
         LockGuard lock(mutex_);
         stopping_ = true;
+        drop_unasked();
         changed_.notify_one();
     }
     if (thread_.joinable()) thread_.join();
+}
+
+void LateSender::drop_unasked() {
+    queue_.clear();
+    for (auto line = lines_.begin(); line != lines_.end();) {
+        if (line->second.waiters.empty()) line->second.queued = false;
+        if (line->second.queued && !line->second.running) queue_.push_back(line->first);
+        const bool idle = !line->second.queued && !line->second.running;
+        line = idle ? lines_.erase(line) : std::next(line);
+    }
+}
+
+void LateSender::stop() {
+    end_timer();
     {
         LockGuard lock(mutex_);
         while (running_ != 0) idle_.wait(mutex_);

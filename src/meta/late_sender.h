@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // Sends what may be late: chmod, chown and utimens within MetaConfig::posix_delay, and with
 // write-behind what the journal holds within MetaConfig::commit_delay. One thread keeps the time,
-// workers send, and all that is pending of an object goes as one update.
+// workers send, and all that is pending of an object goes as one update. A key waits in line once,
+// however often it comes up, and takes one worker.
 #pragma once
 
 #include "meta_parts.h"
@@ -12,9 +13,10 @@
 #include "xbucket/base/worker_pool.h"
 
 #include <deque>
-#include <functional>
+#include <memory>
 #include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 namespace xbucket {
@@ -34,11 +36,12 @@ class LateSender {
     // Errors: the updater's, and io for what can never be sent (told once). POSIX state that cannot
     // be recorded is dropped.
     Result<void> flush(const ObjectKey& key);
-    // The first error, after trying all.
-    Result<void> flush_below(std::string_view prefix);
+    // Sends what is pending below; tells of nothing that failed for good. The first error, after
+    // trying all.
+    Result<void> send_below(std::string_view prefix);
     // Of directories only; told is what could not be sent of those.
     Result<void> flush_directories_below(std::string_view prefix);
-    // Sends everything and ends the thread.
+    // Sends everything and ends the thread; tells of nothing that failed for good.
     Result<void> shutdown() EXCLUDES(mutex_);
     // Ends the thread; what is pending stays unsent.
     void stop() EXCLUDES(mutex_);
@@ -47,14 +50,26 @@ class LateSender {
     static constexpr Duration kAgain = std::chrono::seconds(30);
     static constexpr Duration kProgress = std::chrono::seconds(5);
 
+    struct Collected;  // what became of the keys that somebody waits for
+    using CollectedPtr = std::shared_ptr<Collected>;
+    struct Line {
+        bool running = false;
+        bool queued = false;  // for another time, where it is running
+        std::vector<CollectedPtr> waiters;
+    };
+
     void run() EXCLUDES(mutex_);
     TimePoint next_due() const;
     Result<void> send(const ObjectKey& key);
-    Result<void> send_all(const std::vector<ObjectKey>& keys);
-    // Runs when the window has room for it, in the order of the calls.
-    void post(std::function<void()> job) EXCLUDES(mutex_);
+    Result<void> send_all(const std::vector<ObjectKey>& keys) EXCLUDES(mutex_);
+    // Sent when the window has room for it, in the order of the calls. `waiter`: told of the
+    // result of sending that begins after this; else null.
+    void post(const ObjectKey& key, const CollectedPtr& waiter) REQUIRES(mutex_);
     void start_jobs() REQUIRES(mutex_);
-    void run_job(const std::function<void()>& job) EXCLUDES(mutex_);
+    void run_job(const ObjectKey& key, const std::vector<CollectedPtr>& waiters) EXCLUDES(mutex_);
+    void end_timer() EXCLUDES(mutex_);
+    // Those in line that nobody waits for.
+    void drop_unasked() REQUIRES(mutex_);
 
     MetaParts& parts_;
     Updater& updater_;
@@ -63,7 +78,8 @@ class LateSender {
     CondVar changed_;
     bool stopping_ GUARDED_BY(mutex_) = false;
     SendWindow window_ GUARDED_BY(mutex_);
-    std::deque<std::function<void()>> jobs_ GUARDED_BY(mutex_);
+    std::unordered_map<ObjectKey, Line> lines_ GUARDED_BY(mutex_);
+    std::deque<ObjectKey> queue_ GUARDED_BY(mutex_);  // queued and not running
     size_t running_ GUARDED_BY(mutex_) = 0;
     CondVar idle_;
     std::thread thread_;

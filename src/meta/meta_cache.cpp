@@ -9,16 +9,17 @@ namespace {
 
 constexpr Duration kSettled = std::chrono::seconds(2);
 // What the allocator and the containers add: list node, hash node and bucket, two strings.
-constexpr uint64_t kEntryBytes = 280;
+constexpr uint64_t kEntryBytes = 288;
 constexpr uint64_t kPairBytes = 96;  // a map node and two short strings
 
 }  // namespace
 
 MetaCache::MetaCache(Duration positive_life, Duration negative_life, uint64_t bytes_max,
-                     Clock& clock)
+                     std::string default_class, Clock& clock)
     : positive_life_(positive_life),
       negative_life_(negative_life),
       shard_bytes_max_(bytes_max / kShards),
+      default_class_(std::move(default_class)),
       clock_(clock) {}
 
 MetaCache::Shard& MetaCache::shard_of(const ObjectKey& key) const {
@@ -79,6 +80,8 @@ MetaCache::Entry& MetaCache::put(Shard& shard, const ObjectKey& key, const Share
     entry.racy = info->date - info->last_modified < kSettled;
     entry.date_s = info->date.seconds();
     entry.expires = expires;
+    const bool moves_alone = !info->restore.empty() || info->tag_count.value_or(0) != 0;
+    entry.facts_expire = moves_alone ? expires : TimePoint::never();
     account(shard, entry);
     return entry;
 }
@@ -114,10 +117,24 @@ std::optional<MetaCache::Known> MetaCache::find(const ObjectKey& key) {
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
     Entry* entry = look_up(shard, key);
-    if (entry == nullptr || entry->expires <= clock_.now()) return std::nullopt;
+    const TimePoint now = clock_.now();
+    if (entry == nullptr || entry->expires <= now) return std::nullopt;
     Known known{entry->absent, nullptr, entry->expires};
-    if (entry->content == Content::info) known.info = unpack(shard, *entry);
+    if (entry->is_complete(now)) {
+        known.info = unpack(shard, *entry);
+        known.expires = std::min(entry->expires, entry->facts_expire);
+    }
     return known;
+}
+
+TimePoint MetaCache::absent_until(const ObjectKey& key) const {
+    const Shard& shard = shard_of(key);
+    LockGuard lock(shard.mutex);
+    const auto found = shard.by_key.find(key.str());
+    if (found == shard.by_key.end()) return TimePoint::never();
+    const Entry& entry = *found->second;
+    const bool holds = entry.absent && entry.expires > clock_.now();
+    return holds ? entry.expires : TimePoint::never();
 }
 
 Knowledge MetaCache::knowledge(const ObjectKey& key) const {
@@ -126,8 +143,9 @@ Knowledge MetaCache::knowledge(const ObjectKey& key) const {
     const auto found = shard.by_key.find(key.str());
     if (found == shard.by_key.end()) return Knowledge::nothing;
     const Entry& entry = *found->second;
-    const bool expired = entry.expires <= clock_.now();
-    if (entry.content == Content::info) {
+    const TimePoint now = clock_.now();
+    const bool expired = entry.expires <= now;
+    if (entry.is_complete(now)) {
         if (!expired) return Knowledge::complete;
         return entry.racy ? Knowledge::nothing : Knowledge::outlived;
     }
@@ -230,6 +248,13 @@ std::vector<const ListEntry*> MetaCache::observe(const ListPage& page) {
     return changed;
 }
 
+// A link's HEAD may tell its target's.
+bool MetaCache::is_of_class(const ObjectSummary& known, const ListEntry& listed) const {
+    if (listed.storage_class.empty() || listed.type == ObjectType::symlink) return true;
+    return listed.storage_class ==
+           (known.storage_class.empty() ? default_class_ : known.storage_class);
+}
+
 // Returns whether something else was known of it.
 bool MetaCache::observe_one(const ListEntry& listed, const ListPage& page) {
     Shard& shard = shard_of(listed.key);
@@ -246,6 +271,12 @@ bool MetaCache::observe_one(const ListEntry& listed, const ListPage& page) {
         // Listings of S3 tell fractions that HEAD does not.
         same = known.etag == listed.etag && known.size == listed.size &&
                known.last_modified.seconds() == listed.last_modified.seconds();
+        if (same && entry.content == Content::info) {
+            // Read again once: whatever it tells then is what is known.
+            const bool agrees = is_of_class(known, listed);
+            same = agrees || entry.class_asked;
+            entry.class_asked = !agrees;
+        }
     }
     if (same) {
         if (entry.content == Content::summary || !entry.racy) entry.expires = now + positive_life_;
@@ -299,11 +330,11 @@ std::optional<std::string> MetaCache::acl(const ObjectKey& key) {
     return entry->acl->value;
 }
 
-void MetaCache::learn_acl(const ObjectKey& key, const std::string& acl) {
+void MetaCache::learn_acl(const ObjectKey& key, const std::string& acl, uint64_t epoch) {
     Shard& shard = shard_of(key);
     LockGuard lock(shard.mutex);
     Entry* entry = look_up(shard, key);
-    if (entry == nullptr || entry->absent) return;
+    if (entry == nullptr || entry->absent || was_changed(shard, key, epoch)) return;
     entry->acl =
         std::make_unique<Side<std::string>>(Side<std::string>{acl, clock_.now() + positive_life_});
     account(shard, *entry);

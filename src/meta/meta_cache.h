@@ -4,7 +4,9 @@
 // until it expires, and then stays for a listing to renew it: same ETag *and* Last-Modified mean
 // same attributes, except where the HEAD came within two seconds of the last change ("racy": a
 // later edit within that second would look the same). Tags, ACL and restore state move without
-// either and have a life of their own, which no listing renews.
+// either and have a life of their own, which no listing renews: an object that has tags or a
+// restore state is read again when that is over, one that has none is not. Nor does the storage
+// class move them, but listings tell it.
 #pragma once
 
 #include "packed_info.h"
@@ -30,7 +32,9 @@ using SharedInfo = std::shared_ptr<const ObjectInfo>;
 // Thread-safe: sixteen shards, one lock each, held for no longer than a lookup.
 class MetaCache {
   public:
-    MetaCache(Duration positive_life, Duration negative_life, uint64_t bytes_max, Clock& clock);
+    // `default_class` is the storage class that a HEAD need not tell.
+    MetaCache(Duration positive_life, Duration negative_life, uint64_t bytes_max,
+              std::string default_class, Clock& clock);
 
     struct Known {
         bool absent = false;
@@ -41,6 +45,8 @@ class MetaCache {
     std::optional<Known> find(const ObjectKey& key);
     std::optional<ObjectStat> find_stat(const ObjectKey& key, bool* absent);
     Knowledge knowledge(const ObjectKey& key) const;
+    // never() where absence is not what is known.
+    TimePoint absent_until(const ObjectKey& key) const;
 
     // A reader takes the epoch before its request; what it learnt is dropped when this mount
     // changed the key meanwhile, because the reply may be older than the change.
@@ -62,7 +68,7 @@ class MetaCache {
     std::optional<Tags> tags(const ObjectKey& key);
     void learn_tags(const ObjectKey& key, const Tags& tags, uint64_t epoch);
     std::optional<std::string> acl(const ObjectKey& key);
-    void learn_acl(const ObjectKey& key, const std::string& acl);
+    void learn_acl(const ObjectKey& key, const std::string& acl, uint64_t epoch);
     void forget_tags_and_acl(const ObjectKey& key);
 
     void forget(const ObjectKey& key);
@@ -87,7 +93,8 @@ class MetaCache {
         std::string key;
         std::string packed;
         TimePoint expires;
-        SharedInfo unpacked;  // of the last few asked for
+        TimePoint facts_expire;  // of an ObjectInfo; never, where all of it moves Last-Modified
+        SharedInfo unpacked;     // of the last few asked for
         std::unique_ptr<Side<Tags>> tags;
         std::unique_ptr<Side<std::string>> acl;
         int64_t date_s = 0;  // the service's clock when this was learnt
@@ -95,6 +102,13 @@ class MetaCache {
         Content content = Content::nothing;
         bool absent = false;
         bool racy = false;
+        // A listing told another class than the HEAD, which was done again for that. Some services
+        // never agree with themselves.
+        bool class_asked = false;
+
+        bool is_complete(TimePoint now) const {
+            return content == Content::info && facts_expire > now;
+        }
     };
     using Entries = std::list<Entry>;  // most recently used first
     // Keys that this mount changed last, by hash, so that readers who were overtaken find out.
@@ -136,10 +150,12 @@ class MetaCache {
     // The epoch at that time, or an older one.
     static uint64_t epoch_at(const Shard& shard, TimePoint time) REQUIRES(shard.mutex);
     bool observe_one(const ListEntry& listed, const ListPage& page);
+    bool is_of_class(const ObjectSummary& known, const ListEntry& listed) const;
 
     const Duration positive_life_;
     const Duration negative_life_;
     const uint64_t shard_bytes_max_;
+    const std::string default_class_;
     Clock& clock_;
     mutable std::array<Shard, kShards> shards_;
 };

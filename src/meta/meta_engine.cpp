@@ -69,6 +69,9 @@ class Engine final : public MetaEngine {
         if (!stopped_) reader_.prefetch(keys, ahead == Ahead::metadata_and_tags);
     }
     Knowledge knowledge(const ObjectKey& key) const override { return parts_.cache.knowledge(key); }
+    TimePoint absent_until(const ObjectKey& key) const override {
+        return parts_.cache.absent_until(key);
+    }
 
     Result<void> change_attribute(const ObjectKey& key, std::string_view name,
                                   std::optional<std::string> value, SetFlag flag) override;
@@ -77,14 +80,18 @@ class Engine final : public MetaEngine {
         if (!stopped_ && !key.empty()) sender_.add(key, change);
     }
     Result<void> flush(const ObjectKey& key) override { return sender_.flush(key); }
-    Result<void> flush_below(const std::string& prefix) override {
-        return sender_.flush_below(prefix);
+    Result<void> send_below(const std::string& prefix) override {
+        return sender_.send_below(prefix);
     }
     Result<void> flush_directories_below(const std::string& prefix) override {
         return sender_.flush_directories_below(prefix);
     }
     Result<void> take_failure(const ObjectKey& key) override {
-        return parts_.behind.take_failures(key, WriteBehind::Scope::key);
+        TRY(parts_.behind.take_failures(key, FailureScope::key));
+        return parts_.behind.refusal(key);
+    }
+    Result<void> take_failures_below(const std::string& prefix) override {
+        return parts_.behind.take_failures(ObjectKey(prefix), FailureScope::prefix);
     }
     std::string failures_json(const ObjectKey& key) const override {
         return parts_.behind.failures_json(key, failures_of(key));
@@ -112,6 +119,12 @@ class Engine final : public MetaEngine {
         return moves_.remove(key);
     }
 
+    void replaced(const ObjectKey& key) override {
+        forget(key);
+        parts_.pending.drop(key);
+        parts_.behind.drop(key);
+    }
+
     void observe_listing(const ListPage& page) override;
     void observe_absent(const ObjectKey& key, TimePoint begun) override {
         parts_.cache.observe_absent(key, begun);
@@ -128,14 +141,15 @@ class Engine final : public MetaEngine {
     Result<void> shutdown() override {
         stopped_ = true;
         auto sent = sender_.shutdown();
+        if (sent) sent = parts_.behind.untold_failures();
         parts_.behind.stop();
         return sent;
     }
 
   private:
     // A directory's are those of everything below it.
-    static WriteBehind::Scope failures_of(const ObjectKey& key) {
-        return may_lack_object(key) ? WriteBehind::Scope::prefix : WriteBehind::Scope::key;
+    static FailureScope failures_of(const ObjectKey& key) {
+        return may_lack_object(key) ? FailureScope::prefix : FailureScope::key;
     }
     Result<bool> journal(const ObjectKey& key, const AttrChange& change);
     Result<void> change_control(const ObjectKey& key, const AttrName& name, bool set);
@@ -145,7 +159,7 @@ class Engine final : public MetaEngine {
     Result<void> change_fact(const ObjectKey& key, const AttrName& name,
                              const std::optional<std::string>& value);
     Result<void> restore(const ObjectKey& key, const std::string& order);
-    std::optional<Tags> tags_to_list(const ObjectKey& key, const ObjectInfo& info);
+    Result<std::optional<Tags>> tags_to_list(const ObjectKey& key, const ObjectInfo& info);
 
     MetaParts parts_;
     Reader reader_;
@@ -172,7 +186,8 @@ Result<ObjectStat> Engine::stat(const ObjectKey& key, Freshness freshness) {
 }
 
 std::optional<Result<ObjectStat>> Engine::stat_cached(const ObjectKey& key) {
-    if (parts_.behind.has(key)) {
+    const PendingRecord pending = parts_.pending.get(key);
+    if (parts_.behind.has(key) || !pending.empty()) {
         const auto known = parts_.cache.find(key);
         if (known && known->info)
             return Result<ObjectStat>(parts_.stat_of(key, *known->info, known->expires));
@@ -181,8 +196,13 @@ std::optional<Result<ObjectStat>> Engine::stat_cached(const ObjectKey& key) {
     auto stat = parts_.cache.find_stat(key, &absent);
     if (!stat) return std::nullopt;
     if (absent) return Result<ObjectStat>(fail(ErrorKind::not_found, "not there"));
-    const PosixRecord pending = parts_.pending.get(key);
-    if (!pending.empty()) stat->posix.merge(pending);
+    if (!pending.empty()) {
+        ObjectInfo listed;
+        listed.etag = stat->etag;
+        listed.size = stat->size;
+        listed.type = stat->type;
+        stat->posix.merge(meant_for(pending, listed, listed.etag));
+    }
     return Result<ObjectStat>(*std::move(stat));
 }
 
@@ -265,12 +285,17 @@ Result<std::string> Engine::get_control(const ObjectKey& key, std::string_view w
     return text;
 }
 
-// Tags cost a request of their own: only where HEAD says that there are any.
-std::optional<Tags> Engine::tags_to_list(const ObjectKey& key, const ObjectInfo& info) {
+// Tags cost a request of their own: only where HEAD says that there are any. Who mirrors attributes
+// takes those not listed for removed: they are left out only where they cannot be had at all.
+Result<std::optional<Tags>> Engine::tags_to_list(const ObjectKey& key, const ObjectInfo& info) {
     if (!parts_.traits.tagging || info.tag_count.value_or(0) == 0) return parts_.cache.tags(key);
     auto tags = reader_.tags(key);
-    if (!tags) return std::nullopt;
-    return *std::move(tags);
+    if (tags) return std::optional(*std::move(tags));
+    const ErrorKind kind = tags.error().kind;
+    if (kind == ErrorKind::access_denied || kind == ErrorKind::unsupported ||
+        kind == ErrorKind::not_found)
+        return std::optional<Tags>();
+    return std::move(tags).error().with_context("reading the tags");
 }
 
 Result<std::vector<std::string>> Engine::list_attributes(const ObjectKey& key) {
@@ -281,8 +306,9 @@ Result<std::vector<std::string>> Engine::list_attributes(const ObjectKey& key) {
             return std::vector<std::string>{};
         return reading.error();
     }
-    return parts_.model.list(key, *parts_.shown(key, reading->info),
-                             tags_to_list(key, *reading->info), {.all = parts_.config.list_all});
+    const auto tags = TRY(tags_to_list(key, *reading->info));
+    return parts_.model.list(key, *parts_.shown(key, reading->info), tags,
+                             {.all = parts_.config.list_all});
 }
 
 std::optional<Result<std::vector<std::string>>> Engine::list_attributes_cached(
@@ -357,12 +383,15 @@ Result<bool> Engine::journal(const ObjectKey& key, const AttrChange& change) {
         if (!changes && !fresh) continue;
         if (!applied) return applied.error();
         if (!changes) return true;
-        const auto first = behind.keep(key, change, *reading->info);
+        const auto first =
+            behind.keep(key, change, *reading->info, parts_.service_clock.at(parts_.clock.now()));
         if (!first) {
             log_warning("meta", "event=journal_not_written reason=\"{}\" note=\"sent at once\"",
                         first.error().describe());
             return false;
         }
+        if (change.name.kind == AttrKind::user_metadata)
+            parts_.pending.supersede(key, change.name.bare);
         if (*first) sender_.wake();
         return true;
     }
@@ -447,17 +476,25 @@ Result<void> Engine::restore(const ObjectKey& key, const std::string& order) {
 // ---- cache and the rest ------------------------------------------------------------------------
 
 void Engine::observe_listing(const ListPage& page) {
-    for (const ListEntry* changed : parts_.cache.observe(page))
+    for (const ListEntry* changed : parts_.cache.observe(page)) {
+        parts_.own.drop_unless(changed->key, [&](const ObjectInfo& left) {
+            return left.etag == changed->etag &&
+                   left.last_modified.seconds() == changed->last_modified.seconds();
+        });
         if (const auto stat = stat_cached(changed->key); stat && *stat)
-            parts_.announce(changed->key, **stat, ChangedBy::anybody);
+            parts_.announce(changed->key, **stat);
+    }
 }
 
 void Engine::forget_below(const std::string& prefix) {
     reader_.forget_headers(ObjectKey(prefix));
-    if (prefix.empty() || prefix.ends_with('/'))
+    if (prefix.empty() || prefix.ends_with('/')) {
+        parts_.own.drop_below(prefix);
         parts_.cache.forget_below(prefix);
-    else
+    } else {
+        parts_.own.drop(ObjectKey(prefix));
         parts_.cache.forget(ObjectKey(prefix));
+    }
 }
 
 std::string Engine::stats_json() const {

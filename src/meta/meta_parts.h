@@ -6,6 +6,7 @@
 #include "name_codec.h"
 #include "own_results.h"
 #include "pending_posix.h"
+#include "service_clock.h"
 #include "service_facts.h"
 #include "write_behind.h"
 
@@ -17,6 +18,7 @@
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 
 namespace xbucket {
@@ -29,9 +31,9 @@ class ListenerSlot {
         const std::unique_lock lock(mutex_);
         listener_ = std::move(listener);
     }
-    void call(const ObjectKey& key, const ObjectStat& stat, ChangedBy whose) const {
+    void call(const ObjectKey& key, const ObjectStat& stat) const {
         const std::shared_lock lock(mutex_);
-        if (listener_) listener_(key, stat, whose);
+        if (listener_) listener_(key, stat);
     }
 
   private:
@@ -48,7 +50,8 @@ struct MetaParts {
           model(traits),
           raw(make_raw_alphabet(traits.raw_name_characters)),
           facts(traits),
-          cache(c.positive_life, c.negative_life, c.cache_bytes_max, k),
+          cache(c.positive_life, c.negative_life, c.cache_bytes_max, traits.default_storage_class,
+                k),
           behind(config, model, k),
           random(c.seed) {}
 
@@ -59,6 +62,7 @@ struct MetaParts {
     const AttributeModel model;
     const RawAlphabet raw;
     ServiceFacts facts;
+    ServiceClock service_clock;
     MetaCache cache;
     PendingPosix pending;
     WriteBehind behind;
@@ -73,11 +77,19 @@ struct MetaParts {
     SharedInfo shown(const ObjectKey& key, const SharedInfo& info) const;
     // What fs sees of a complete reading, with what is pending merged in.
     ObjectStat stat_of(const ObjectKey& key, const ObjectInfo& info, TimePoint expires) const;
-    void announce(const ObjectKey& key, const ObjectStat& stat, ChangedBy whose) const {
-        listener.call(key, stat, whose);
-    }
-    // Puts the object as this mount left it into the cache, and tells the listener.
-    ObjectStat adopt(const ObjectKey& key, const ObjectInfo& info, ChangedBy whose);
+    // What is known of the object that a chmod or a utimens is for.
+    std::optional<PosixBase> posix_base(const ObjectKey& key);
+    // The object's metadata has no room for `left`: it is shown all the same, and recorded with the
+    // next change that leaves room.
+    void keep_without_room(const ObjectKey& key, const PosixRecord& left,
+                           const std::optional<PosixBase>& now);
+    static void log_no_room(const ObjectKey& key, const PosixRecord& left);
+    // Not all of what was pending was meant for the content that is there now.
+    static void log_outlived(const ObjectKey& key);
+    void announce(const ObjectKey& key, const ObjectStat& stat) const { listener.call(key, stat); }
+    // Puts the object as this mount left it into the cache, and tells the listener. `edited` as in
+    // ObjectStat.
+    ObjectStat adopt(const ObjectKey& key, const ObjectInfo& info, const ETag& edited);
 };
 
 // Requests for metadata updates count against their own budget.

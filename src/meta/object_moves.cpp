@@ -59,6 +59,19 @@ Tags merge_tags(const Tags& base, const Tags& late, Tags ours) {
     return ours;
 }
 
+// As patch_between(), of mode and owner.
+PosixRecord posix_between(const ObjectAttributes& base, const ObjectAttributes& late,
+                          const ObjectAttributes& ours) {
+    const PosixRecord before = read_posix_record(base);
+    const PosixRecord after = read_posix_record(late);
+    const PosixRecord mine = read_posix_record(ours);
+    PosixRecord changed;
+    if (after.mode != before.mode && mine.mode == before.mode) changed.mode = after.mode;
+    if (after.uid != before.uid && mine.uid == before.uid) changed.uid = after.uid;
+    if (after.gid != before.gid && mine.gid == before.gid) changed.gid = after.gid;
+    return changed;
+}
+
 }  // namespace
 
 Patch patch_between(const MetaParts& parts, const ObjectAttributes& base,
@@ -100,21 +113,8 @@ Patch patch_between(const MetaParts& parts, const ObjectAttributes& base,
 Result<void> ObjectMoves::complete_set(const ObjectKey& key, const ObjectInfo& info,
                                        ObjectAttributes& attributes) {
     const bool strict = parts_.config.preserve == PreservePolicy::strict;
-    const auto passable = [&](const Error& error) {
-        return error.kind == ErrorKind::unsupported || error.kind == ErrorKind::not_found ||
-               (error.kind == ErrorKind::access_denied && !strict);
-    };
-    if (!parts_.traits.default_acl.empty() && (strict || !parts_.facts.acls_hidden())) {
-        auto acl = parts_.store.get_acl(key, kUpdateCall);
-        if (acl) {
-            parts_.facts.acl_read();
-            if (*acl != parts_.traits.default_acl) attributes.acl = *std::move(acl);
-        } else if (!passable(acl.error())) {
-            return std::move(acl).error().with_context("reading the ACL");
-        } else if (acl.error().kind == ErrorKind::access_denied) {
-            parts_.facts.acl_refused(acl.error());
-        }
-    }
+    if (!parts_.traits.default_acl.empty() && (strict || !parts_.facts.acls_hidden()))
+        TRY(complete_acl(key, attributes));
     // Known services tell a count where there are tags that the caller may read.
     const bool no_tags =
         info.tag_count ? *info.tag_count == 0 : parts_.traits.copy_conditions_known;
@@ -122,9 +122,28 @@ Result<void> ObjectMoves::complete_set(const ObjectKey& key, const ObjectInfo& i
     auto tags = parts_.store.get_tags(key, kUpdateCall);
     if (tags) {
         if (!tags->empty()) attributes.tags = *std::move(tags);
-    } else if (!passable(tags.error())) {
-        return std::move(tags).error().with_context("reading the tags");
+        return {};
     }
+    const ErrorKind kind = tags.error().kind;
+    const bool passable = kind == ErrorKind::unsupported || kind == ErrorKind::not_found ||
+                          (kind == ErrorKind::access_denied && !strict);
+    if (!passable) return std::move(tags).error().with_context("reading the tags");
+    return {};
+}
+
+Result<void> ObjectMoves::complete_acl(const ObjectKey& key, ObjectAttributes& attributes) {
+    auto acl = parts_.store.get_acl(key, kUpdateCall);
+    if (acl) {
+        parts_.facts.acl_read();
+        if (*acl != parts_.traits.default_acl) attributes.acl = *std::move(acl);
+        return {};
+    }
+    const Error& error = acl.error();
+    if (error.kind == ErrorKind::not_found || has_no_acls(error)) return {};
+    if (error.kind != ErrorKind::access_denied && error.kind != ErrorKind::unsupported)
+        return std::move(acl).error().with_context("reading the ACL");
+    if (parts_.config.preserve == PreservePolicy::strict) return acl_would_be_lost(error);
+    parts_.facts.acl_refused(error);
     return {};
 }
 
@@ -168,8 +187,36 @@ void ObjectMoves::settle_journaled(const ObjectKey& key, const UploadPlan& plan,
     parts_.behind.follow_content(key, now);
 }
 
+void ObjectMoves::carry_posix(const ObjectKey& key, const ObjectInfo* base, const Patch& staged,
+                              UploadPlan& plan) {
+    const PendingRecord pending = parts_.pending.get(key);
+    plan.pending = pending.record;
+    PosixRecord left = lost_between(plan.base_attributes, plan.attributes);
+    const auto ask = [&](const AttrName& name) {
+        if (name.kind == AttrKind::user_metadata) clear_member(left, name.bare);
+    };
+    for (const AttrChange& change : staged.changes) ask(change.name);
+    if (plan.journaled)
+        for (const PendingChange& change : plan.journaled->changes) ask(change.name);
+    PosixRecord posix = base != nullptr ? meant_for(pending, *base, base->etag) : pending.record;
+    if (posix != pending.record) parts_.log_outlived(key);
+    posix.merge(staged.posix);
+    if (!parts_.model.apply_posix(posix, plan.attributes)) left.merge(posix);
+    left = not_recorded_in(plan.attributes, left);
+    // Times are those of content that is being replaced, or is not there yet.
+    PosixRecord times = left;
+    times.mode = times.uid = times.gid = std::nullopt;
+    left.mtime = left.atime = left.ctime = std::nullopt;
+    parts_.log_no_room(key, times);
+    for_each_member([&](auto member) {
+        if (left.*member) (plan.pending.*member).reset();
+    });
+    parts_.keep_without_room(key, left, std::nullopt);
+}
+
 Result<UploadPlan> ObjectMoves::plan_upload(const ObjectKey& key, const Patch& staged) {
     UploadPlan plan;
+    plan.planned = parts_.clock.now();
     auto head = parts_.store.head(key, kUpdateCall);
     if (head) {
         if (head->info.missing_metadata > 0)
@@ -198,10 +245,7 @@ Result<UploadPlan> ObjectMoves::plan_upload(const ObjectKey& key, const Patch& s
         if (!applied && !nothing_to_remove)
             return std::move(applied).error().with_context(printable(change.name.full));
     }
-    plan.pending = parts_.pending.get(key);
-    PosixRecord posix = plan.pending;
-    posix.merge(staged.posix);
-    parts_.model.apply_posix(posix, plan.attributes);
+    carry_posix(key, head ? &head->info : nullptr, staged, plan);
     if (plan.attributes.tags && plan.attributes.tags->empty()) plan.attributes.tags.reset();
     return plan;
 }
@@ -213,7 +257,9 @@ Result<void> ObjectMoves::recheck_upload(const ObjectKey& key, UploadPlan& plan)
         return std::move(head).error();
     }
     // Noted in any case: content that starts from nobody's replaces theirs, and not what they set.
-    if (head->info.attributes != plan.base_attributes) plan.late_attributes = head->info.attributes;
+    const ObjectAttributes& late = head->info.attributes;
+    if (late != plan.base_attributes) plan.late_attributes = late;
+    plan.late_posix = posix_between(plan.base_attributes, late, plan.attributes);
     TRY(note_late_sides(key, head->info, plan));
     if (!plan.exists || head->info.etag != plan.base_etag)
         return fail(ErrorKind::stale,
@@ -251,16 +297,22 @@ Result<void> ObjectMoves::apply_late_sides(const ObjectKey& key, const UploadPla
     return {};
 }
 
-Result<void> ObjectMoves::apply_late(const ObjectKey& key, const UploadPlan& plan) {
-    Result<void> applied = apply_late_sides(key, plan);
-    if (applied && plan.late_attributes) {
-        Patch late =
-            patch_between(parts_, plan.base_attributes, *plan.late_attributes, plan.attributes);
-        if (!late.empty()) applied = updater_.change_held(key, std::move(late));
-    }
-    if (applied) return {};
-    return std::move(applied).error().with_context(
-        "uploaded, but what another client changed meanwhile could not be applied again");
+// Of the content that was given attributes so, as ObjectStat::edited.
+Result<ETag> ObjectMoves::apply_late(const ObjectKey& key, const UploadPlan& plan) {
+    const auto not_applied = [](Error error) {
+        return std::move(error).with_context(
+            "uploaded, but what another client changed meanwhile could not be applied again");
+    };
+    if (auto sides = apply_late_sides(key, plan); !sides)
+        return not_applied(std::move(sides).error());
+    if (!plan.late_attributes) return ETag();
+    Patch late =
+        patch_between(parts_, plan.base_attributes, *plan.late_attributes, plan.attributes);
+    late.posix = plan.late_posix;
+    if (late.empty()) return ETag();
+    auto edited = updater_.change_held(key, std::move(late));
+    if (!edited) return not_applied(std::move(edited).error());
+    return edited;
 }
 
 // Some services take tags and ACLs along with some requests only (servers.md: Ceph's gateway drops
@@ -321,7 +373,13 @@ Result<void> ObjectMoves::check_stored(const ObjectKey& key, const UploadPlan& p
 
 Result<ObjectStat> ObjectMoves::finish_upload(const ObjectKey& key, const UploadPlan& plan,
                                               const PutReply& reply, uint64_t size) {
+    parts_.behind.note_accepted(key, plan.planned);
     parts_.pending.recorded(key, plan.pending);
+    ObjectInfo uploaded;
+    uploaded.attributes = plan.attributes;
+    uploaded.etag = reply.etag;
+    uploaded.size = size;
+    parts_.pending.follow(key, ETag(), uploaded);
     if (plan.journaled) settle_journaled(key, plan, reply, size);
     parts_.own.drop(key);
     parts_.cache.forget(key);
@@ -346,16 +404,17 @@ Result<ObjectStat> ObjectMoves::finish_upload(const ObjectKey& key, const Upload
     if (!ours)
         log_info("meta", "key={} was replaced by another client right after the upload",
                  printable(key.str()));
-    ObjectStat stat = parts_.adopt(key, info, ours ? ChangedBy::this_mount : ChangedBy::anybody);
+    ObjectStat stat = parts_.adopt(key, info, ETag());
     if (ours) {
         TRY(put_sides_back(key, plan.attributes, info));
         TRY(check_stored(key, plan, info));
         if (!reply.etag.empty())
             parts_.own.set(key, UpdateBase{.info = info, .read_at = begun, .run_began = begun});
     }
-    TRY(apply_late(key, plan));
+    const ETag edited = TRY(apply_late(key, plan));
     const auto known = parts_.cache.find(key);
     if (known && known->info) stat = parts_.stat_of(key, *known->info, known->expires);
+    stat.edited = edited;
     return stat;
 }
 

@@ -23,11 +23,15 @@ class ObjectMoves {
   private:
     Result<void> complete_set(const ObjectKey& key, const ObjectInfo& info,
                               ObjectAttributes& attributes);
+    Result<void> complete_acl(const ObjectKey& key, ObjectAttributes& attributes);
     void carry_journaled(const ObjectKey& key, const ObjectInfo* base, UploadPlan& plan);
+    // `base`: the object that is there, or null.
+    void carry_posix(const ObjectKey& key, const ObjectInfo* base, const Patch& staged,
+                     UploadPlan& plan);
     void settle_journaled(const ObjectKey& key, const UploadPlan& plan, const PutReply& reply,
                           uint64_t size);
     Result<void> note_late_sides(const ObjectKey& key, const ObjectInfo& info, UploadPlan& plan);
-    Result<void> apply_late(const ObjectKey& key, const UploadPlan& plan);
+    Result<ETag> apply_late(const ObjectKey& key, const UploadPlan& plan);
     Result<void> apply_late_sides(const ObjectKey& key, const UploadPlan& plan);
     Result<void> put_sides_back(const ObjectKey& key, const ObjectAttributes& sent,
                                 const ObjectInfo& found);
@@ -38,6 +42,7 @@ class ObjectMoves {
 };
 
 // What others changed between `base` and `late`, as a patch, where `ours` did not change the same.
+// Recorded POSIX state is left out.
 Patch patch_between(const MetaParts& parts, const ObjectAttributes& base,
                     const ObjectAttributes& late, const ObjectAttributes& ours);
 

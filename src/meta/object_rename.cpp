@@ -43,6 +43,8 @@ class Rename {
     void settle_journal(bool renamed);
     // A delete was sent and its outcome is not known: a failure then leaves it open.
     bool maybe_removed() const { return maybe_removed_; }
+    // Of the content that moved.
+    ETag moved() const { return copied_ ? copied_->etag : ETag(); }
 
   private:
     Result<void> check_free();
@@ -50,9 +52,12 @@ class Rename {
     Result<void> move_journal();
     CopyRequest make_request(const ObjectInfo& base, ObjectAttributes attributes) const;
     Result<void> copy(const ObjectInfo& base, ObjectAttributes attributes);
+    bool stands_still(const ObjectInfo& base) const;
+    void note_copied(const ObjectInfo& base);
     Result<void> copy_failed(Error error, const ObjectInfo& base);
     Result<void> resolve_unknown(const ObjectInfo& base, Error error);
     Result<bool> remove_source(const ObjectInfo& base);
+    Error gave_up() const;
     Result<void> pause();
 
     MetaParts& parts_;
@@ -60,8 +65,11 @@ class Rename {
     const ObjectKey& to_;
     const bool no_replace_;
     JournaledSend journaled_{parts_.behind.pending(from_), {}};
-    std::optional<PendingByName> moved_;  // the journal's entries, as they were at the source
-    const TimePoint deadline_ = parts_.clock.now() + parts_.config.update_deadline;
+    std::optional<MovedPending> moved_;  // the journal's entries, as they were at the source
+    // No other copy is begun after it. One copy alone may take longer, and what follows it has a
+    // time of its own.
+    const TimePoint copy_deadline_ = parts_.clock.now() + parts_.config.update_deadline;
+    TimePoint deadline_ = copy_deadline_;
     unsigned attempts_ = 0;
     bool maybe_removed_ = false;
     bool maybe_placed_ = false;         // the target may be ours
@@ -82,7 +90,7 @@ Result<void> Rename::check_free() {
 ObjectAttributes Rename::target_attributes(const ObjectInfo& base) {
     ObjectAttributes attributes = base.attributes;
     journaled_.results = apply_pending(parts_.model, from_, base, journaled_.changes, attributes);
-    parts_.model.apply_posix(parts_.pending.get(from_), attributes);
+    parts_.model.apply_posix(meant_for(parts_.pending.get(from_), base, base.etag), attributes);
     // Editors and browsers write under a temporary name (DESIGN 4).
     auto& type = attributes[HttpField::content_type];
     if (!type || *type == content_type_of(from_.str()))
@@ -111,20 +119,34 @@ Result<void> Rename::copy(const ObjectInfo& base, ObjectAttributes attributes) {
     sent_ = attributes;
     sent_.acl.clear();
     sent_.tags.reset();
+    const TimePoint begun = parts_.clock.now();
     auto reply = parts_.store.copy(make_request(base, std::move(attributes)), kUpdateCall);
     if (!reply) return copy_failed(std::move(reply).error(), base);
+    parts_.behind.note_accepted(to_, begun);
     maybe_placed_ = true;
     const bool replaced =
         !reply->etag.empty() && reply->etag != base.etag && etag_is_content_hash(base);
-    if (replaced) return {};  // other content than was read came along: copy again
+    // Other content than was read came along: copy again. Or only another ETag: a copy that is
+    // encrypted or made in parts gets its own.
+    if (replaced && !stands_still(base)) return {};
     target_ = base;
     target_.attributes = sent_;
     if (!reply->etag.empty()) target_.etag = reply->etag;
     target_.last_modified = reply->last_modified;
     target_.date = reply->date;
     target_.version_id = reply->version_id;
-    copied_ = base;
+    note_copied(base);
     return {};
+}
+
+bool Rename::stands_still(const ObjectInfo& base) const {
+    const auto again = parts_.store.head(from_, kUpdateCall);
+    return again && same_object(again->info, base);
+}
+
+void Rename::note_copied(const ObjectInfo& base) {
+    copied_ = base;
+    deadline_ = parts_.clock.now() + parts_.config.update_deadline;
 }
 
 Result<void> Rename::copy_failed(Error error, const ObjectInfo& base) {
@@ -135,8 +157,7 @@ Result<void> Rename::copy_failed(Error error, const ObjectInfo& base) {
     }
     if (is_refusal(error.kind)) {
         // Refused although the source stands still: the guard's whole second is too coarse.
-        const auto again = parts_.store.head(from_, kUpdateCall);
-        if (again && same_object(again->info, base) &&
+        if (error.kind != ErrorKind::conflict && stands_still(base) &&
             base.date.seconds() >= base.last_modified.seconds() + 2)
             parts_.facts.learn_compares_finer();
         parts_.facts.counters.conflicts.fetch_add(1);
@@ -156,7 +177,7 @@ Result<void> Rename::resolve_unknown(const ObjectInfo& base, Error error) {
         std::all_of(kHttpFields.begin(), kHttpFields.end(), has_field) &&
         (found->info.etag == base.etag || !etag_is_content_hash(base))) {
         target_ = found->info;
-        copied_ = base;
+        note_copied(base);
         return {};
     }
     return pause();
@@ -177,6 +198,7 @@ void Rename::settle_journal(bool renamed) {
     }
     // Gone without our delete: by another client's.
     if (!moved_) static_cast<void>(move_journal().has_value());
+    if (moved_) parts_.behind.finish_move(*moved_);
     parts_.behind.settle(to_, journaled_);
 }
 
@@ -194,12 +216,15 @@ Result<bool> Rename::remove_source(const ObjectInfo& base) {
         "copied to '{}', but the source could not be deleted; both exist", printable(to_.str())));
 }
 
+Error Rename::gave_up() const {
+    return fail(ErrorKind::conflict,
+                fmt::format("'{}' keeps being changed by others; the rename gave up after {} "
+                            "attempts and the source is untouched",
+                            printable(from_.str()), attempts_));
+}
+
 Result<void> Rename::pause() {
-    if (parts_.clock.now() >= deadline_)
-        return fail(ErrorKind::conflict,
-                    fmt::format("'{}' keeps being changed by others; the rename gave up after {} "
-                                "attempts and the source is untouched",
-                                printable(from_.str()), attempts_));
+    if (parts_.clock.now() >= deadline_) return gave_up();
     const Duration most =
         std::min<Duration>(kRetryMax, kRetryFirst * (1LL << std::min(attempts_, 5U)));
     const auto part = static_cast<Duration::rep>(parts_.next_seed() % 1024);
@@ -227,12 +252,12 @@ Result<ObjectInfo> Rename::run(CompleteSet complete_set, PutBack put_back) {
             if (TRY(remove_source(base))) return target_;
             continue;
         }
+        if (attempts_ > 1 && parts_.clock.now() >= copy_deadline_) return gave_up();
         TRY(check_free());
         ObjectAttributes attributes = target_attributes(base);
         TRY(complete_set(base, attributes));
         TRY(copy(base, attributes));
         if (copied_) TRY(put_back(attributes));
-        if (parts_.clock.now() >= deadline_) TRY(pause());
     }
 }
 
@@ -262,16 +287,20 @@ Result<ObjectStat> ObjectMoves::rename(const ObjectKey& from, const ObjectKey& t
     }
     // What came after the copy was made goes on waiting, under the new name.
     parts_.pending.recorded(from, read_posix_record(target->attributes));
-    const PosixRecord left = parts_.pending.get(from);
+    if (!rename.moved().empty()) parts_.pending.follow(from, rename.moved(), *target);
+    const PendingRecord waiting = parts_.pending.get(from);
+    const PosixRecord left = meant_for(waiting, *target, target->etag);
+    if (left != waiting.record) parts_.log_outlived(from);
     parts_.pending.drop(from);
     parts_.pending.drop(to);
-    parts_.pending.add(to, left, parts_.clock.now() + parts_.config.posix_delay);
+    parts_.pending.add(to, left, parts_.clock.now() + parts_.config.posix_delay,
+                       PosixBase::of(*target));
     parts_.cache.adopt_absent(from);
     if (target->last_modified == WallTime{}) {
         const HeadReply head = TRY(parts_.store.head(to, kUpdateCall));
         *target = head.info;
     }
-    return parts_.adopt(to, *target, ChangedBy::anybody);
+    return parts_.adopt(to, *target, rename.moved());
 }
 
 }  // namespace xbucket

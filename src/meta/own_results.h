@@ -8,6 +8,7 @@
 #include "xbucket/base/sync.h"
 
 #include <optional>
+#include <string_view>
 #include <unordered_map>
 
 namespace xbucket {
@@ -39,6 +40,19 @@ class OwnResults {
     void drop(const ObjectKey& key) {
         LockGuard lock(mutex_);
         results_.erase(key);
+    }
+    void drop_below(std::string_view prefix) {
+        LockGuard lock(mutex_);
+        std::erase_if(results_, [&](const auto& result) {
+            return std::string_view(result.first.str()).starts_with(prefix);
+        });
+    }
+    // The object was seen: where it is not what was left there, the result is no base any more.
+    template <class IsLeft>
+    void drop_unless(const ObjectKey& key, const IsLeft& is_left) {
+        LockGuard lock(mutex_);
+        const auto found = results_.find(key);
+        if (found != results_.end() && !is_left(found->second.info)) results_.erase(found);
     }
 
   private:

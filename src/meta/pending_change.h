@@ -5,6 +5,7 @@
 // that somebody else was at work: a conflict, which is reported and never sent. Pure.
 #pragma once
 
+#include "xbucket/base/clock.h"
 #include "xbucket/meta/attributes.h"
 
 #include <optional>
@@ -16,6 +17,13 @@ namespace xbucket {
 
 using MaybeValue = std::optional<std::string>;  // nullopt: not set
 
+// Why a change waits that the service has answered.
+struct PendingRefusal {
+    Error error;
+    TimePoint since;  // of the first such answer
+    unsigned times = 1;
+};
+
 struct PendingChange {
     AttrName name;  // as canonical_name() spells it
     MaybeValue value;
@@ -26,10 +34,15 @@ struct PendingChange {
     ETag etag;
     uint64_t size = 0;
     WallTime time;  // of the acknowledgement
+    // The same by the service's clock, where it is known for sure: not of what a mount that died
+    // has left.
+    std::optional<WallTime> acknowledged;
     // Values of the same name that go on top in the same update: found there, this one is done.
     std::vector<MaybeValue> followed_by;
     // An attempt to send it was made, so that its value may be in the object.
     bool tried = false;
+    std::optional<PendingRefusal> refused;       // access
+    std::optional<PendingRefusal> failed_alone;  // maybe for a limit that the service does not name
 };
 
 // Whether changes of this kind may wait in the journal: what a copy carries, and a reader can be
@@ -44,13 +57,20 @@ MaybeValue value_found(const AttributeModel& model, const ObjectKey& key, const 
 
 enum class Verdict { done, apply, conflict };
 bool same_content(const PendingChange& change, const ObjectInfo& info);
-Verdict judge_pending(const PendingChange& change, const MaybeValue& found, bool same_content);
+// Whether the object was surely as `info` says when the change was acknowledged, so that nobody
+// came in between, whatever was known of it then.
+bool was_there(const PendingChange& change, const ObjectInfo& info);
+Verdict judge_pending(const PendingChange& change, const MaybeValue& found, const ObjectInfo& info);
 
 // What became of a pending change. `error` says why it is not in the object.
 struct PendingResult {
     enum class State { done, conflict, failed };
     State state = State::done;
     std::optional<Error> error;
+    // Failed: perhaps for a limit that the service does not name, by this change or another one;
+    // and by no other, as it came alone.
+    bool limit_guessed = false;
+    bool alone = false;
 };
 PendingResult conflicting(std::string reason);
 inline constexpr std::string_view kGone = "the object does not exist any more";

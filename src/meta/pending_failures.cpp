@@ -18,10 +18,6 @@ namespace {
 // An attribute of Linux has at most 64 KiB.
 constexpr size_t kJsonBytesMax = 60'000;
 
-bool covers(const ObjectKey& key, WriteBehind::Scope scope, const ObjectKey& other) {
-    return scope == WriteBehind::Scope::key ? other == key : other.str().starts_with(key.str());
-}
-
 // Text as it is, other bytes as getfattr and setfattr write them.
 std::string value_json(const MaybeValue& value) {
     if (!value) return "null";
@@ -36,12 +32,20 @@ std::string failure_json(const PendingFailure& failure) {
                        failure.time.seconds(), failure.reported);
 }
 
+Error error_of(const PendingFailure& first, size_t count) {
+    const std::string others = count == 1 ? "" : fmt::format(" ({} more like it)", count - 1);
+    return fail(
+        ErrorKind::io,
+        fmt::format("{} of '{}' is not in the bucket: {}{}; user.xbucket.failures lists "
+                    "what was not sent",
+                    printable(first.name), printable(first.key.str()), first.reason, others));
+}
+
 }  // namespace
 
 PendingFailure WriteBehind::make_failure(const ObjectKey& key, const PendingChange& change,
                                          std::string reason) {
     PendingFailure failure;
-    failure.id = next_failure_++;
     failure.key = key;
     failure.name = change.name.full;
     failure.value = change.value;
@@ -50,67 +54,78 @@ PendingFailure WriteBehind::make_failure(const ObjectKey& key, const PendingChan
     return failure;
 }
 
+void WriteBehind::number(std::vector<PendingFailure>& failures) const {
+    LockGuard lock(mutex_);
+    int64_t id = failures_.next_id();
+    for (PendingFailure& failure : failures) failure.id = id++;
+}
+
 void WriteBehind::add_failures(const std::vector<PendingFailure>& failures) {
+    if (failures.empty()) return;
     std::vector<int64_t> too_old;
     {
         LockGuard lock(mutex_);
         for (const PendingFailure& failure : failures) {
-            next_failure_ = std::max(next_failure_, failure.id + 1);
-            failures_.insert_or_assign(failure.id, failure);
+            failures_.add(failure);
             if (failure.reported) continue;
-            untold_.fetch_add(1);
-            log_warning("meta", "event=change_not_sent key='{}' name={} reason=\"{}\"",
-                        printable(failure.key.str()), printable(failure.name), failure.reason);
+            log_warning("meta", "event=change_not_sent key='{}' name={} value={} reason=\"{}\"",
+                        printable(failure.key.str()), printable(failure.name),
+                        value_json(failure.value), failure.reason);
         }
-        while (failures_.size() > kFailuresMax) {
-            const auto oldest = failures_.begin();
-            if (!oldest->second.reported) untold_.fetch_sub(1);
-            too_old.push_back(oldest->first);
-            failures_.erase(oldest);
-        }
+        too_old = failures_.drop_told(kFailuresMax);
+        untold_ = failures_.untold();
     }
     if (too_old.empty()) return;
-    log_warning("meta", "event=failures_dropped count={} note=\"the list holds {}\"",
-                too_old.size(), kFailuresMax);
+    log_info("meta", "event=failures_dropped count={} note=\"the list holds {}; these were told\"",
+             too_old.size(), kFailuresMax);
     static_cast<void>(journal_->forget_failures(too_old).has_value());
 }
 
-std::vector<int64_t> WriteBehind::failures_of(const ObjectKey& key, Scope scope) const {
-    std::vector<int64_t> ids;
-    for (const auto& [id, failure] : failures_)
-        if (covers(key, scope, failure.key)) ids.push_back(id);
-    return ids;
+// The error that tells of them, where there are any.
+Result<void> WriteBehind::tell(const std::vector<int64_t>& ids) {
+    if (ids.empty()) return {};
+    for (const int64_t id : ids) failures_.tell(id);
+    untold_ = failures_.untold();
+    return error_of(failures_.at(ids.front()), ids.size());
 }
 
-Result<void> WriteBehind::take_failures(const ObjectKey& key, Scope scope) {
+Result<void> WriteBehind::take_failures(const ObjectKey& key, FailureScope scope) {
     if (untold_ == 0) return {};
-    std::vector<int64_t> told;
-    std::string first;
+    std::vector<int64_t> ids;
+    Result<void> told;
     {
         LockGuard lock(mutex_);
-        for (const int64_t id : failures_of(key, scope)) {
-            PendingFailure& failure = failures_.at(id);
-            if (failure.reported) continue;
-            failure.reported = true;
-            untold_.fetch_sub(1);
-            if (told.empty())
-                first = fmt::format("{} of '{}' is not in the bucket: {}", printable(failure.name),
-                                    printable(failure.key.str()), failure.reason);
-            told.push_back(id);
-        }
+        ids = failures_.untold_of(key, scope);
+        told = tell(ids);
     }
-    if (told.empty()) return {};
-    log_unwritten(journal_->mark_reported(told));
-    const std::string others =
-        told.size() == 1 ? "" : fmt::format(" ({} more like it)", told.size() - 1);
-    return fail(ErrorKind::io,
-                fmt::format("{}{}; user.xbucket.failures lists what was not sent", first, others));
+    if (!ids.empty()) log_unwritten(journal_->mark_reported(ids));
+    return told;
 }
 
-std::string WriteBehind::failures_json(const ObjectKey& key, Scope scope) const {
+// Nobody is left to ask for them: the object is gone by this mount's doing.
+void WriteBehind::let_go_of(const std::vector<int64_t>& failures) {
+    if (failures.empty()) return;
+    {
+        LockGuard lock(mutex_);
+        for (const int64_t id : failures)
+            if (failures_.has(id)) failures_.tell(id);
+        untold_ = failures_.untold();
+    }
+    log_unwritten(journal_->mark_reported(failures));
+}
+
+Result<void> WriteBehind::untold_failures() const {
+    if (untold_ == 0) return {};
+    LockGuard lock(mutex_);
+    const std::vector<int64_t> ids = failures_.untold_since(first_own_failure_);
+    if (ids.empty()) return {};
+    return error_of(failures_.at(ids.front()), ids.size());
+}
+
+std::string WriteBehind::failures_json(const ObjectKey& key, FailureScope scope) const {
     std::string list = "[";
     LockGuard lock(mutex_);
-    std::vector<int64_t> ids = failures_of(key, scope);
+    std::vector<int64_t> ids = failures_.of(key, scope);
     for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
         const std::string one = failure_json(failures_.at(*id));
         if (list.size() + one.size() > kJsonBytesMax) {
@@ -124,15 +139,13 @@ std::string WriteBehind::failures_json(const ObjectKey& key, Scope scope) const 
     return list + "]";
 }
 
-void WriteBehind::forget_failures(const ObjectKey& key, Scope scope) {
+void WriteBehind::forget_failures(const ObjectKey& key, FailureScope scope) {
     std::vector<int64_t> ids;
     {
         LockGuard lock(mutex_);
-        ids = failures_of(key, scope);
-        for (const int64_t id : ids) {
-            if (!failures_.at(id).reported) untold_.fetch_sub(1);
-            failures_.erase(id);
-        }
+        ids = failures_.of(key, scope);
+        for (const int64_t id : ids) failures_.erase(id);
+        untold_ = failures_.untold();
     }
     if (!ids.empty()) log_unwritten(journal_->forget_failures(ids));
 }

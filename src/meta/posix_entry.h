@@ -18,4 +18,10 @@ inline constexpr std::array<std::string_view, 6> kPosixNamesByWorth = {"ctime", 
 // Unsets the member that `name` (one of the above) records.
 void clear_member(PosixRecord& record, std::string_view name);
 
+// What was recorded in `before` and has no entry in `after`.
+PosixRecord lost_between(const ObjectAttributes& before, const ObjectAttributes& after);
+// What of `record` is not in `attributes`, an entry of somebody's own apart, which it never
+// replaces.
+PosixRecord not_recorded_in(const ObjectAttributes& attributes, const PosixRecord& record);
+
 }  // namespace xbucket

@@ -88,22 +88,6 @@ std::optional<WallTime> parse_seconds(std::string_view text) {
     return WallTime{std::chrono::nanoseconds(negative ? -total : total)};
 }
 
-// gcsfuse_mtime: RFC 3339, with 'Z' or an offset from UTC.
-std::optional<WallTime> parse_rfc3339(std::string_view text) {
-    constexpr size_t kOffsetBytes = 6;  // "+08:00"
-    if (text.ends_with('Z')) return parse_iso8601(text);
-    if (text.size() <= kOffsetBytes) return std::nullopt;
-    const std::string_view offset = text.substr(text.size() - kOffsetBytes);
-    if ((offset[0] != '+' && offset[0] != '-') || offset[3] != ':') return std::nullopt;
-    const auto hours = parse_u64(offset.substr(1, 2));
-    const auto minutes = parse_u64(offset.substr(4, 2));
-    if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
-    const auto local = parse_iso8601(std::string(text.substr(0, text.size() - kOffsetBytes)) + "Z");
-    if (!local) return std::nullopt;
-    const Duration shift = std::chrono::minutes(*hours * 60 + *minutes);
-    return offset[0] == '+' ? *local - shift : *local + shift;
-}
-
 // What read_posix_record() looks for, the first name first.
 constexpr auto kModeNames = std::to_array<std::string_view>({"mode", "permissions"});
 constexpr auto kOctalModeNames = std::to_array<std::string_view>({"goog-reserved-posix-mode"});
@@ -249,6 +233,34 @@ bool is_posix_entry(std::string_view metadata_name, std::string_view header_valu
     if (metadata_name == "mode") return parse_mode(text).has_value();
     if (metadata_name == "uid" || metadata_name == "gid") return parse_id(text).has_value();
     return parse_seconds(text).has_value();
+}
+
+PosixRecord lost_between(const ObjectAttributes& before, const ObjectAttributes& after) {
+    PosixRecord lost = read_posix_record(before);
+    for (const std::string_view name : kPosixNamesByWorth) {
+        const auto found = before.user.find(name);
+        const bool was_there =
+            found != before.user.end() && is_posix_entry(found->first, found->second);
+        if (!was_there || after.user.find(name) != after.user.end()) clear_member(lost, name);
+    }
+    return lost;
+}
+
+PosixRecord not_recorded_in(const ObjectAttributes& attributes, const PosixRecord& record) {
+    const PosixRecord there = read_posix_record(attributes);
+    PosixRecord left = record;
+    if (left.mode == there.mode) left.mode.reset();
+    if (left.uid == there.uid) left.uid.reset();
+    if (left.gid == there.gid) left.gid.reset();
+    if (left.mtime == there.mtime) left.mtime.reset();
+    if (left.atime == there.atime) left.atime.reset();
+    if (left.ctime == there.ctime) left.ctime.reset();
+    for (const std::string_view name : kPosixNamesByWorth) {
+        const auto found = attributes.user.find(name);
+        if (found != attributes.user.end() && !is_posix_entry(found->first, found->second))
+            clear_member(left, name);
+    }
+    return left;
 }
 
 void clear_member(PosixRecord& record, std::string_view name) {

@@ -78,15 +78,32 @@ Result<Reader::Reading> Reader::take(const ObjectKey& key, uint64_t epoch,
         if (reply.error().kind == ErrorKind::not_found) parts_.cache.learn_absent(key, epoch);
         return std::move(reply).error();
     }
+    parts_.service_clock.learn(reply->info.date, parts_.clock.now());
     auto info = std::make_shared<const ObjectInfo>(std::move(reply->info));
     const TimePoint expires = parts_.cache.learn(key, info, epoch);
-    parts_.announce(key, parts_.stat_of(key, *info, expires), ChangedBy::anybody);
+    // Of what this mount has changed since, whoever changed it tells.
+    if (!parts_.cache.was_changed(key, epoch)) {
+        parts_.own.drop_unless(key, [&](const ObjectInfo& left) {
+            return left.etag == info->etag && left.last_modified == info->last_modified &&
+                   left.attributes.user == info->attributes.user &&
+                   left.attributes.http == info->attributes.http;
+        });
+        parts_.announce(key, parts_.stat_of(key, *info, expires));
+    }
     return Reading{std::move(info), expires};
 }
 
+// What an own change overtook says how the object was before it: what that one left is newer, and
+// known where it was the last.
 Result<Reader::Reading> Reader::current(const ObjectKey& key) {
-    const uint64_t epoch = parts_.cache.epoch(key);
-    return take(key, epoch, parts_.store.head(key));
+    constexpr int kLooksMax = 3;
+    for (int look = 1;; ++look) {
+        const uint64_t epoch = parts_.cache.epoch(key);
+        Result<HeadReply> reply = parts_.store.head(key);
+        if (look == kLooksMax || !parts_.cache.was_changed(key, epoch))
+            return take(key, epoch, std::move(reply));
+        if (auto left = known(key)) return *std::move(left);
+    }
 }
 
 std::optional<Result<Reader::Reading>> Reader::known(const ObjectKey& key) {
@@ -189,8 +206,9 @@ Result<Tags> Reader::tags(const ObjectKey& key) {
 
 Result<std::string> Reader::acl(const ObjectKey& key) {
     if (auto known = parts_.cache.acl(key)) return *std::move(known);
+    const uint64_t epoch = parts_.cache.epoch(key);
     std::string acl = TRY(parts_.store.get_acl(key));
-    parts_.cache.learn_acl(key, acl);
+    parts_.cache.learn_acl(key, acl, epoch);
     return acl;
 }
 

@@ -71,6 +71,18 @@ AttributeShape AttributeShape::of(const ObjectAttributes& attributes) {
     return shape;
 }
 
+bool has_no_acls(const Error& error) {
+    constexpr int kNotImplemented = 501;
+    return error.kind == ErrorKind::unsupported && error.http_status == kNotImplemented;
+}
+
+Error acl_would_be_lost(const Error& error) {
+    return fail(ErrorKind::access_denied,
+                fmt::format("the object's ACL cannot be read, so a change would lose it "
+                            "(-o preserve=strict): {}",
+                            error.describe()));
+}
+
 ServiceFacts::ServiceFacts(const StoreTraits& traits)
     : known_service_(traits.copy_conditions_known),
       conditions_(traits.copy_conditions_known ? CopyConditions::honoured
@@ -120,7 +132,7 @@ void ServiceFacts::learn_no_both_time_conditions() {
 }
 
 void ServiceFacts::acl_refused(const Error& error) {
-    acl_refusals_.fetch_add(1);
+    if (error.kind == ErrorKind::access_denied) acl_refusals_.fetch_add(1);
     if (!acl_logged_.exchange(true))
         log_warning("meta",
                     "object ACLs cannot be read ({}): a metadata change resets an object's ACL to "

@@ -29,6 +29,10 @@ enum class CopyConditions { unknown, honoured, ignored };
 // every copy (Ceph radosgw 16).
 enum class TagFate { unknown, kept, lost, sent, rewritten };
 
+// Of a failure to read an ACL: the service has none, so that there is none to lose.
+bool has_no_acls(const Error& error);
+Error acl_would_be_lost(const Error& error);  // what -o preserve=strict says
+
 class ServiceFacts {
   public:
     explicit ServiceFacts(const StoreTraits& traits);
@@ -53,7 +57,8 @@ class ServiceFacts {
 
     // Reading ACLs is refused throughout: asking before every update would only cost requests.
     bool acls_hidden() const { return acl_refusals_.load() >= kAclRefusalsMax; }
-    // Logged once per mount.
+    // Logged once per mount. Only the lack of permission says anything of other objects: an ACL
+    // that has no canned name is this one's.
     void acl_refused(const Error& error);
     void acl_read() { acl_refusals_.store(INT32_MIN / 2); }
 
@@ -68,6 +73,9 @@ class ServiceFacts {
     }
     void expect_no_copy() { expects_copies_.store(false); }
 
+    // Whether a failure may come of a limit that the service does not name. Those that are known
+    // have none such: theirs is a failure and passes.
+    bool may_have_unnamed_limits() const { return !known_service_; }
     // Larger or odder than anything that a read-back has confirmed.
     bool is_untried(const AttributeShape& shape) const;
     // Whether an update of this shape is to be read back.

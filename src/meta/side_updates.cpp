@@ -110,6 +110,8 @@ std::vector<Result<void>> update_tags(MetaParts& parts, const ObjectKey& key,
         parts.own.read_again(key);
         parts.cache.forget_tags_and_acl(key);
         auto written = parts.store.put_tags(key, attempt.wanted, kUpdateCall);
+        // What was read meanwhile may be older; and the count that HEAD tells has changed.
+        parts.cache.forget(key);
         if (!written && !written.error().outcome_unknown) return fail_all(written.error());
         if (!written) parts.own.drop(key);
         unknown = true;
@@ -118,10 +120,7 @@ std::vector<Result<void>> update_tags(MetaParts& parts, const ObjectKey& key,
             if (written) return attempt.results;  // acknowledged; it cannot be looked at now
             return fail_all(written.error());
         }
-        if (is_there(*after, changes, attempt.results)) {
-            parts.cache.forget(key);  // the count of tags that HEAD tells has changed
-            return attempt.results;
-        }
+        if (is_there(*after, changes, attempt.results)) return attempt.results;
     }
     return fail_all(
         fail(ErrorKind::conflict,
@@ -154,6 +153,7 @@ Result<void> update_acl(MetaParts& parts, const ObjectKey& key, const AttrChange
     Error error;
     for (int i = 0; i < kAttemptsMax; ++i) {
         auto written = parts.store.put_acl(key, wanted, kUpdateCall);
+        parts.cache.forget_tags_and_acl(key);  // what was read meanwhile may be older
         if (written) return {};
         error = std::move(written).error();
         unknown = unknown || error.outcome_unknown;

@@ -48,12 +48,16 @@ Result<ObjectInfo> read_version(ObjectStore& store, const ObjectKey& key,
     return info;
 }
 
-// Why changes stay in the journal for another attempt.
-std::optional<Error> passing_error(const std::vector<PendingResult>& results) {
-    for (const PendingResult& result : results)
-        if (result.state == PendingResult::State::failed && is_passing(*result.error))
-            return result.error;
-    return std::nullopt;
+// Nothing was said of what was asked, and asking for more is of no use now.
+bool is_away(const PendingResult& result) {
+    return result.state == PendingResult::State::failed && !result.limit_guessed &&
+           (is_passing(*result.error) || result.error->kind == ErrorKind::access_denied);
+}
+
+Error not_erased() {
+    return fail(ErrorKind::io,
+                "the service has it, but the journal has an older value that could not be erased, "
+                "and that a crash may bring back; the log says why");
 }
 
 }  // namespace
@@ -149,7 +153,7 @@ std::vector<Result<void>> Updater::run_copies(const ObjectKey& key,
     work.pending = parts_.behind.pending(key);
     for (const Waiter* waiter : group) {
         if (waiter->pending_only)
-            work.posix_alone = !work.posix.empty();
+            work.posix_alone = parts_.pending.is_to_be_sent(key);
         else
             work.patches.push_back(waiter->patch);
     }
@@ -157,19 +161,81 @@ std::vector<Result<void>> Updater::run_copies(const ObjectKey& key,
     if (work.patches.empty() && work.pending.empty() && !work.posix_alone) return results;
     const size_t changes = work.patches.size() + work.pending.size();
     parts_.facts.counters.merged.fetch_add(std::max(changes, group.size()) - 1);
+    // What is acknowledged now must not be undone by what a crash would bring back.
+    if (std::any_of(work.patches.begin(), work.patches.end(),
+                    [&](const Patch& patch) { return is_owed(key, patch); }))
+        if (auto written = parts_.behind.write_owed(); !written)
+            return std::vector<Result<void>>(group.size(), written);
     note_followers(work);
-    JournaledSend journaled{work.pending, {}};
-    UpdateOutcome outcome = run_update(std::move(work));
-    journaled.results = std::move(outcome.pending);
-    parts_.behind.settle(key, journaled);
-    const std::optional<Error> pending_error =
-        outcome.posix_error ? outcome.posix_error : passing_error(journaled.results);
+    UpdateOutcome outcome = run_update(work);
+    if (outcome.refused_whole) run_apart(work, outcome);
+    const JournaledSend journaled{work.pending, std::move(outcome.pending), outcome.changed};
+    const std::optional<Error> waits = parts_.behind.settle(key, journaled);
+    const std::optional<Error> pending_error = outcome.posix_error ? outcome.posix_error : waits;
     size_t patch = 0;
     for (size_t i = 0; i < group.size(); ++i) {
         const auto& error = group[i]->pending_only ? pending_error : outcome.errors[patch++];
-        if (error) results[i] = *error;
+        if (error)
+            results[i] = *error;
+        else if (is_owed(key, group[i]->patch) && !parts_.behind.write_owed())
+            results[i] = not_erased();
     }
     return results;
+}
+
+bool Updater::is_owed(const ObjectKey& key, const Patch& patch) const {
+    return std::any_of(patch.changes.begin(), patch.changes.end(), [&](const AttrChange& change) {
+        return parts_.behind.owes(key, canonical_name(change.name).full);
+    });
+}
+
+// What was refused as a whole, change by change: one must not take the others along, and only one
+// that comes alone can be said to be at fault.
+void Updater::run_apart(const UpdateWork& work, UpdateOutcome& outcome) {
+    UpdateWork rest;
+    rest.key = work.key;
+    rest.patches = work.patches;
+    rest.posix = work.posix;
+    rest.posix_alone = work.posix_alone;
+    std::vector<size_t> with_rest;
+    const bool is_alone = work.pending.size() == 1 && work.patches.empty() && !work.posix_alone;
+    if (is_alone) {
+        outcome.pending.front().alone = true;
+        return;
+    }
+    for (size_t i = 0; i < work.pending.size(); ++i) {
+        if (outcome.pending[i].state != PendingResult::State::failed) continue;
+        if (!work.pending[i].followed_by.empty()) {
+            rest.pending.push_back(work.pending[i]);
+            with_rest.push_back(i);
+        } else if (!run_pending_alone(work, i, outcome)) {
+            return;
+        }
+    }
+    if (work.pending.empty() || (rest.patches.empty() && !rest.posix_alone)) return;
+    UpdateOutcome last = run_update(std::move(rest));
+    outcome.changed = outcome.changed || last.changed;
+    outcome.errors = std::move(last.errors);
+    outcome.posix_error = std::move(last.posix_error);
+    for (size_t i = 0; i < with_rest.size(); ++i)
+        outcome.pending[with_rest[i]] = std::move(last.pending[i]);
+}
+
+// False: the service is away, and so it is for those that have not been tried.
+bool Updater::run_pending_alone(const UpdateWork& work, size_t i, UpdateOutcome& outcome) {
+    UpdateWork one;
+    one.key = work.key;
+    one.pending.push_back(work.pending[i]);
+    UpdateOutcome alone = run_update(std::move(one));
+    outcome.changed = outcome.changed || alone.changed;
+    PendingResult& result = outcome.pending[i];
+    result = std::move(alone.pending.front());
+    result.alone = true;
+    if (!is_away(result)) return true;
+    for (size_t n = i + 1; n < outcome.pending.size(); ++n)
+        if (outcome.pending[n].state == PendingResult::State::failed) outcome.pending[n] = result;
+    if (outcome.posix_error) outcome.posix_error = result.error;
+    return false;
 }
 
 // A patch that changes what a journaled change changes goes on top of it: where its value is found,
@@ -184,18 +250,18 @@ void Updater::note_followers(UpdateWork& work) {
     }
 }
 
-Result<void> Updater::change_held(const ObjectKey& key, Patch patch) {
+Result<ETag> Updater::change_held(const ObjectKey& key, Patch patch) {
     UpdateWork work;
     work.key = key;
     work.patches.push_back(std::move(patch));
     const UpdateOutcome outcome = run_update(std::move(work));
     if (outcome.errors.front()) return *outcome.errors.front();
-    return {};
+    return outcome.edited;
 }
 
 UpdateOutcome Updater::run_update(UpdateWork work) {
     const ObjectKey key = work.key;
-    const PosixRecord posix = work.posix;
+    const PosixRecord posix = work.posix.record;
     work.own = parts_.own.find(key);
     const UpdatePolicy policy{parts_.config.preserve, parts_.config.verify,
                               parts_.config.big_copies, parts_.config.update_deadline};
@@ -224,10 +290,12 @@ void Updater::drive(GuardedUpdate& update, const ObjectKey& key) {
                               },
                               [&](const Copy& copy) {
                                   auto reply = store.copy(copy.request, kUpdateCall);
+                                  if (reply) parts_.behind.note_accepted(key, begun);
                                   return update.on_copied(std::move(reply), begun, now());
                               },
                               [&](const Create& create) {
                                   auto reply = store.put(create.request, kUpdateCall);
+                                  if (reply) parts_.behind.note_accepted(key, begun);
                                   return update.on_created(std::move(reply), now());
                               },
                               [&](const ReadVersion& version) {
@@ -255,12 +323,23 @@ void Updater::keep(const ObjectKey& key, const UpdateOutcome& outcome, const Pos
     else
         parts_.own.drop(key);
     if (outcome.posix_recorded) {
-        parts_.pending.recorded(key, posix);
+        PosixRecord settled = posix;
+        for_each_member([&](auto member) {
+            if (outcome.posix_left.*member) (settled.*member).reset();
+        });
+        parts_.pending.recorded(key, settled);
         parts_.facts.counters.posix_sent.fetch_add(1);
+        if (outcome.posix_outlived) parts_.log_outlived(key);
+    }
+    if (outcome.info && !outcome.edited.empty())
+        parts_.pending.follow(key, outcome.edited, *outcome.info);
+    if (!outcome.posix_left.empty()) {
+        const auto now = outcome.info ? std::optional(PosixBase::of(*outcome.info)) : std::nullopt;
+        parts_.keep_without_room(key, outcome.posix_left, now);
     }
     if (outcome.info) {
-        parts_.adopt(key, *outcome.info, outcome.own ? ChangedBy::this_mount : ChangedBy::anybody);
-        if (outcome.acl) parts_.cache.learn_acl(key, *outcome.acl);
+        parts_.adopt(key, *outcome.info, outcome.edited);
+        if (outcome.acl) parts_.cache.learn_acl(key, *outcome.acl, parts_.cache.epoch(key));
         return;
     }
     if (outcome.missing)

@@ -31,7 +31,7 @@ class Updater {
     // comes. What can never be sent is on the list of failures then, and no error here.
     Result<void> send_pending(const ObjectKey& key) EXCLUDES(mutex_);
     // A patch by someone who holds the key's turn.
-    Result<void> change_held(const ObjectKey& key, Patch patch);
+    Result<ETag> change_held(const ObjectKey& key, Patch patch);
 
     // Waiting and running changes of all keys.
     size_t queued() const EXCLUDES(mutex_);
@@ -58,6 +58,9 @@ class Updater {
     std::vector<Result<void>> run(const ObjectKey& key, const std::vector<Waiter*>& group);
     std::vector<Result<void>> run_copies(const ObjectKey& key, const std::vector<Waiter*>& group);
     static void note_followers(UpdateWork& work);
+    bool is_owed(const ObjectKey& key, const Patch& patch) const;
+    void run_apart(const UpdateWork& work, UpdateOutcome& outcome);
+    bool run_pending_alone(const UpdateWork& work, size_t i, UpdateOutcome& outcome);
     UpdateOutcome run_update(UpdateWork work);
     void drive(GuardedUpdate& update, const ObjectKey& key);
     void keep(const ObjectKey& key, const UpdateOutcome& outcome, const PosixRecord& posix);

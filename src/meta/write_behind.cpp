@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace xbucket {
 
@@ -50,6 +51,10 @@ Result<void> WriteBehind::start() {
         }
     }
     add_failures(left.failures);
+    {
+        LockGuard lock(mutex_);
+        first_own_failure_ = failures_.next_id();
+    }
     if (changes != 0)
         log_info("meta", "event=journal_replay objects={} changes={}", left.changes.size(),
                  changes);
@@ -59,16 +64,72 @@ Result<void> WriteBehind::start() {
 
 void WriteBehind::stop() {
     accepts_.store(false, std::memory_order_release);
-    if (journal_) journal_->close_if_empty();
+    if (!journal_) return;
+    log_unwritten(write_owed());
+    journal_->close_if_empty();
 }
 
-// What only leaves, or has failed, is believed even where the disk does not take it: after a crash
-// it is judged again.
+// What only leaves, or has failed, is believed even where the disk does not take it, and written
+// later: after a crash it would be judged again.
 void WriteBehind::write(const std::vector<JournalEdit>& edits) {
     const bool nothing =
         std::all_of(edits.begin(), edits.end(), [](const auto& edit) { return edit.empty(); });
     if (!journal_ || nothing) return;
-    log_unwritten(journal_->write(edits));
+    const Result<void> written = commit(edits);
+    if (!written) owe(edits);
+    log_unwritten(written);
+}
+
+// With what is owed, in one transaction: of each key the rows are as memory says then.
+Result<void> WriteBehind::commit(const std::vector<JournalEdit>& edits) {
+    if (owed_.empty()) return journal_->write(edits);
+    std::vector<JournalEdit> all;
+    for (const auto& [key, owed] : owed_) all.push_back(repeat_of(key, owed));
+    all.insert(all.end(), edits.begin(), edits.end());
+    TRY(journal_->write(all));
+    owed_.clear();
+    owed_count_.store(0, std::memory_order_release);
+    return {};
+}
+
+void WriteBehind::owe(const std::vector<JournalEdit>& edits) {
+    for (const JournalEdit& edit : edits) {
+        Owed& owed = owed_[edit.key.str()];
+        owed.erase.insert(edit.erase.begin(), edit.erase.end());
+        for (const PendingFailure& failure : edit.failures) owed.failures.insert(failure.id);
+    }
+    owed_count_.store(owed_.size(), std::memory_order_release);
+    LockGuard lock(mutex_);
+    owed_again_ = clock_.now() + kOwedAgain;
+}
+
+JournalEdit WriteBehind::repeat_of(const std::string& key, const Owed& owed) const {
+    JournalEdit edit;
+    edit.key = ObjectKey(key);
+    edit.erase.assign(owed.erase.begin(), owed.erase.end());
+    edit.put = pending(edit.key);
+    LockGuard lock(mutex_);
+    for (const int64_t id : owed.failures)
+        if (failures_.has(id)) edit.failures.push_back(failures_.at(id));
+    return edit;
+}
+
+bool WriteBehind::owes(const ObjectKey& key, std::string_view name) const {
+    if (!owes_any()) return false;
+    LockGuard lock(writing_);
+    const auto found = owed_.find(key.str());
+    return found != owed_.end() && found->second.erase.find(name) != found->second.erase.end();
+}
+
+Result<void> WriteBehind::write_owed() {
+    if (!owes_any()) return {};
+    LockGuard writing(writing_);
+    auto written = commit({});
+    if (written) return {};
+    LockGuard lock(mutex_);
+    owed_again_ = clock_.now() + kOwedAgain;
+    return std::move(written).error().with_context(
+        "the journal holds what is not so any more, and cannot be written");
 }
 
 void WriteBehind::log_unwritten(const Result<void>& written) {
@@ -104,6 +165,16 @@ void WriteBehind::put(const ObjectKey& key, PendingByName names, TimePoint due) 
     entries_.emplace(key.str(), Entry{std::move(names), due});
 }
 
+// What is known of a key that waits already; when it is due stays as it was.
+void WriteBehind::replace(const ObjectKey& key, PendingByName names) {
+    LockGuard lock(mutex_);
+    const auto known = entries_.find(key.str());
+    if (known == entries_.end()) return;
+    const bool taken = known->second.taken;
+    put(key, std::move(names), known->second.due);
+    if (const auto now = entries_.find(key.str()); now != entries_.end()) now->second.taken = taken;
+}
+
 void WriteBehind::erase(Entries::iterator entry) {
     count_.fetch_sub(entry->second.names.size(), std::memory_order_acq_rel);
     due_.erase({entry->second.due, entry->first});
@@ -122,37 +193,37 @@ PendingChange WriteBehind::make(const ObjectKey& key, const AttrChange& change,
 }
 
 Result<bool> WriteBehind::keep(const ObjectKey& key, const AttrChange& change,
-                               const ObjectInfo& info) {
+                               const ObjectInfo& info, std::optional<WallTime> service_time) {
+    LockGuard writing(writing_);
     PendingChange next = make(key, change, info);
+    next.acknowledged = service_time;
     const MaybeValue found = value_found(model_, key, info, next.name);
     PendingByName names = names_of(key);
     JournalEdit edit;
     edit.key = key;
     if (const auto old = names.find(next.name.full); old != names.end()) {
         const PendingChange& before = old->second;
-        const bool same = same_content(before, info);
-        if (judge_pending(before, found, same) == Verdict::conflict) {
+        if (judge_pending(before, found, info) == Verdict::conflict) {
             // Its time has passed; the new one stands on what is there now.
-            LockGuard lock(mutex_);
             edit.failures.push_back(make_failure(
                 key, before, "another client changed the object before this could be sent"));
-        } else if (same) {
+            number(edit.failures);
+        } else if (same_content(before, info)) {
             next.replaces = before.replaces;
-            next.tried = before.tried;
             if (before.tried) add_value(next.replaces, before.value);
         }
     }
     add_value(next.replaces, found);
     edit.put.push_back(next);
-    TRY(journal_->write({edit}));
+    TRY(commit({edit}));
     add_failures(edit.failures);
     names.insert_or_assign(next.name.full, std::move(next));
+    if (has(key)) {  // a later change does not put the first one off
+        replace(key, std::move(names));
+        return false;
+    }
     LockGuard lock(mutex_);
-    const auto known = entries_.find(key.str());
-    // A later change does not put the first one off.
-    const TimePoint due =
-        known != entries_.end() ? known->second.due : clock_.now() + config_.commit_delay;
-    put(key, std::move(names), due);
+    put(key, std::move(names), clock_.now() + config_.commit_delay);
     return due_.begin()->second == key.str();
 }
 
@@ -164,38 +235,95 @@ void WriteBehind::mark_tried(const ObjectKey& key) {
     for (auto& [name, change] : found->second.names) change.tried = true;
 }
 
-void WriteBehind::settle(const ObjectKey& key, const JournaledSend& sent) {
-    if (sent.changes.empty()) return;
+std::optional<Error> WriteBehind::settle(const ObjectKey& key, const JournaledSend& sent) {
+    if (sent.changes.empty()) return std::nullopt;
     CHECK(sent.changes.size() == sent.results.size());
+    LockGuard writing(writing_);
+    std::optional<Error> waits;
     PendingByName names = names_of(key);
     JournalEdit edit;
     edit.key = key;
-    {
-        LockGuard lock(mutex_);
-        for (size_t i = 0; i < sent.changes.size(); ++i) {
-            const auto found = names.find(sent.changes[i].name.full);
-            if (found == names.end() || found->second.value != sent.changes[i].value) continue;
-            const PendingResult& result = sent.results[i];
-            const bool later =
-                result.state == PendingResult::State::failed && is_passing(*result.error);
-            if (later) {
-                found->second.tried = true;
-                continue;
-            }
-            edit.erase.push_back(found->first);
-            if (result.error)
-                edit.failures.push_back(make_failure(key, found->second, result.error->message));
-            names.erase(found);
+    for (size_t i = 0; i < sent.changes.size(); ++i) {
+        const auto found = names.find(sent.changes[i].name.full);
+        if (found == names.end() || found->second.value != sent.changes[i].value) continue;
+        const PendingResult& result = sent.results[i];
+        if (stays(key, result, found->second)) {
+            if (sent.maybe_there || result.error->outcome_unknown) found->second.tried = true;
+            if (!waits) waits = result.error;
+            continue;
         }
+        edit.erase.push_back(found->first);
+        if (result.error)
+            edit.failures.push_back(make_failure(key, found->second, result.error->message));
+        names.erase(found);
     }
+    number(edit.failures);
     write({edit});
     add_failures(edit.failures);
+    replace(key, std::move(names));
+    return waits;
+}
+
+// Whether a change goes on waiting after that; notes in it why.
+bool WriteBehind::stays(const ObjectKey& key, const PendingResult& result, PendingChange& change) {
+    if (result.state != PendingResult::State::failed) return false;
+    const Error& error = *result.error;
+    if (result.limit_guessed) {
+        if (!result.alone) return true;
+        if (!change.failed_alone) {
+            change.failed_alone = PendingRefusal{error, clock_.now()};
+            return true;
+        }
+        ++change.failed_alone->times;
+        return change.failed_alone->times < kAloneMax ||
+               clock_.now() - change.failed_alone->since < kAloneLong;
+    }
+    if (error.kind == ErrorKind::access_denied) return waits_for_access(key, error, change);
+    return is_passing(error);
+}
+
+// A refusal heals when the right is granted, the debt is paid, or the next mount has another
+// profile; unless the service has taken changes of other objects since: then it is about this one.
+bool WriteBehind::waits_for_access(const ObjectKey& key, const Error& error,
+                                   PendingChange& change) {
+    if (change.refused) {
+        ++change.refused->times;
+        return !accepted_elsewhere(key, change.refused->since);
+    }
+    change.refused = PendingRefusal{error, clock_.now()};
+    any_refused_.store(true, std::memory_order_release);
+    log_warning("meta",
+                "event=change_refused key='{}' name={} reason=\"{}\" note=\"it waits in the "
+                "journal and is tried again\"",
+                printable(key.str()), printable(change.name.full), error.describe());
+    return true;
+}
+
+void WriteBehind::note_accepted(const ObjectKey& key, TimePoint begun) {
+    if (!any_refused_.load(std::memory_order_acquire)) return;
     LockGuard lock(mutex_);
-    const auto known = entries_.find(key.str());
-    if (known != entries_.end()) put(key, std::move(names), known->second.due);
+    if (accepted_.key != key) accepted_other_ = std::exchange(accepted_, Accepted{key, begun});
+    accepted_.begun = std::max(accepted_.begun, begun);
+}
+
+bool WriteBehind::accepted_elsewhere(const ObjectKey& key, TimePoint since) const {
+    LockGuard lock(mutex_);
+    const Accepted& other = accepted_.key == key ? accepted_other_ : accepted_;
+    return other.begun > since;
+}
+
+Result<void> WriteBehind::refusal(const ObjectKey& key) const {
+    if (!any_refused_.load(std::memory_order_acquire) || size() == 0) return {};
+    LockGuard lock(mutex_);
+    const auto found = entries_.find(key.str());
+    if (found == entries_.end()) return {};
+    for (const auto& [name, change] : found->second.names)
+        if (change.refused) return change.refused->error;
+    return {};
 }
 
 void WriteBehind::follow_content(const ObjectKey& key, const ObjectInfo& now) {
+    LockGuard writing(writing_);
     PendingByName names = names_of(key);
     if (names.empty()) return;
     for (auto& [name, change] : names) {
@@ -203,55 +331,75 @@ void WriteBehind::follow_content(const ObjectKey& key, const ObjectInfo& now) {
         change.size = now.size;
     }
     write({JournalEdit{.key = key, .erase = {}, .put = changes_in(names), .failures = {}}});
-    LockGuard lock(mutex_);
-    const auto known = entries_.find(key.str());
-    if (known != entries_.end()) put(key, std::move(names), known->second.due);
+    replace(key, std::move(names));
 }
 
 void WriteBehind::drop(const ObjectKey& key) {
+    if (untold_ != 0) {
+        std::vector<int64_t> failures;
+        {
+            LockGuard lock(mutex_);
+            failures = failures_.untold_of(key, FailureScope::key);
+        }
+        let_go_of(failures);
+    }
+    LockGuard writing(writing_);
     const PendingByName names = names_of(key);
     if (names.empty()) return;
     write({JournalEdit{.key = key, .erase = names_in(names), .put = {}, .failures = {}}});
-    LockGuard lock(mutex_);
-    put(key, {}, TimePoint{});
+    replace(key, {});
 }
 
-Result<PendingByName> WriteBehind::move(const ObjectKey& from, const ObjectKey& to,
-                                        const ObjectInfo& target) {
-    PendingByName moved = names_of(from);
+Result<MovedPending> WriteBehind::move(const ObjectKey& from, const ObjectKey& to,
+                                       const ObjectInfo& target) {
+    LockGuard writing(writing_);
+    MovedPending moved;
+    moved.names = names_of(from);
     const PendingByName replaced = names_of(to);
-    if (untold_ != 0) {
-        TRY(journal_->move_failures(from, to));
+    {
         LockGuard lock(mutex_);
-        for (auto& [id, failure] : failures_)
-            if (failure.key == from) failure.key = to;
+        moved.failures = failures_.of(from, FailureScope::key);
+        moved.replaced_failures = failures_.untold_of(to, FailureScope::key);
     }
-    if (moved.empty() && replaced.empty()) return moved;
-    PendingByName arriving = moved;
+    PendingByName arriving = moved.names;
     for (auto& [name, change] : arriving) {
         change.etag = target.etag;
         change.size = target.size;
         change.tried = true;
         add_value(change.replaces, change.value);
     }
-    TRY(journal_->write(
-        {{from, names_in(moved), {}, {}}, {to, names_in(replaced), changes_in(arriving), {}}}));
-    LockGuard lock(mutex_);
-    const auto known = entries_.find(from.str());
-    const TimePoint due = known == entries_.end() ? clock_.now() : known->second.due;
-    put(from, {}, due);
-    put(to, std::move(arriving), due);
+    if (!moved.names.empty() || !replaced.empty()) {
+        TRY(commit({{from, names_in(moved.names), {}, {}},
+                    {to, names_in(replaced), changes_in(arriving), {}}}));
+        LockGuard lock(mutex_);
+        const auto known = entries_.find(from.str());
+        const TimePoint due = known == entries_.end() ? clock_.now() : known->second.due;
+        put(from, {}, due);
+        put(to, std::move(arriving), due);
+    }
+    move_failures(moved.failures, to);
     return moved;
 }
 
-void WriteBehind::undo_move(const ObjectKey& from, const ObjectKey& to,
-                            const PendingByName& moved) {
-    if (moved.empty()) return;
+void WriteBehind::undo_move(const ObjectKey& from, const ObjectKey& to, const MovedPending& moved) {
+    LockGuard writing(writing_);
+    move_failures(moved.failures, from);
+    if (moved.names.empty()) return;
     const PendingByName at_target = names_of(to);
-    write({{to, names_in(at_target), {}, {}}, {from, {}, changes_in(moved), {}}});
+    write({{to, names_in(at_target), {}, {}}, {from, {}, changes_in(moved.names), {}}});
     LockGuard lock(mutex_);
     put(to, {}, TimePoint{});
-    put(from, moved, clock_.now());
+    put(from, moved.names, clock_.now());
+}
+
+void WriteBehind::move_failures(const std::vector<int64_t>& failures, const ObjectKey& to) {
+    if (failures.empty()) return;
+    {
+        LockGuard lock(mutex_);
+        for (const int64_t id : failures)
+            if (failures_.has(id)) failures_.move(id, to);
+    }
+    log_unwritten(journal_->move_failures(failures, to));
 }
 
 // ---- when it is due ----
@@ -264,16 +412,19 @@ std::vector<ObjectKey> WriteBehind::take_due(TimePoint now, TimePoint again) {
         const std::string key = due_.begin()->second;
         due_.erase(due_.begin());
         due_.emplace(again, key);
-        entries_.find(key)->second.due = again;
+        Entry& entry = entries_.find(key)->second;
+        entry.due = again;
+        entry.taken = true;
         keys.emplace_back(key);
     }
     return keys;
 }
 
 TimePoint WriteBehind::next_due() const {
-    if (size() == 0) return TimePoint::never();
+    if (size() == 0 && !owes_any()) return TimePoint::never();
     LockGuard lock(mutex_);
-    return due_.empty() ? TimePoint::never() : due_.begin()->first;
+    const TimePoint owed = owes_any() ? owed_again_ : TimePoint::never();
+    return due_.empty() ? owed : std::min(owed, due_.begin()->first);
 }
 
 void WriteBehind::hurry() {
@@ -281,10 +432,11 @@ void WriteBehind::hurry() {
     const TimePoint now = clock_.now();
     if (now < next_hurry_) return;
     next_hurry_ = now + kHurryAgain;
-    due_.clear();
     for (auto& [key, entry] : entries_) {
-        entry.due = std::min(entry.due, now);
-        due_.emplace(entry.due, key);
+        if (entry.taken || entry.due <= now) continue;
+        due_.erase({entry.due, key});
+        entry.due = now;
+        due_.emplace(now, key);
     }
 }
 

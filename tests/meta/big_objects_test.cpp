@@ -37,6 +37,17 @@ TEST_F(BigObjects, where_if_match_guards_the_end_metadata_is_changed_and_nothing
     EXPECT_EQ(now.attributes.tags, (Tags{{"Owner", "me"}}));
 }
 
+// As where the bucket encrypts by default: the ETag of the copy is not the source's.
+TEST_F(BigObjects, a_rename_copies_once_where_the_copy_gets_an_etag_of_its_own) {
+    put("a", kTagged);
+    store.fail(StoreCall::copy, Error(ErrorKind::internal, "a second copy")).nth(2);
+    const auto turn = engine->order().acquire(ObjectKey("a"), ObjectKey("b"));
+    ASSERT_TRUE(engine->rename(ObjectKey("a"), ObjectKey("b"), false));
+    EXPECT_EQ(*raw.bucket()->peek(ObjectKey("b"))->body, "body");
+    EXPECT_EQ(stored("b"), (UserMetadata{{"x", "1"}}));
+    EXPECT_FALSE(raw.bucket()->peek(ObjectKey("a")));
+}
+
 class BigObjectsUnguarded : public EngineFixture {
   protected:
     BigObjectsUnguarded()
@@ -62,6 +73,47 @@ TEST_F(BigObjectsUnguarded, tags_of_a_big_object_need_no_copy_and_no_option) {
     EXPECT_EQ(set("a", "user.tag.project", "demo"), std::nullopt);
     EXPECT_EQ(raw.bucket()->peek(ObjectKey("a"))->attributes.tags,
               (Tags{{"Owner", "me"}, {"project", "demo"}}));
+}
+
+MemoryService ignoring_conditions(MemoryService service) {
+    service.copy_conditions = false;
+    return without_if_match(std::move(service));
+}
+
+// The store judges the guard of a copy in parts, so that a refusal proves nothing.
+class BigObjectsOfAnUnknownService : public EngineFixture {
+  protected:
+    BigObjectsOfAnUnknownService()
+        : EngineFixture(ignoring_conditions(with_small_copies(MemoryService::s3()))) {}
+    void expect_real_guards() {
+        for (const LoggedRequest& request : raw.log())
+            if (request.copy) {
+                EXPECT_GE(*request.copy->guard.source_unmodified_since,
+                          clock.wall_now() - std::chrono::seconds(60));
+            }
+    }
+};
+
+TEST_F(BigObjectsOfAnUnknownService, a_copy_in_parts_teaches_nothing_of_conditions) {
+    config.big_copies = true;
+    remount();
+    put("a", kTagged);
+    EXPECT_EQ(set("a", "user.y", "2"), std::nullopt);
+    expect_real_guards();
+    EXPECT_THAT(engine->stats_json(), HasSubstr("\"copy_conditions\":\"unknown\""));
+    put("b", {}, "b");
+    EXPECT_EQ(set("b", "user.y", "2"), std::nullopt);
+    EXPECT_THAT(engine->stats_json(), HasSubstr("\"copy_conditions\":\"ignored\""));
+}
+
+TEST_F(BigObjectsOfAnUnknownService, nor_does_one_that_the_service_would_not_make_at_once) {
+    put("a", {}, "a");
+    store.fail(StoreCall::copy, Error(ErrorKind::precondition_failed, "judged by the store"));
+    EXPECT_EQ(set("a", "user.y", "2"), std::nullopt);
+    EXPECT_EQ(stored("a").at("y"), "2");
+    EXPECT_EQ(raw.count(StoreCall::copy), 1U);
+    expect_real_guards();
+    EXPECT_THAT(engine->stats_json(), HasSubstr("\"copy_conditions\":\"unknown\""));
 }
 
 }  // namespace

@@ -63,6 +63,11 @@ class EngineFixture : public ::testing::Test {
         if (!value) return std::nullopt;
         return *value;
     }
+    Result<ObjectStat> rename(const std::string& from, const std::string& to,
+                              bool no_replace = false) {
+        const auto turn = engine->order().acquire(ObjectKey(from), ObjectKey(to));
+        return engine->rename(ObjectKey(from), ObjectKey(to), no_replace);
+    }
     UserMetadata stored(const std::string& key) {
         const auto version = raw.bucket()->peek(ObjectKey(key));
         return version ? version->attributes.user : UserMetadata{};

@@ -1,5 +1,5 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// The engine as fs sees it: cache, names, controls, tags, ACL, uploads, renames, POSIX state.
+// The engine as fs sees it: cache, names, controls, tags, ACL, uploads, POSIX state.
 #include "meta/engine_fixture.h"
 
 namespace xbucket::testing {
@@ -31,11 +31,6 @@ class EngineTest : public EngineFixture {
         Patch patch;
         patch.changes.push_back({AttrName::parse(name).value(), value});
         return patch;
-    }
-    Result<ObjectStat> rename(const std::string& from, const std::string& to,
-                              bool no_replace = false) {
-        const auto turn = engine->order().acquire(ObjectKey(from), ObjectKey(to));
-        return engine->rename(ObjectKey(from), ObjectKey(to), no_replace);
     }
     ListPage page() { return raw.list({}).value(); }
 };
@@ -162,15 +157,6 @@ TEST_F(EngineTest, a_listing_older_than_an_own_change_does_not_undo_it) {
     raw.clear_log();
     EXPECT_EQ(get("a", "user.x"), "2");
     EXPECT_EQ(raw.count(), 0U);
-}
-
-TEST_F(EngineTest, a_head_that_was_overtaken_by_an_own_change_is_not_cached) {
-    put("a", {.user = {{"x", "1"}}});
-    store.after(StoreCall::head, [&] {
-        static_cast<void>(engine->change_attribute(ObjectKey("a"), "user.x", "2", SetFlag::any));
-    });
-    EXPECT_EQ(get("a", "user.x"), "1") << "what the service said then";
-    EXPECT_EQ(get("a", "user.x"), "2");
 }
 
 TEST_F(EngineTest, concurrent_readers_share_one_head) {
@@ -367,6 +353,23 @@ TEST_F(EngineTest, what_others_change_during_a_long_upload_is_applied_afterwards
     EXPECT_EQ(*raw.bucket()->peek(ObjectKey("a"))->body, "new");
 }
 
+TEST_F(EngineTest, mode_and_owner_that_others_record_during_a_long_upload_are_applied_afterwards) {
+    put("a", {.user = {{"mode", "33188"}, {"uid", "1"}, {"mtime", "1"}}});
+    Patch own;
+    own.posix.uid = 2;
+    own.posix.mtime = WallTime::from_seconds(2);
+    ASSERT_TRUE(upload("a", "new", own, [&](UploadPlan& plan) {
+        clock.advance(seconds(30));
+        edit_rudely("a", "mode", "33152");
+        edit_rudely("a", "uid", "3");
+        edit_rudely("a", "gid", "4");
+        edit_rudely("a", "mtime", "3");
+        ASSERT_TRUE(engine->recheck_upload(ObjectKey("a"), plan));
+    }));
+    EXPECT_EQ(stored("a"),
+              (UserMetadata{{"mode", "33152"}, {"uid", "2"}, {"gid", "4"}, {"mtime", "2"}}));
+}
+
 TEST_F(EngineTest, content_replaced_during_an_upload_is_stale) {
     put("a");
     const auto turn = engine->order().acquire(ObjectKey("a"));
@@ -469,76 +472,40 @@ TEST_F(EngineTest, a_deleted_file_drops_what_is_pending) {
     EXPECT_EQ(raw.count(), 0U);
 }
 
-// ---- rename and remove
-// ---------------------------------------------------------------------------------------
+TEST_F(EngineTest, an_acl_or_a_tag_read_while_another_is_set_is_not_shown_afterwards) {
+    put("a", {.user = {{"x", "1"}}, .tags = Tags{{"k", "old"}}});
+    const auto acl = [&] { return get("a", "user.object.acl"); };
+    const auto tag = [&] { return get("a", "user.tag.k"); };
+    EXPECT_EQ(get("a", "user.x"), "1");
+    store.before(StoreCall::put_acl, [&] { EXPECT_EQ(acl(), "default"); });
+    EXPECT_EQ(set("a", "user.object.acl", "public-read"), std::nullopt);
+    EXPECT_EQ(acl(), "public-read");
+    store.before(StoreCall::put_tags, [&] { EXPECT_EQ(tag(), "old"); });
+    store.fail(StoreCall::get_tags, timeout_error()).nth(3);  // the look afterwards
+    EXPECT_EQ(set("a", "user.tag.k", "new"), std::nullopt);
+    EXPECT_EQ(tag(), "new");
 
-TEST_F(EngineTest, rename_keeps_everything_and_rederives_only_a_default_type) {
-    ObjectAttributes attributes;
-    attributes.user = {{"x", "1"}};
-    attributes[HttpField::content_type] = "text/plain";
-    attributes.acl = "public-read";
-    attributes.tags = Tags{{"k", "v"}};
-    put("a.txt", attributes);
-    const auto stat = rename("a.txt", "b.png");
-    ASSERT_TRUE(stat);
-    EXPECT_FALSE(raw.bucket()->peek(ObjectKey("a.txt")));
-    const auto after = *raw.bucket()->peek(ObjectKey("b.png"));
-    EXPECT_EQ(after.attributes.user, attributes.user);
-    EXPECT_EQ(after.attributes[HttpField::content_type], "image/png");
-    EXPECT_EQ(raw.get_acl(ObjectKey("b.png")).value(), "public-read");
-    EXPECT_EQ(raw.get_tags(ObjectKey("b.png")).value(), (Tags{{"k", "v"}}));
-    raw.clear_log();
-    EXPECT_EQ(get("b.png", "user.x"), "1");
-    EXPECT_EQ(get("a.txt", "user.x"), std::nullopt);
-    EXPECT_EQ(raw.count(), 0U);
+    remount();
+    EXPECT_EQ(get("a", "user.x"), "1");
+    store.after(StoreCall::get_acl,
+                [&] { EXPECT_EQ(set("a", "user.object.acl", "private"), std::nullopt); });
+    EXPECT_EQ(acl(), "public-read");
+    EXPECT_EQ(acl(), "private");
 }
 
-TEST_F(EngineTest, rename_without_replacing_finds_the_target) {
-    put("a");
-    put("b", {}, "other");
-    EXPECT_EQ(rename("a", "b", true).error().kind, ErrorKind::already_exists);
-    EXPECT_EQ(*raw.bucket()->peek(ObjectKey("b"))->body, "other");
-    EXPECT_TRUE(raw.bucket()->peek(ObjectKey("a")));
-    EXPECT_TRUE(rename("a", "c", true));
-    EXPECT_EQ(rename("a", "d").error().kind, ErrorKind::not_found);
-}
-
-TEST_F(EngineTest, a_source_that_moves_during_a_rename_is_copied_again) {
-    put("a", {.user = {{"x", "1"}}});
-    store.after(StoreCall::copy, [&] {
-        clock.advance(seconds(1));
-        edit_rudely("a", "late", "1");
-    });
-    ASSERT_TRUE(rename("a", "b"));
-    EXPECT_EQ(stored("b"), (UserMetadata{{"x", "1"}, {"late", "1"}}));
-    EXPECT_FALSE(raw.bucket()->peek(ObjectKey("a")));
-}
-
-TEST_F(EngineTest, rename_survives_lost_replies_and_requests_of_every_step) {
-    int n = 0;
-    for (const StoreCall call : {StoreCall::copy, StoreCall::remove}) {
-        for (const bool applied : {true, false}) {
-            const std::string from = "from" + std::to_string(++n);
-            const std::string to = "to" + std::to_string(n);
-            put(from, {.user = {{"x", "1"}}});
-            if (applied)
-                store.lose_reply(call);
-            else
-                store.lose_request(call);
-            ASSERT_TRUE(rename(from, to, true)) << to_string(call) << applied;
-            EXPECT_EQ(stored(to).at("x"), "1");
-            EXPECT_FALSE(raw.bucket()->peek(ObjectKey(from)));
-        }
+TEST_F(EngineTest, tags_that_cannot_be_read_now_fail_a_listing_and_do_not_look_removed) {
+    put("a", {.user = {{"x", "1"}}, .tags = Tags{{"k", "v"}}});
+    for (const ErrorKind kind : {ErrorKind::server_error, ErrorKind::timed_out}) {
+        store.fail(StoreCall::get_tags, Error(kind, "injected"));
+        EXPECT_EQ(engine->list_attributes(ObjectKey("a")).error().kind, kind);
     }
+    store.fail(StoreCall::get_tags, Error(ErrorKind::access_denied, "injected"));
+    EXPECT_THAT(list("a"), ElementsAre("user.x"));
+    EXPECT_THAT(list("a"), ElementsAre("user.tag.k", "user.x"));
 }
 
-TEST_F(EngineTest, a_failed_rename_leaves_the_source) {
-    put("a", {.user = {{"x", "1"}}});
-    store.fail(StoreCall::copy, Error(ErrorKind::access_denied, "injected"));
-    EXPECT_EQ(rename("a", "b").error().kind, ErrorKind::access_denied);
-    EXPECT_TRUE(raw.bucket()->peek(ObjectKey("a")));
-    EXPECT_FALSE(raw.bucket()->peek(ObjectKey("b")));
-}
+// ---- remove
+// ---------------------------------------------------------------------------------------
 
 TEST_F(EngineTest, remove_resolves_a_lost_reply) {
     put("a");

@@ -228,7 +228,9 @@ TEST_F(OnUntriedService, a_young_object_that_was_seen_once_is_not_taken_to_have_
     answer({.head = object(milliseconds(500))});
     ASSERT_EQ(asked(), " copy");
     now = now + seconds(5);
-    step = update->on_copied(fail(ErrorKind::precondition_failed, "412"), now, now);
+    Error by_service(ErrorKind::precondition_failed, "412");
+    by_service.http_status = 412;
+    step = update->on_copied(by_service, now, now);
     EXPECT_EQ(facts.conditions(), CopyConditions::honoured);
     EXPECT_EQ(asked(), " wait");
 }

@@ -98,7 +98,7 @@ class Mount {
                 PosixRecord record;
                 record.mode =
                     static_cast<uint32_t>(std::stoul(operation.edits.at("user:mode").value()));
-                parts_.pending.add(key, record, TimePoint::never());
+                parts_.pending.add(key, record, TimePoint::never(), std::nullopt);
                 return updater_.send_pending(key);
             }
             case Kind::upload:

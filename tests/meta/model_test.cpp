@@ -154,6 +154,15 @@ TEST_F(Model, oss_counts_the_prefix_of_each_name) {
     EXPECT_EQ(s3.metadata_bytes(info.attributes), 1U + 1);
 }
 
+TEST_F(Model, s3_is_not_asked_to_store_the_encoding_that_it_takes_for_a_request_s) {
+    const char* const name = "user.http.content-encoding";
+    for (const char* value : {"aws-chunked", "gzip, AWS-chunked", "aws-chunked,br"}) {
+        EXPECT_EQ(set(s3, name, value), ErrorKind::invalid_argument) << value;
+        EXPECT_EQ(set(oss, name, value), std::nullopt) << value;
+    }
+    EXPECT_EQ(set(s3, name, "aws-chunked-not"), std::nullopt);
+}
+
 TEST_F(Model, posix_keys_yield_to_user_values_at_the_limit) {
     PosixRecord record;
     record.mode = 0100644;
@@ -212,6 +221,11 @@ TEST_F(Model, tags_keep_their_rules) {
     EXPECT_EQ(set(oss, "user.tag.Owner", "me", SetFlag::create_only), ErrorKind::already_exists);
     EXPECT_EQ(set(oss, "user.tag.v", std::string(257, 'x')), ErrorKind::value_too_large);
     EXPECT_EQ(set(oss, "user.tag.v", std::string("\0x", 2)), ErrorKind::invalid_argument);
+    EXPECT_EQ(set(oss, "user.tag.v", "R&D"), ErrorKind::invalid_argument);
+    EXPECT_EQ(set(oss, "user.tag.a;b", "x"), ErrorKind::invalid_argument);
+    EXPECT_EQ(set(oss, "user.tag.v", "a@b"), ErrorKind::invalid_argument) << "Amazon takes it";
+    EXPECT_EQ(set(oss, "user.tag.Owner", "\xc3\xa4 Z9 +-=._:/"), std::nullopt);
+    EXPECT_EQ(set(s3, "user.tag.Owner", "R&D"), std::nullopt) << "what it takes is not known";
     for (int i = 0; i < 9; ++i)
         EXPECT_EQ(set(oss, "user.tag.k" + std::to_string(i), ""), std::nullopt);
     EXPECT_EQ(set(oss, "user.tag.eleventh", ""), ErrorKind::no_attribute_space);

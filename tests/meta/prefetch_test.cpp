@@ -157,9 +157,9 @@ TEST_F(PrefetchTest, a_listing_that_shows_a_foreign_change_is_announced) {
     get("b", "user.x");
     edit_rudely("b", "x", "1");
     std::vector<std::string> heard;
-    engine->set_listener([&](const ObjectKey& key, const ObjectStat& stat, ChangedBy whose) {
-        EXPECT_EQ(whose, ChangedBy::anybody);
+    engine->set_listener([&](const ObjectKey& key, const ObjectStat& stat) {
         EXPECT_FALSE(stat.complete);
+        EXPECT_TRUE(stat.edited.empty());
         heard.push_back(key.str());
     });
     engine->observe_listing(raw.list({}).value());

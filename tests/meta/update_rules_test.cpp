@@ -80,6 +80,39 @@ TEST_F(UpdateRules, an_unreadable_acl_fails_strict_mounts_and_others_carry_on) {
     EXPECT_EQ(stored("a").at("x"), "2");
 }
 
+// Grants that no canned name describes are this object's; other ACLs are still there to be kept.
+TEST_F(UpdateRules, an_acl_without_a_canned_name_fails_strict_mounts_and_hides_no_others) {
+    const Error unnamed(ErrorKind::unsupported, "grants that no canned name describes");
+    for (const std::string key : {"a", "b", "c", "d"}) {
+        put(key);
+        store.fail(StoreCall::get_acl, unnamed).on(key).always();
+        EXPECT_EQ(set(key, "user.x", "1"), std::nullopt);
+    }
+    put("public", {.acl = "public-read"});
+    EXPECT_EQ(set("public", "user.x", "1"), std::nullopt);
+    EXPECT_EQ(raw.get_acl(ObjectKey("public")).value(), "public-read");
+
+    config.preserve = PreservePolicy::strict;
+    remount();
+    clock.advance(seconds(5));
+    EXPECT_EQ(set("a", "user.x", "2"), ErrorKind::access_denied);
+    const auto turn = engine->order().acquire(ObjectKey("a"), ObjectKey("to"));
+    EXPECT_EQ(engine->rename(ObjectKey("a"), ObjectKey("to"), false).error().kind,
+              ErrorKind::access_denied);
+    EXPECT_EQ(engine->plan_upload(ObjectKey("a"), {}).error().kind, ErrorKind::access_denied);
+}
+
+TEST_F(UpdateRules, a_service_without_acls_has_none_to_lose) {
+    config.preserve = PreservePolicy::strict;
+    remount();
+    put("a");
+    Error none(ErrorKind::unsupported, "A header you provided implies what is not implemented");
+    none.http_status = 501;
+    store.fail(StoreCall::get_acl, none).always();
+    EXPECT_EQ(set("a", "user.x", "1"), std::nullopt);
+    EXPECT_TRUE(rename("a", "b"));
+}
+
 // ---- 2. the lock
 // -----------------------------------------------------------------------------------
 
@@ -178,6 +211,27 @@ TEST_F(UpdateRules, replaced_content_keeps_its_bytes_and_its_metadata_survives_t
     EXPECT_EQ(set("a", "user.mine", "1"), std::nullopt);
     EXPECT_EQ(*raw.bucket()->peek(ObjectKey("a"))->body, "new body");
     EXPECT_EQ(stored("a"), (UserMetadata{{"fresh", "1"}, {"mine", "1"}}));
+}
+
+// The guard's times are whole seconds, and an own result is a base without a look.
+TEST_F(UpdateRules, an_edit_of_others_that_was_shown_here_is_not_undone_in_the_same_second) {
+    const std::vector<std::function<void()>> looks = {
+        [&] { engine->forget_below("a"); },
+        [&] { ASSERT_TRUE(engine->stat(ObjectKey("a"), Freshness::current)); },
+        [&] { engine->observe_listing(raw.list({}).value()); },
+    };
+    for (size_t look = 0; look < looks.size(); ++look) {
+        SCOPED_TRACE(look);
+        clock.advance(seconds(100));
+        put("a", {.user = {{"x", "1"}}});
+        clock.advance(seconds(5));
+        EXPECT_EQ(set("a", "user.x", "2"), std::nullopt);
+        ASSERT_TRUE(put_object(raw, "a", "new body", {.user = {{"theirs", "1"}}}));
+        looks[look]();
+        EXPECT_EQ(get("a", "user.theirs"), "1");
+        EXPECT_EQ(set("a", "user.mine", "1"), std::nullopt);
+        EXPECT_EQ(stored("a"), (UserMetadata{{"theirs", "1"}, {"mine", "1"}}));
+    }
 }
 
 TEST_F(UpdateRules, an_object_that_vanished_is_not_resurrected) {

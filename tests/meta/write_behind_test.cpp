@@ -2,81 +2,22 @@
 // Write-behind: what the journal acknowledges reaches the object, or is reported; nothing else of
 // the object changes. A crash is an engine that goes without shutdown; the next one finds its
 // journal in the same directory.
-#include "meta/engine_fixture.h"
+#include "meta/write_behind_fixture.h"
+
+#include "xbucket/meta/left_journals.h"
 
 #include <filesystem>
 #include <fstream>
-#include <stdlib.h>
 #include <thread>
 
 namespace xbucket::testing {
 namespace {
 
-using std::chrono::hours;
 using std::chrono::seconds;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-class WriteBehindTest : public EngineFixture {
-  protected:
-    void SetUp() override {
-        char pattern[] = "/tmp/xbucket-journal-XXXXXX";
-        ASSERT_NE(mkdtemp(pattern), nullptr);
-        directory = pattern;
-        EngineFixture::SetUp();
-        config.durability = Durability::timed;
-        config.journal_directory = directory + "/journal";
-        config.journal_survives_power_loss = false;  // nobody pulls the plug here
-        config.commit_delay = hours(100);            // tests flush when they mean it
-        mount();
-    }
-    void TearDown() override {
-        EngineFixture::TearDown();
-        engine.reset();
-        std::filesystem::remove_all(directory);
-    }
-    void mount() {
-        engine.reset();
-        remount();
-        const auto started = engine->start();
-        ASSERT_TRUE(started) << started.error().describe();
-    }
-    void crash() { engine.reset(); }
-    std::string journal() const {
-        const std::string stats = engine->stats_json();
-        const size_t at = stats.find("\"journal\":");
-        return stats.substr(at, stats.find('}', at) - at + 1);
-    }
-    // The sender's threads do it: they look at the clock again every millisecond.
-    void wait_until_sent() {
-        const auto deadline = std::chrono::steady_clock::now() + seconds(20);
-        while (journal().find("\"changes\":0") == std::string::npos) {
-            ASSERT_LT(std::chrono::steady_clock::now(), deadline) << journal();
-            std::this_thread::yield();
-        }
-    }
-    std::optional<ErrorKind> flush(const std::string& key) {
-        const auto flushed = engine->flush(ObjectKey(key));
-        if (flushed) return std::nullopt;
-        last_error = flushed.error();
-        return flushed.error().kind;
-    }
-    std::string failures(const std::string& key = "") {
-        return engine->failures_json(ObjectKey(key));
-    }
-    size_t files_in_journal() const {
-        size_t count = 0;
-        for (const auto& file : std::filesystem::directory_iterator(config.journal_directory)) {
-            static_cast<void>(file);
-            ++count;
-        }
-        return count;
-    }
-
-    std::string directory;
-};
 
 // ---- one update
 // ----------------------------------------------------------------------------------
@@ -106,6 +47,24 @@ TEST_F(WriteBehindTest, what_is_due_is_sent_without_being_asked) {
     clock.advance(seconds(1));
     wait_until_sent();
     for (const char* key : {"a", "b", "c"}) EXPECT_EQ(stored(key).at("x"), "1");
+}
+
+TEST_F(WriteBehindTest, a_recorded_mode_that_has_to_yield_stays_shown_before_and_after_it_is_sent) {
+    put("a", {.user = {{"mode", "33152"}}});
+    ASSERT_EQ(set("a", "user.big", std::string(8191 - 11 - 4, 'v')), std::nullopt);
+    EXPECT_EQ(engine->stat(ObjectKey("a"), Freshness::cached)->posix.mode, 33152U);
+    EXPECT_EQ(flush("a"), std::nullopt);
+    EXPECT_EQ(stored("a").size(), 1U);
+    EXPECT_EQ(engine->stat(ObjectKey("a"), Freshness::cached)->posix.mode, 33152U);
+}
+
+TEST_F(WriteBehindTest, a_mode_set_as_an_attribute_replaces_a_chmod_that_waits) {
+    put("a");
+    engine->record_posix(ObjectKey("a"), {.mode = 0100600});
+    ASSERT_EQ(set("a", "user.meta.mode", "33188"), std::nullopt);
+    EXPECT_EQ(engine->stat(ObjectKey("a"), Freshness::cached)->posix.mode, 33188U);
+    EXPECT_EQ(flush("a"), std::nullopt);
+    EXPECT_EQ(stored("a").at("mode"), "33188");
 }
 
 TEST_F(WriteBehindTest, readers_see_what_is_acknowledged_before_it_is_sent) {
@@ -322,7 +281,7 @@ TEST_F(WriteBehindTest, a_service_that_is_away_keeps_changes_waiting) {
 TEST_F(WriteBehindTest, what_the_service_refuses_for_good_is_a_failure) {
     put("a");
     ASSERT_EQ(set("a", "user.x", "1"), std::nullopt);
-    store.fail(StoreCall::copy, Error(ErrorKind::access_denied, "injected"));
+    store.fail(StoreCall::copy, Error(ErrorKind::not_permitted, "injected"));
     EXPECT_EQ(flush("a"), ErrorKind::io);
     EXPECT_THAT(failures(), HasSubstr("injected"));
     EXPECT_EQ(get("a", "user.x"), std::nullopt);
@@ -557,6 +516,26 @@ TEST_F(WriteBehindTest, nobody_replays_the_journal_of_a_mount_that_lives) {
     ASSERT_TRUE(second->shutdown());
 }
 
+TEST_F(WriteBehindTest, what_a_crash_left_is_counted_and_sent_all_the_same) {
+    put("a");
+    put("b");
+    ASSERT_EQ(set("a", "user.x", "1"), std::nullopt);
+    ASSERT_EQ(set("b", "user.x", "1"), std::nullopt);
+    const auto left = [this] { return left_journals(config.journal_directory); };
+    EXPECT_THAT(left(), IsEmpty()) << "its mount lives";
+    crash();
+    ASSERT_EQ(left().size(), 1U);
+    EXPECT_EQ(left()[0].changes, 2U);
+    EXPECT_EQ(left()[0].failures, 0U);
+    EXPECT_EQ(left()[0].unreadable, "");
+    mount();
+    wait_until_sent();
+    EXPECT_EQ(stored("a").at("x"), "1");
+    EXPECT_EQ(stored("b").at("x"), "1");
+    EXPECT_THAT(left(), IsEmpty());
+    EXPECT_THAT(left_journals(directory + "/none"), IsEmpty());
+}
+
 TEST_F(WriteBehindTest, a_journal_that_cannot_be_read_stays_and_stops_nobody) {
     put("a");
     ASSERT_EQ(set("a", "user.x", "1"), std::nullopt);
@@ -571,6 +550,10 @@ TEST_F(WriteBehindTest, a_journal_that_cannot_be_read_stays_and_stops_nobody) {
     EXPECT_EQ(flush("a"), std::nullopt);
     EXPECT_EQ(stored("a"), (UserMetadata{{"y", "1"}}));
     EXPECT_TRUE(std::filesystem::exists(database));
+    const auto left = left_journals(config.journal_directory);
+    ASSERT_EQ(left.size(), 1U);
+    EXPECT_EQ(left[0].file, database);
+    EXPECT_NE(left[0].unreadable, "");
 }
 
 }  // namespace

@@ -61,6 +61,10 @@ struct ObjectStat {
     // Learnt by HEAD (true) or from a listing only (false).
     bool complete = false;
     TimePoint expires;  // until when it may be shown without asking
+    // In what tells of an own update or rename: ETag of the content whose attributes it changed,
+    // which is the same content now under `etag`. Multipart and KMS objects get a new one. ""
+    // otherwise.
+    ETag edited;
 };
 
 enum class Freshness {
@@ -78,9 +82,6 @@ enum class Knowledge {
     complete,
 };
 
-// Whose doing it is that something new is known of a key.
-enum class ChangedBy { this_mount, anybody };
-
 struct JournaledSend;  // meta's own
 
 // Result of preparing an upload: everything the PUT must carry.
@@ -93,11 +94,13 @@ struct UploadPlan {
     // What others changed since base_attributes was read; set by recheck_upload(), applied by
     // finish_upload() as a guarded patch.
     std::optional<ObjectAttributes> late_attributes;
+    PosixRecord late_posix;  // of them: mode and owner; the times are the upload's own
     // The same for what moves without the object: the ACL ("" = the default) and the tags.
     std::string base_acl;
     Tags base_tags;
     std::optional<std::string> late_acl;
     std::optional<Tags> late_tags;
+    TimePoint planned;  // begun
     // What was pending then: older than what is staged, and done with when the upload is.
     PosixRecord pending;
     std::shared_ptr<const JournaledSend> journaled;
@@ -143,6 +146,8 @@ class MetaEngine {
     virtual void prefetch(const std::vector<ObjectKey>& keys, Ahead ahead) = 0;
     // Never blocks.
     virtual Knowledge knowledge(const ObjectKey& key) const = 0;
+    // Until when a key is known not to be there; never() where that is not remembered.
+    virtual TimePoint absent_until(const ObjectKey& key) const = 0;
 
     // ---- changing ----------------------------------------------------------------------------
     // setxattr / removexattr: returns when the service has acknowledged; with write-behind when the
@@ -166,17 +171,23 @@ class MetaEngine {
     // Sends what is pending for `key`. Errors as change_attribute(), and io for journaled changes
     // that can never be sent (as take_failure()).
     virtual Result<void> flush(const ObjectKey& key) = 0;
-    // Sends everything pending at keys that start with `prefix`; the first error, after trying all.
-    virtual Result<void> flush_below(const std::string& prefix) = 0;
+    // Sends everything pending at keys that start with `prefix`, and tells of nothing that can
+    // never be sent; the first error, after trying all.
+    virtual Result<void> send_below(const std::string& prefix) = 0;
+    // As take_failure(), of all keys that start with `prefix`, as one error.
+    virtual Result<void> take_failures_below(const std::string& prefix) = 0;
+    // Both: what can never be sent stays to be told where something else is the error.
+    Result<void> flush_below(const std::string& prefix) {
+        auto sent = send_below(prefix);
+        return sent ? take_failures_below(prefix) : sent;
+    }
     // The same of directories alone, before they are renamed: what waits for one without an object
     // has no object to go along with. Errors as flush()'s.
     virtual Result<void> flush_directories_below(const std::string& prefix) = 0;
     // A journaled change of `key` that can never be sent (conflict, object gone, limit) is told
-    // once, to whoever asks first; the list keeps it. Does not block on the network. Errors: io.
-    virtual Result<void> take_failure(const ObjectKey& key) {
-        static_cast<void>(key);
-        return {};
-    }
+    // once, to whoever asks first; the list keeps it. Does not block on the network. Errors: io,
+    // and access_denied as long as a change of it waits that the service refuses.
+    virtual Result<void> take_failure(const ObjectKey& key) = 0;
     // user.xbucket.failures: a JSON array of such changes, of `key`, or of every key below it where
     // it ends in '/' or is "". At most 64 KiB, the newest first.
     virtual std::string failures_json(const ObjectKey& key) const = 0;
@@ -206,6 +217,9 @@ class MetaEngine {
                                       bool no_replace) = 0;
     // Deletes; pending changes are dropped. Success when it was not there.
     virtual Result<void> remove(const ObjectKey& key) = 0;
+    // Something else was put in the object's place by other means (a symlink): pending changes are
+    // dropped, and what was known of it is forgotten.
+    virtual void replaced(const ObjectKey& key) = 0;
 
     // ---- cache -------------------------------------------------------------------------------
     // A listing page carries size, ETag and Last-Modified of its keys: entries that agree are
@@ -223,10 +237,11 @@ class MetaEngine {
     virtual std::string stats_json() const = 0;
     // Called when an own update, a HEAD or a listing changed what is known of a key; from any
     // thread, must not block nor call back. Set once before use.
-    using Listener = std::function<void(const ObjectKey&, const ObjectStat&, ChangedBy)>;
+    using Listener = std::function<void(const ObjectKey&, const ObjectStat&)>;
     virtual void set_listener(Listener listener) = 0;
     // Sends all that is pending and stops background work. Further changes fail with cancelled.
-    // Journaled changes that could not be sent now wait for the next mount of the source.
+    // Journaled changes that could not be sent now wait for the next mount of the source. Errors:
+    // io for those that can never be sent and that nobody has been told of; they stay to be told.
     virtual Result<void> shutdown() = 0;
 };
 
