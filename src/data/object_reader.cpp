@@ -14,7 +14,7 @@ namespace {
 
 // How far behind the place where a stream goes on a segment may lie before it is given up as passed
 // over: kernels ask for the pieces of one read in any order.
-constexpr uint64_t kBehind = 2U << 20;
+constexpr uint64_t kBehind = 4U << 20;
 // Up to here the store checks objects that it gets whole.
 constexpr uint64_t kAskBytesMin = 2U << 20;
 
@@ -39,20 +39,14 @@ class Stream final : public ReadStream {
 }  // namespace
 
 Result<ReadBytes> ReadStream::read(const ObjectKey& key, uint64_t offset, size_t bytes) {
-    struct State {
-        Mutex mutex;
-        CondVar changed;
-        std::optional<Result<ReadBytes>> result GUARDED_BY(mutex);
-    };
-    const auto state = std::make_shared<State>();  // `done` may still be leaving when we return
-    read(key, offset, bytes, [state](Result<ReadBytes> result) {
-        LockGuard lock(state->mutex);
-        state->result = std::move(result);
-        state->changed.notify_all();
+    std::optional<Result<ReadBytes>> result;
+    CountDown unanswered(1);
+    read(key, offset, bytes, [&](Result<ReadBytes> answer) {
+        result = std::move(answer);
+        unanswered.count_down();
     });
-    LockGuard lock(state->mutex);
-    while (!state->result) state->changed.wait(state->mutex);
-    return std::move(*state->result);
+    unanswered.wait();
+    return *std::move(result);
 }
 
 SegmentReader::SegmentReader(ReadPool& pool, ETag etag, uint64_t size)
@@ -468,11 +462,27 @@ bool SegmentReader::fetch_missing(const ObjectKey& key, uint64_t offset, uint64_
     BlockMemory& memory = pool_.memory();
     // All that is waited for or none of it: reads that each hold a half would wait for ever.
     if (!memory.reserve(missing_bytes(offset, end), memory.bytes_max())) return false;
-    uint64_t at = covered_until(offset);
+    if (plan.next <= end) {
+        fetch_range(key, offset, end, plan, place);
+        return true;
+    }
+    // A read that comes late: what lies behind it was asked for by those that overtook it, and may
+    // have been handed out.
+    ReadAhead::Plan late = plan;
+    late.until = end;
+    fetch_range(key, offset, end, late, place);
+    fetch_range(key, plan.next, plan.next, plan, place);
+    return true;
+}
+
+void SegmentReader::fetch_range(const ObjectKey& key, uint64_t at, uint64_t end,
+                                const ReadAhead::Plan& plan, uint64_t place) {
+    BlockMemory& memory = pool_.memory();
+    at = covered_until(at);
     while (at < plan.until) {
         const bool awaited = at < end;
         const uint64_t stop = end_of_piece(at, end, plan);
-        if (stop <= at) return true;
+        if (stop <= at) return;
         const uint64_t reserved = awaited ? std::min(stop, end) - at : 0;
         if (memory.reserve(stop - at - reserved, pool_.ahead_limit())) {
             add_fetch(key, at, stop, place, awaited);
@@ -480,11 +490,10 @@ bool SegmentReader::fetch_missing(const ObjectKey& key, uint64_t offset, uint64_
             continue;
         }
         ahead_is_short_ = true;
-        if (!awaited) return true;
+        if (!awaited) return;
         add_fetch(key, at, at + reserved, place, true);
         at = covered_until(at + reserved);
     }
-    return true;
 }
 
 // Whole blocks, and where nobody waits whole pieces: few and large requests. Not past `at` when it

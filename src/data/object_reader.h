@@ -99,10 +99,13 @@ class SegmentReader final : public ObjectReader,
     // reads that each hold a part and wait for memory would wait for ever.
     bool is_awaited(uint64_t offset, uint64_t end) const REQUIRES(mutex_);
 
-    // Fetches what is missing of [offset, end), and on to plan.until; false where there is no
-    // memory for what is missing.
+    // Fetches what is missing of [offset, end), and from plan.next on to plan.until; false where
+    // there is no memory for what is missing.
     bool fetch_missing(const ObjectKey& key, uint64_t offset, uint64_t end,
                        const ReadAhead::Plan& plan, uint64_t place) REQUIRES(mutex_);
+    // Of [at, plan.until); memory for what is awaited of it, up to `end`, is reserved.
+    void fetch_range(const ObjectKey& key, uint64_t at, uint64_t end, const ReadAhead::Plan& plan,
+                     uint64_t place) REQUIRES(mutex_);
     uint64_t end_of_piece(uint64_t at, uint64_t end, const ReadAhead::Plan& plan) REQUIRES(mutex_);
     // Neither here nor on their way.
     uint64_t missing_bytes(uint64_t offset, uint64_t end) REQUIRES(mutex_);

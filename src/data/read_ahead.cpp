@@ -9,6 +9,10 @@ namespace {
 constexpr uint64_t kMiB = 1U << 20;
 // A read this large comes from somebody who reads on: kernels ask for that much only then.
 constexpr uint64_t kLargeRead = 64U << 10;
+// Kernels send what they read ahead in parallel, and hence not quite in order: where a program has
+// announced that it reads on, two windows of 2 MiB are under way.
+constexpr uint64_t kSlackOfLargeReads = 3 * kMiB;
+constexpr uint64_t kSlack = kMiB;
 // Beginning of a file that is read bit by bit: its header, perhaps no more.
 constexpr uint64_t kFirstLook = 128U << 10;
 // Fetched by one GET when read from its beginning.
@@ -26,7 +30,7 @@ ReadAhead::Plan ReadAhead::on_read(uint64_t offset, uint64_t bytes, uint64_t siz
     Plan plan;
     plan.from = offset;
     plan.piece_bytes = kMiB;
-    Place* place = find(offset, bytes);
+    Place* place = find(offset, bytes, bytes >= kLargeRead || end == size);
     if (place != nullptr) {
         if (place->window == 0) {
             place->window = kWindowFirst;
@@ -58,16 +62,16 @@ ReadAhead::Plan ReadAhead::on_read(uint64_t offset, uint64_t bytes, uint64_t siz
         }
     }
     place->last_used = ++uses_;
+    plan.next = place->next;
     plan.place = static_cast<size_t>(place - places_.data());
     return plan;
 }
 
-// Kernels send the pieces of one sequential read in parallel, and hence not quite in order.
-ReadAhead::Place* ReadAhead::find(uint64_t offset, uint64_t bytes) {
+ReadAhead::Place* ReadAhead::find(uint64_t offset, uint64_t bytes, bool large) {
     Place* best = nullptr;
     for (Place& place : places_) {
         if (place.last_used == 0) continue;
-        const uint64_t slack = bytes >= kLargeRead || place.window != 0 ? kMiB : kLargeRead;
+        const uint64_t slack = large ? kSlackOfLargeReads : place.window != 0 ? kSlack : kLargeRead;
         const bool near = offset <= place.next + slack && place.next <= offset + bytes + slack;
         if (!near) continue;
         if (best == nullptr || distance(place.next, offset) < distance(best->next, offset)) {

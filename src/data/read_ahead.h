@@ -24,6 +24,7 @@ class ReadAhead {
         size_t place = 0;          // which stream, below kPlaces
         bool new_place = false;    // what was fetched for that place so far is of no use now
         uint64_t from = 0;         // where to begin, at or before the read
+        uint64_t next = 0;         // up to here reads have asked for what they want themselves
         uint64_t until = 0;        // have fetched everything before it
         uint64_t piece_bytes = 0;  // of one GET
     };
@@ -41,7 +42,8 @@ class ReadAhead {
         uint64_t run = 0;        // bytes that were read on
         uint64_t last_used = 0;  // 0: never
     };
-    Place* find(uint64_t offset, uint64_t bytes);
+    // `large`: of those that kernels send in parallel.
+    Place* find(uint64_t offset, uint64_t bytes, bool large);
     Place& least_used();
 
     std::array<Place, kPlaces> places_;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <iterator>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -106,8 +107,8 @@ Result<void> SpoolPlaces::resize(uint64_t size) {
 // is left alone: to give it back and to ask for it again costs more.
 Result<void> SpoolPlaces::cut_disk(uint64_t size) {
     if (!disk_used_ && disk_->room_bytes() <= DiskFile::kIdleRoomMax) return {};
-    const auto last = static_cast<size_t>(size / kChunk);
-    const bool in_memory = last < homes_.size() && homes_[last] == Home::memory;
+    const uint64_t last = size / kChunk;
+    const bool in_memory = home_of(last) == Home::memory;
     return disk_->cut(in_memory ? (last + 1) * kChunk : size);
 }
 
@@ -147,8 +148,10 @@ Result<SpoolPlaces::OnDisk> SpoolPlaces::to_disk() {
     const auto note = [&](Result<void> result) {
         if (!result && on_disk.whole) on_disk.whole = std::move(result);
     };
-    for (size_t i = 0; i < homes_.size(); ++i) {
-        if (homes_[i] == Home::memory) note(move_chunk(i));
+    for (const auto& [place, homes] : homes_) {
+        for (uint64_t i = 0; i < kHomesTogether; ++i) {
+            if (homes[i] == Home::memory) note(move_chunk(place * kHomesTogether + i));
+        }
     }
     if (ftruncate(disk_->fd(), static_cast<off_t>(size_)) != 0) {
         note(spool_error("cannot resize the spool file", errno));
@@ -158,12 +161,12 @@ Result<SpoolPlaces::OnDisk> SpoolPlaces::to_disk() {
     return on_disk;
 }
 
-Result<void> SpoolPlaces::move_chunk(size_t index) {
+Result<void> SpoolPlaces::move_chunk(uint64_t index) {
     const uint64_t offset = index * kChunk;
     std::string chunk(static_cast<size_t>(std::min(kChunk, size_ - offset)), '\0');
     TRY(read_all(memory_.get(), chunk.data(), chunk.size(), offset));
     TRY(write_all(disk_->fd(), chunk, offset));
-    homes_[index] = Home::disk;
+    set_home(index, Home::disk);
     memory_left_->release(kChunk);
     return {};
 }
@@ -171,13 +174,11 @@ Result<void> SpoolPlaces::move_chunk(size_t index) {
 // Gives the chunk at `offset` a home, and those behind it as long as it is the same one.
 Result<SpoolPlaces::Run> SpoolPlaces::place(uint64_t offset, size_t bytes) {
     const uint64_t end = offset + bytes;
-    const auto last = static_cast<size_t>((end - 1) / kChunk);
-    if (homes_.size() <= last) homes_.resize(last + 1, Home::none);
-    for (auto i = static_cast<size_t>(offset / kChunk); i <= last; ++i) {
-        if (homes_[i] != Home::none) continue;
+    for (uint64_t i = offset / kChunk; i <= (end - 1) / kChunk; ++i) {
+        if (home_of(i) != Home::none) continue;
         Result<Home> home = home_for_new(i * kChunk);
         if (home) {
-            homes_[i] = *home;
+            set_home(i, *home);
         } else if (i * kChunk <= offset) {
             return std::move(home).error();
         } else {
@@ -188,15 +189,21 @@ Result<SpoolPlaces::Run> SpoolPlaces::place(uint64_t offset, size_t bytes) {
 }
 
 SpoolPlaces::Run SpoolPlaces::run_at(uint64_t offset, size_t bytes) const {
-    const auto home_of = [&](size_t i) REQUIRES(mutex_) {
-        return i < homes_.size() ? homes_[i] : Home::none;
-    };
-    auto i = static_cast<size_t>(offset / kChunk);
+    uint64_t i = offset / kChunk;
     const Home home = home_of(i);
     uint64_t end = (i + 1) * kChunk;
     while (end < offset + bytes && home_of(++i) == home) end += kChunk;
     return {offset, static_cast<size_t>(std::min(end, offset + bytes) - offset), fd_of(home),
             home == Home::disk};
+}
+
+SpoolPlaces::Home SpoolPlaces::home_of(uint64_t chunk) const {
+    const auto found = homes_.find(chunk / kHomesTogether);
+    return found == homes_.end() ? Home::none : found->second[chunk % kHomesTogether];
+}
+
+void SpoolPlaces::set_home(uint64_t chunk, Home home) {
+    homes_[chunk / kHomesTogether][chunk % kHomesTogether] = home;  // the others: none
 }
 
 Result<SpoolPlaces::Home> SpoolPlaces::home_for_new(uint64_t offset) {
@@ -232,10 +239,15 @@ Result<void> SpoolPlaces::open_disk() {
 
 // Chunks wholly behind `size` have no home any more.
 void SpoolPlaces::cut(uint64_t size) {
-    const auto kept = static_cast<size_t>((size + kChunk - 1) / kChunk);
-    for (size_t i = kept; i < homes_.size(); ++i)
-        if (homes_[i] == Home::memory) memory_left_->release(kChunk);
-    if (kept < homes_.size()) homes_.resize(kept);
+    const uint64_t kept = (size + kChunk - 1) / kChunk;
+    for (auto at = homes_.lower_bound(kept / kHomesTogether); at != homes_.end();) {
+        const uint64_t first = at->first * kHomesTogether;
+        for (uint64_t i = kept > first ? kept - first : 0; i < kHomesTogether; ++i) {
+            if (at->second[i] == Home::memory) memory_left_->release(kChunk);
+            at->second[i] = Home::none;
+        }
+        at = first >= kept ? homes_.erase(at) : std::next(at);
+    }
 }
 
 int SpoolPlaces::fd_of(Home home) const {

@@ -16,12 +16,13 @@
 #include "xbucket/base/sync.h"
 #include "xbucket/data/spool.h"
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace xbucket {
 
@@ -67,13 +68,15 @@ class SpoolPlaces {
 
     Result<Run> place(uint64_t offset, size_t bytes) REQUIRES(mutex_);
     Run run_at(uint64_t offset, size_t bytes) const REQUIRES(mutex_);
+    Home home_of(uint64_t chunk) const REQUIRES(mutex_);
+    void set_home(uint64_t chunk, Home home) REQUIRES(mutex_);
     Result<Home> home_for_new(uint64_t offset) REQUIRES(mutex_);
     bool room_on_disk(uint64_t offset) REQUIRES(mutex_);
     bool open_memory() REQUIRES(mutex_);
     Result<void> open_disk() REQUIRES(mutex_);
     Result<void> cut_disk(uint64_t size) REQUIRES(mutex_);
     void cut(uint64_t size) REQUIRES(mutex_);
-    Result<void> move_chunk(size_t index) REQUIRES(mutex_);
+    Result<void> move_chunk(uint64_t index) REQUIRES(mutex_);
     int fd_of(Home home) const REQUIRES(mutex_);
     // Errors: io, no_space: bytes that were written are lost.
     Result<void> check_disk() const REQUIRES(mutex_);
@@ -86,7 +89,10 @@ class SpoolPlaces {
     bool disk_used_ GUARDED_BY(mutex_) = false;      // bytes may have been written there
     mutable int disk_error_ GUARDED_BY(mutex_) = 0;  // the system tells it once
     bool no_memory_ GUARDED_BY(mutex_) = false;      // the system gives none
-    std::vector<Home> homes_ GUARDED_BY(mutex_);     // of chunks; none behind its end
+    // Of chunks, some in a row together: a byte far behind the others costs no more than they do.
+    static constexpr uint64_t kHomesTogether = 64;
+    using Homes = std::array<Home, kHomesTogether>;
+    std::map<uint64_t, Homes> homes_ GUARDED_BY(mutex_);
     uint64_t size_ GUARDED_BY(mutex_) = 0;
 };
 

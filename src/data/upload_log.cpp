@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -24,7 +25,7 @@ namespace xbucket {
 namespace {
 
 constexpr std::string_view kFolder = "/uploads";
-// Beyond this the file is emptied as soon as nothing is under way.
+// Beyond this, and twice what is under way, the file is made anew without what is over.
 constexpr uint64_t kBytesMax = 64U << 10;
 constexpr uint64_t kReadMax = 64U << 20;
 
@@ -71,11 +72,12 @@ std::vector<UploadLog::Leftover> parse(const std::string& text) {
 
 UploadLog::UploadLog(std::string directory, std::string source)
     : directory_(std::move(directory) + std::string(kFolder)),
-      prefix_(source.empty() ? "mount" : std::move(source)) {}
+      prefix_(source.empty() ? "mount" : std::move(source)),
+      bytes_most_(kBytesMax) {}
 
 UploadLog::~UploadLog() {
     LockGuard lock(mutex_);
-    if (file_ && open_ == 0) unlink(path_.c_str());
+    if (file_ && open_.empty()) unlink(path_.c_str());
 }
 
 bool UploadLog::open_file() {
@@ -85,23 +87,39 @@ bool UploadLog::open_file() {
         return false;
     }
     path_ = fmt::format("{}/{}-{}", directory_, prefix_, hex_encode(random_bytes(8)));
+    file_ = put_file("");
+    return file_ != nullptr;
+}
+
+std::shared_ptr<FileDescriptor> UploadLog::put_file(const std::string& text) {
     // Locked before it has its name, or another mount could take it for a dead one's.
     const std::string hidden = fmt::format("{}/.{}", directory_, hex_encode(random_bytes(8)));
     auto file = std::make_shared<FileDescriptor>(
         open(hidden.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
-    const bool good = file->get() >= 0 && flock(file->get(), LOCK_EX | LOCK_NB) == 0 &&
-                      rename(hidden.c_str(), path_.c_str()) == 0;
+    const auto written = [&] {
+        return ::write(file->get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    };
+    const bool good = file->get() >= 0 && flock(file->get(), LOCK_EX | LOCK_NB) == 0 && written() &&
+                      fdatasync(file->get()) == 0 && rename(hidden.c_str(), path_.c_str()) == 0;
     if (!good) {
         log_warning("data", "cannot make {}: {}", path_, std::strerror(errno));
         unlink(hidden.c_str());
-        return false;
+        return nullptr;
     }
+    bytes_ = text.size();
     for (const std::string& folder : {directory_, directory_ + "/.."}) {
         const Result<void> synced = sync_directory(folder);
         if (!synced) log_warning("data", "{}", synced.error().message);
     }
-    file_ = std::move(file);
-    return true;
+    return file;
+}
+
+// A line of the old file that somebody is making durable is in the new one, and on disk.
+void UploadLog::drop_what_is_over() {
+    std::string text;
+    for (const auto& [ticket, lines] : open_) text += lines;
+    if (auto file = put_file(text)) file_ = std::move(file);
+    bytes_most_ = std::max(kBytesMax, 2 * bytes_);
 }
 
 void UploadLog::append(const std::string& line) {
@@ -117,8 +135,9 @@ void UploadLog::append(const std::string& line) {
 UploadLog::Ticket UploadLog::intend(const ObjectKey& key, WallTime now) {
     LockGuard lock(mutex_);
     const Ticket ticket = next_++;
-    ++open_;
-    append(fmt::format("I {} {} {}\n", ticket, now.seconds(), percent_encode(key.str())));
+    std::string& line = open_[ticket];
+    line = fmt::format("I {} {} {}\n", ticket, now.seconds(), percent_encode(key.str()));
+    append(line);
     return ticket;
 }
 
@@ -126,7 +145,9 @@ void UploadLog::made(Ticket ticket, const UploadId& id) {
     std::shared_ptr<FileDescriptor> file;
     {
         LockGuard lock(mutex_);
-        append(fmt::format("M {} {}\n", ticket, percent_encode(id.str())));
+        const std::string line = fmt::format("M {} {}\n", ticket, percent_encode(id.str()));
+        open_[ticket] += line;
+        append(line);
         file = file_;
     }
     // Others may write meanwhile; one flush of the disk serves them as well.
@@ -138,8 +159,8 @@ void UploadLog::made(Ticket ticket, const UploadId& id) {
 void UploadLog::over(Ticket ticket) {
     LockGuard lock(mutex_);
     append(fmt::format("O {}\n", ticket));
-    --open_;
-    if (open_ == 0 && bytes_ > kBytesMax && ftruncate(file_->get(), 0) == 0) bytes_ = 0;
+    open_.erase(ticket);
+    if (file_ && bytes_ > bytes_most_) drop_what_is_over();
 }
 
 std::vector<UploadLog::Dead> UploadLog::dead() const {
@@ -154,6 +175,9 @@ std::vector<UploadLog::Dead> UploadLog::dead() const {
         dead.file_ = std::make_unique<FileDescriptor>(
             open(dead.path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
         if (dead.file_->get() < 0 || flock(dead.file_->get(), LOCK_EX | LOCK_NB) != 0) continue;
+        // Between open and lock its mount, which lives, may have put another in its place.
+        struct stat st {};
+        if (fstat(dead.file_->get(), &st) != 0 || st.st_nlink == 0) continue;
         dead.leftovers_ = parse(read_all(dead.file_->get()));
         all.push_back(std::move(dead));
     }

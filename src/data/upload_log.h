@@ -10,6 +10,7 @@
 #include "xbucket/base/sync.h"
 #include "xbucket/store/object_types.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,6 +58,9 @@ class UploadLog {
   private:
     void append(const std::string& line) REQUIRES(mutex_);
     bool open_file() REQUIRES(mutex_);
+    // A new file with `text` as path_, which a file that was there has no longer; null: it has.
+    std::shared_ptr<FileDescriptor> put_file(const std::string& text) REQUIRES(mutex_);
+    void drop_what_is_over() REQUIRES(mutex_);
 
     const std::string directory_;
     const std::string prefix_;
@@ -64,8 +68,9 @@ class UploadLog {
     std::shared_ptr<FileDescriptor> file_ GUARDED_BY(mutex_);  // by whoever makes it durable
     std::string path_ GUARDED_BY(mutex_);
     Ticket next_ GUARDED_BY(mutex_) = 1;
-    size_t open_ GUARDED_BY(mutex_) = 0;
+    std::map<Ticket, std::string> open_ GUARDED_BY(mutex_);  // what the file says of each
     uint64_t bytes_ GUARDED_BY(mutex_) = 0;
+    uint64_t bytes_most_ GUARDED_BY(mutex_);  // beyond it the file is made anew
 };
 
 }  // namespace xbucket

@@ -25,7 +25,7 @@ std::optional<Result<Attr>> Attributes::getattr_cached(InodeNumber ino) {
     const std::optional<Result<ObjectStat>> stat = core_.meta.stat_cached(key);
     if (!stat || !*stat) return std::nullopt;
     if (core_.config.stat_mode == StatMode::meta && !(*stat)->complete) return std::nullopt;
-    core_.show(inode, **stat, Origin::service);
+    core_.show(inode, **stat);
     return core_.attr_of(inode);
 }
 
@@ -48,7 +48,7 @@ Result<Attr> Attributes::getattr(InodeNumber ino) {
 Result<void> Attributes::refresh(const InodePtr& inode) {
     const ObjectKey key = inode->current_key();
     if (inode->type != NodeType::directory) {
-        core_.show(inode, TRY(core_.meta.stat(key, core_.freshness())), Origin::service);
+        core_.show(inode, TRY(core_.meta.stat(key, core_.freshness())));
         return {};
     }
     // A directory is there as long as any key starts with it.
@@ -62,7 +62,7 @@ Result<void> Attributes::refresh(const InodePtr& inode) {
     if (!page.objects.empty() && page.objects.front().key == key) {
         core_.meta.observe_listing(page);
         const Result<ObjectStat> stat = core_.meta.stat(key, core_.freshness());
-        if (stat) core_.show(inode, *stat, Origin::service);
+        if (stat) core_.show(inode, *stat);
     }
     core_.show_implicit(inode);
     return {};
@@ -81,11 +81,7 @@ Result<Attr> Attributes::setattr(InodeNumber ino, const SetAttr& change, bool ha
         if (inode->leads_nowhere()) return fail(ErrorKind::stale, "the file was deleted");
         record = change_shown(*inode, change);
         key = inode->key;
-        const bool has_object = !inode->removed && !inode->is_new() && ino != kRootInode;
-        // A native link's metadata cannot be edited by a copy of what it points to.
-        const bool native_link =
-            inode->type == NodeType::symlink && core_.store.traits().native_symlinks;
-        if (!has_object || native_link) record = PosixRecord{};
+        if (inode->removed || inode->is_new() || ino == kRootInode) record = PosixRecord{};
     }
     if (!record.empty()) core_.meta.record_posix(key, record);
     return core_.attr_of(inode);
@@ -104,9 +100,9 @@ PosixRecord Attributes::change_shown(Inode& inode, const SetAttr& change) {
     if (change.uid) record.uid = shown.uid = *change.uid;
     if (change.gid) record.gid = shown.gid = *change.gid;
     // Recording anything moves Last-Modified: a time that stood for it must be recorded as well,
-    // or a chmod would change the file's mtime.
+    // or a chmod would change the file's mtime, and a chown a link's.
     const bool keep_mtime =
-        !record.empty() && inode.type == NodeType::file && !shown.mtime_recorded;
+        !record.empty() && inode.type != NodeType::directory && !shown.mtime_recorded;
     if (change.mtime || keep_mtime) {
         if (change.mtime) shown.mtime = *change.mtime;
         shown.mtime_recorded = true;

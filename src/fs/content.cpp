@@ -27,6 +27,7 @@ Result<InodePtr> Content::create(const ObjectKey& key, uint32_t mode, uint32_t u
         inode->show_created(mode, uid, gid, core_.clock.wall_now(), core_.entry_expiry());
         FileState& file = inode->file_state();
         file.in_bucket = false;
+        file.must_be_new = true;
         file.content = std::move(content);
         file.dirty = true;
         file.staged = std::make_unique<StagedAttributes>(core_.meta.model(), key);
@@ -36,14 +37,14 @@ Result<InodePtr> Content::create(const ObjectKey& key, uint32_t mode, uint32_t u
     return inode;
 }
 
-Result<void> Content::load(const InodePtr& inode) {
+Result<void> Content::load(const InodePtr& inode, bool to_append) {
     LockGuard lock(inode->mutex);
     inode->wait_until_idle();
     FileState& file = inode->file_state();
     if (file.content) return {};
     file.busy = true;
     lock.unlock();
-    Result<Loaded> loaded = open_base(inode);
+    Result<Loaded> loaded = open_base(inode, to_append);
     lock.lock();
     file.busy = false;
     inode->changed.notify_all();
@@ -56,8 +57,18 @@ Result<void> Content::load(const InodePtr& inode) {
     return {};
 }
 
+Result<void> Content::load_for_change(const InodePtr& inode, bool to_append) {
+    Result<void> loaded = load(inode, to_append);
+    if (loaded || loaded.error().kind != ErrorKind::not_found) return loaded;
+    const ObjectKey key = inode->current_key();
+    core_.drop_gone(inode, key);
+    return fail(ErrorKind::stale,
+                "'" + printable(key.str()) + "' was deleted or renamed while it was open");
+}
+
 // Content that starts from the object as it is now, which may be newer than what the kernel knows.
-Result<Content::Loaded> Content::open_base(const InodePtr& inode) {
+Result<Content::Loaded> Content::open_base(const InodePtr& inode, bool to_append) {
+    std::optional<ObjectType> type;
     for (int attempt = 1;; ++attempt) {
         ObjectKey key;
         FileContent::Base base;
@@ -69,10 +80,12 @@ Result<Content::Loaded> Content::open_base(const InodePtr& inode) {
             base = {inode->shown.etag, inode->shown.size, {}, inode->shown.size};
             known = inode->shown.valid && !base.etag.empty();
         }
-        // What is appended to an appendable object needs nothing of it.
+        // What is appended to an appendable object needs nothing of it, and leaves it what it is.
         const auto cached = core_.meta.stat_cached(key);
-        const bool appendable = cached && *cached && (*cached)->type == ObjectType::appendable;
-        const bool at_once = base.size != 0 && base.size <= kFetchAtOnceBytes && !appendable;
+        if (cached && *cached) type = (*cached)->type;
+        const bool maybe_appendable = !type && to_append && core_.store.traits().appendable;
+        const bool small = base.size != 0 && base.size <= kFetchAtOnceBytes;
+        const bool at_once = small && type != ObjectType::appendable && !maybe_appendable;
         if (known && at_once) {
             Loaded loaded{TRY(FileContent::create(*core_.spool, base))};
             Result<void> fetched = core_.uploads->fetch(key, *loaded.content, {0, base.size});
@@ -82,8 +95,11 @@ Result<Content::Loaded> Content::open_base(const InodePtr& inode) {
             }
         }
         const ObjectStat now = TRY(core_.meta.stat(key, Freshness::current));
-        core_.show(inode, now, Origin::service);
-        if (known && !at_once && now.etag == base.etag && now.size == base.size) {
+        core_.show(inode, now);
+        const bool same = now.etag == base.etag && now.size == base.size;
+        type = now.type;
+        const bool to_fetch = small && type != ObjectType::appendable;
+        if (known && !to_fetch && same) {
             return Loaded{TRY(FileContent::create(*core_.spool, base)),
                           now.type == ObjectType::appendable};
         }
@@ -94,8 +110,17 @@ Result<Content::Loaded> Content::open_base(const InodePtr& inode) {
     }
 }
 
+// A size that no object can have is refused before anything is spent on it.
+Result<void> Content::check_size(uint64_t begin, uint64_t bytes) const {
+    const StoreTraits& traits = core_.store.traits();
+    const uint64_t max = std::max(traits.put_bytes_max, traits.parts_max * traits.part_bytes_max);
+    if (begin <= max && bytes <= max - begin) return {};
+    return fail(ErrorKind::file_too_large, "the file would be larger than an object can be");
+}
+
 Result<void> Content::truncate(const InodePtr& inode, uint64_t size) {
-    if (size != 0) TRY(load(inode));
+    TRY(check_size(0, size));
+    if (size != 0) TRY(load_for_change(inode, false));
     std::shared_ptr<FileContent> fresh;
     if (size == 0) fresh = TRY(FileContent::create(*core_.spool, {}));
     LockGuard lock(inode->mutex);
@@ -104,8 +129,11 @@ Result<void> Content::truncate(const InodePtr& inode, uint64_t size) {
     if (size == 0) {
         // Nothing of the object is left: replacing it undoes nobody's write.
         file.content = std::move(fresh);
+        core_.copies.forget(inode);
         file.ahead.reset();
         file.ahead_wanted = false;
+        file.must_be_new = false;
+        file.pages_lost.reset();
     } else if (!file.content) {
         return fail(ErrorKind::stale, "the file was closed while it was truncated");
     } else {
@@ -119,7 +147,7 @@ Result<void> Content::truncate(const InodePtr& inode, uint64_t size) {
 
 Result<size_t> Content::write(const InodePtr& inode, std::optional<uint64_t> offset,
                               std::string_view bytes) {
-    TRY(load(inode));
+    TRY(load_for_change(inode, !offset));
     LockGuard lock(inode->mutex);
     inode->wait_until_idle();
     if (!inode->file || !inode->file->content) {
@@ -127,6 +155,7 @@ Result<size_t> Content::write(const InodePtr& inode, std::optional<uint64_t> off
     }
     FileState& file = *inode->file;
     const uint64_t at = offset.value_or(file.content->size());
+    TRY(check_size(at, bytes.size()));
     if (offset) file.append_only = false;
     const size_t written = TRY(file.content->write(at, bytes));
     const ByteRange range{at, at + written};
@@ -134,6 +163,28 @@ Result<size_t> Content::write(const InodePtr& inode, std::optional<uint64_t> off
     note_change(inode, range);
     send_ahead(inode);
     return written;
+}
+
+Result<void> Content::write_pages(const InodePtr& inode, uint64_t offset, std::string_view bytes) {
+    Result<size_t> written = size_t{0};
+    for (size_t done = 0; done < bytes.size(); done += *written) {
+        written = write(inode, offset + done, bytes.substr(done));
+        if (!written) break;
+    }
+    LockGuard lock(inode->mutex);
+    if (!inode->file) return written ? Result<void>() : std::move(written).error();
+    FileState& file = *inode->file;
+    file.mapped = true;
+    if (written) return {};
+    // Of a file that is as the object is, the object stands in any case.
+    if (file.dirty) {
+        file.pages_lost =
+            fail(written.error().kind, "what a program wrote to a mapping of '" +
+                                           printable(inode->key.str()) +
+                                           "' is lost, so the file is not sent; write it anew (" +
+                                           written.error().describe() + ")");
+    }
+    return std::move(written).error();
 }
 
 void Content::note_change(const InodePtr& inode, ByteRange range) {
@@ -154,7 +205,8 @@ void Content::send_ahead(const InodePtr& inode) {
         file.ahead.reset();
     }
     if (file.ahead) return file.ahead->upload->send_ahead(file.run);
-    if (inode->removed) return;
+    // What is only appended goes behind the object, which stays what it is.
+    if (inode->removed || file.append_only) return;
     if (file.ahead_wanted || file.ahead_refused) return;
     if (!core_.uploads->worth_sending_ahead(file.run.size())) return;
     file.ahead_wanted = true;
@@ -192,18 +244,26 @@ void Content::begin_ahead(const InodePtr& inode) {
     send_ahead(inode);
 }
 
-Result<void> Content::upload(const InodePtr& inode) {
+Result<void> Content::upload(const InodePtr& inode, DirectoryMoves::Haste haste) {
     for (;;) {
         ObjectKey key;
+        FileContent::Base base;
         {
             LockGuard lock(inode->mutex);
             if (!inode->file || !inode->file->dirty || inode->removed) return {};
             key = inode->key;
+            if (inode->file->content) base = inode->file->content->base();
         }
         finish_copies_of(key);
-        const KeyOrder::Turn turn = core_.meta.order().acquire(key);
+        const DirectoryMoves::Arrival arrival(core_.moves, inode, haste);
+        KeyOrder::Turn turn = core_.meta.order().acquire(key);
         // A rename may have gone first.
-        if (inode->current_key() == key) return upload_in_turn(inode, key);
+        if (inode->current_key() != key) continue;
+        Result<void> uploaded = upload_in_turn(inode, key);
+        turn.release();
+        const bool maybe_edited = !uploaded && uploaded.error().kind == ErrorKind::stale &&
+                                  !uploaded.error().outcome_unknown && !base.copied_from.empty();
+        if (!maybe_edited || !source_was_edited(inode, base)) return uploaded;
     }
 }
 
@@ -214,6 +274,11 @@ Result<void> Content::upload_in_turn(const InodePtr& inode, const ObjectKey& key
         inode->wait_until_idle();
         if (!inode->file || !inode->file->dirty || inode->removed) return {};
         FileState& file = *inode->file;
+        if (file.pages_lost) {
+            file.upload_failed = true;
+            file.failure = file.pages_lost->describe();
+            return *file.pages_lost;
+        }
         job = make_job(*inode, key);
         job.ahead = std::move(file.ahead);
         file.ahead.reset();
@@ -226,6 +291,7 @@ Result<void> Content::upload_in_turn(const InodePtr& inode, const ObjectKey& key
         core_.note_created(key);
         core_.table.settle(inode);
     }
+    Shift shift = Shift::nothing;
     {
         LockGuard lock(inode->mutex);
         FileState& file = *inode->file;
@@ -233,28 +299,36 @@ Result<void> Content::upload_in_turn(const InodePtr& inode, const ObjectKey& key
         inode->changed.notify_all();
         if (!uploaded) {
             file.upload_failed = true;
+            file.failure = uploaded.error().describe();
+            if (uploaded.error().outcome_unknown) file.must_be_new = false;
             return std::move(uploaded).error();
         }
-        adopt(inode, *uploaded);
+        shift = adopt(inode, *uploaded);
     }
+    if (shift != Shift::nothing) core_.invalidate_inode(inode, shift == Shift::content);
     if (!uploaded->late.empty()) core_.meta.record_posix(key, uploaded->late);
     return {};
 }
 
-void Content::adopt(const InodePtr& inode, const Uploaded& uploaded) {
+Shift Content::adopt(const InodePtr& inode, const Uploaded& uploaded) {
     FileState& file = *inode->file;
     file.dirty = false;
     file.in_bucket = true;
+    file.must_be_new = false;
     file.upload_failed = false;
+    file.mapped = false;
     file.times_set = false;
     file.staged.reset();
-    forget_copy(inode, file.content->base().copied_from);
     file.content->uploaded(uploaded.etag);
     file.run = {};
     file.upload_at = TimePoint::never();
-    inode->show(uploaded.stat, core_.config, Origin::own_upload);
+    // Somebody else's object by now: the kernel's pages, which are ours, are not of it.
+    const bool ours = uploaded.stat.etag == uploaded.etag;
+    const Shift shift =
+        inode->show(uploaded.stat, core_.config, ours ? Origin::own_upload : Origin::service);
     mark_clean(inode);
     inode->tidy_file_state();
+    return shift;
 }
 
 UploadJob Content::make_job(const Inode& inode, const ObjectKey& key) const {
@@ -263,6 +337,7 @@ UploadJob Content::make_job(const Inode& inode, const ObjectKey& key) const {
     job.content = inode.file->content;
     job.times_set = inode.file->times_set;
     job.append_only = inode.file->append_only;
+    job.must_be_new = inode.file->must_be_new;
     // Always recorded: Last-Modified would be the time of the upload, and rsync would send the
     // file again for it.
     job.staged.posix.mtime = inode.shown.mtime;
@@ -313,6 +388,12 @@ TimePoint Content::next_due() const {
         if (inode->file) next = std::min(next, inode->file->upload_at);
     }
     return next;
+}
+
+void Content::let_replace(const InodePtr& inode) {
+    LockGuard lock(inode->mutex);
+    inode->wait_until_idle();
+    if (inode->file) inode->file->must_be_new = false;
 }
 
 void Content::set_due(const InodePtr& inode, TimePoint at) {
@@ -410,6 +491,9 @@ void Content::rescue(const InodePtr& inode, bool open_too) {
         inode->file->dirty = false;
         inode->file->in_bucket = true;
         inode->shown.fresh_until = TimePoint{};
+        // The object was not changed when this file was: its times are told again.
+        inode->shown.last_modified = WallTime{};
+        inode->shown.mtime_recorded = false;
         // At once: nobody may open it or ask for its object from here on.
         if (was_new) inode->removed = true;
         mark_clean(inode);
@@ -419,6 +503,7 @@ void Content::rescue(const InodePtr& inode, bool open_too) {
     if (!was_new) return core_.invalidate_inode(inode, true);
     core_.table.remove(inode);
     core_.note_removed(key);
+    core_.meta.forget(key);  // an object of somebody else's may be why
     core_.invalidate_inode(inode, true);
     core_.invalidate_name(key);
 }
@@ -427,13 +512,13 @@ void Content::keep_content(const FileState& file, const ObjectKey& key) const {
     RecoveryNote note;
     note.key = key;
     note.base_etag = file.content->base().etag;
-    note.error = "the upload failed; see the log";
+    note.error = file.failure.empty() ? "it was not uploaded" : file.failure;
     note.time = core_.clock.wall_now();
     if (file.staged) note.attributes = file.staged->named_values();
     const Result<KeptContent> kept = file.content->keep(note);
     if (kept && kept->damage.empty()) {
-        log_error("fs", "key='{}' was not uploaded; its content is kept in {}",
-                  printable(key.str()), kept->path);
+        log_error("fs", "key='{}' was not uploaded; its content is kept in {}: {}",
+                  printable(key.str()), kept->path, note.error);
     } else if (kept) {
         log_error("fs", "key='{}' was not uploaded; what is left of it is kept in {}: {}",
                   printable(key.str()), kept->path, kept->damage);
@@ -443,13 +528,6 @@ void Content::keep_content(const FileState& file, const ObjectKey& key) const {
     }
 }
 
-void Content::forget_copy(const InodePtr& inode, const ObjectKey& from) {
-    if (from.empty()) return;
-    LockGuard lock(mutex_);
-    const auto [begin, end] = copies_.equal_range(from);
-    for (auto it = begin; it != end;) it = it->second == inode ? copies_.erase(it) : std::next(it);
-}
-
 void Content::mark_dirty(const InodePtr& inode) {
     LockGuard lock(mutex_);
     dirty_.emplace(static_cast<uint64_t>(inode->ino), inode);
@@ -457,6 +535,7 @@ void Content::mark_dirty(const InodePtr& inode) {
 }
 
 void Content::mark_clean(const InodePtr& inode) {
+    core_.copies.forget(inode);
     LockGuard lock(mutex_);
     const auto found = dirty_.find(static_cast<uint64_t>(inode->ino));
     if (found != dirty_.end() && found->second == inode) dirty_.erase(found);

@@ -20,8 +20,11 @@ class Content {
 
     // A new, empty file that is not in the bucket; one lookup is counted. Errors: io, no_space.
     Result<InodePtr> create(const ObjectKey& key, uint32_t mode, uint32_t uid, uint32_t gid);
-    // Gives an object's file content of its own. Errors: stale, no_space, the store's.
-    Result<void> load(const InodePtr& inode);
+    // Gives an object's file content of its own. To append: its kind counts, not only its bytes.
+    // Errors: stale, no_space, the store's.
+    Result<void> load(const InodePtr& inode, bool to_append = false);
+    // The same for who changes it; not with a turn held. Errors: stale where it is gone.
+    Result<void> load_for_change(const InodePtr& inode, bool to_append);
     Result<void> truncate(const InodePtr& inode, uint64_t size);
     // What a copy of the file as it is now starts from; looks at the object. Errors: unsupported
     // where only its bytes can be copied (they are not in the bucket yet, or not readable there).
@@ -33,11 +36,15 @@ class Content {
     // Not with a turn held.
     void finish_copies_of(const ObjectKey& key);
     // Writes at `offset`, or at the end.
+    // See FileSystem::write_pages().
+    Result<void> write_pages(const InodePtr& inode, uint64_t offset, std::string_view bytes);
     Result<size_t> write(const InodePtr& inode, std::optional<uint64_t> offset,
                          std::string_view bytes);
 
-    // Uploads a dirty file; nothing to do for others. Takes the key's turn.
-    Result<void> upload(const InodePtr& inode);
+    // Uploads a dirty file; nothing to do for others. Takes the key's turn. Waits for a rename of a
+    // directory above it that is about to end, unless a rename waits for it.
+    Result<void> upload(const InodePtr& inode,
+                        DirectoryMoves::Haste haste = DirectoryMoves::Haste::none);
     // The same for a caller that holds the turn of `key`.
     Result<void> upload_in_turn(const InodePtr& inode, const ObjectKey& key);
     // All dirty files below a prefix that no handle is open for (`open_too`: those as well); the
@@ -48,6 +55,8 @@ class Content {
     // Earliest time at which upload_due() has something to do.
     TimePoint next_due() const;
     void set_due(const InodePtr& inode, TimePoint at);
+    // A file that was made here may take the place of an object of its name.
+    void let_replace(const InodePtr& inode);
 
     // The object is about to be deleted or replaced: what open handles read must stay readable.
     void keep_for_handles(const InodePtr& inode);
@@ -68,13 +77,16 @@ class Content {
         std::shared_ptr<FileContent> content;
         bool appendable = false;
     };
-    Result<Loaded> open_base(const InodePtr& inode);
+    Result<Loaded> open_base(const InodePtr& inode, bool to_append);
+    // Errors: file_too_large.
+    Result<void> check_size(uint64_t begin, uint64_t bytes) const;
     Result<void> fetch_all(const InodePtr& inode);
     void note_change(const InodePtr& inode, ByteRange range) REQUIRES(inode->mutex);
     void send_ahead(const InodePtr& inode) REQUIRES(inode->mutex);
     void begin_ahead(const InodePtr& inode);
-    void adopt(const InodePtr& inode, const Uploaded& uploaded) REQUIRES(inode->mutex);
-    void forget_copy(const InodePtr& inode, const ObjectKey& from) EXCLUDES(mutex_);
+    Shift adopt(const InodePtr& inode, const Uploaded& uploaded) REQUIRES(inode->mutex);
+    // Whether what a copy could not be made of is known by another ETag since.
+    bool source_was_edited(const InodePtr& inode, const FileContent::Base& before);
     void mark_dirty(const InodePtr& inode) EXCLUDES(mutex_);
     void mark_clean(const InodePtr& inode) EXCLUDES(mutex_);
     std::vector<InodePtr> dirty_inodes() const EXCLUDES(mutex_);
@@ -86,8 +98,6 @@ class Content {
     Uploader uploader_;
     mutable Mutex mutex_;  // after Inode::mutex; nothing is called with it held
     std::unordered_map<uint64_t, InodePtr> dirty_ GUARDED_BY(mutex_);
-    // Files that are copies of an object and have not gone up.
-    std::unordered_multimap<ObjectKey, InodePtr> copies_ GUARDED_BY(mutex_);
 };
 
 }  // namespace xbucket

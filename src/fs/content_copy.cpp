@@ -29,7 +29,7 @@ Result<FileContent::Base> Content::copy_base(const InodePtr& inode) {
         }
     }
     const ObjectStat now = TRY(core_.meta.stat(base.copied_from, Freshness::current));
-    core_.show(inode, now, Origin::service);
+    core_.show(inode, now);
     if (now.etag != base.etag || now.size != base.size) return only_bytes("it was replaced");
     const bool plain = now.type != ObjectType::appendable && now.type != ObjectType::symlink;
     if (!plain || is_archived_class(now.storage_class)) return only_bytes("of its kind or class");
@@ -60,26 +60,24 @@ Result<void> Content::become_copy(const InodePtr& inode, const FileContent::Base
     file.run = {};
     file.append_only = false;
     note_change(inode, range);
-    LockGuard own_lock(mutex_);
-    copies_.emplace(from.copied_from, inode);
+    core_.copies.add(inode, from.copied_from);
     return {};
 }
 
+// The service was asked for it while an edit of ours was under way, which tells at its end.
+bool Content::source_was_edited(const InodePtr& inode, const FileContent::Base& before) {
+    core_.wait_for_changes(before.copied_from);
+    LockGuard lock(inode->mutex);
+    if (!inode->file || !inode->file->content) return false;
+    const FileContent::Base now = inode->file->content->base();
+    return now.copied_from == before.copied_from && now.etag != before.etag;
+}
+
 void Content::finish_copies_of(const ObjectKey& key) {
-    std::vector<InodePtr> copies;
-    {
-        LockGuard lock(mutex_);
-        const auto [begin, end] = copies_.equal_range(key);
-        for (auto it = begin; it != end; ++it) copies.push_back(it->second);
-        copies_.erase(begin, end);
-    }
-    for (const InodePtr& inode : copies) {
-        {
-            LockGuard lock(inode->mutex);
-            if (!inode->file || !inode->file->dirty || !inode->file->content) continue;
-            if (inode->file->content->base().copied_from != key) continue;
-        }
-        const Result<void> uploaded = upload(inode);
+    for (const InodePtr& inode : core_.copies.take_up(key)) {
+        // The move of a directory may be what changes it.
+        const Result<void> uploaded = upload(inode, DirectoryMoves::Haste::urgent);
+        core_.copies.put_down(inode);
         if (uploaded) continue;
         log_warning("fs", "key='{}' is a copy of '{}', which changes before it could be made: {}",
                     printable(inode->current_key().str()), printable(key.str()),

@@ -4,6 +4,8 @@
 #include "directories.h"
 #include "path_rules.h"
 
+#include "xbucket/base/encoding.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,6 +28,7 @@ Core::Core(const FsConfig& fs_config, MetaEngine& meta_engine, ObjectStore& obje
       listings(clock, {.positive_life = config.entry_life, .negative_life = config.negative_life}),
       walks(meta, store, helpers, WalkAhead::Limits{}),
       lookups(*this),
+      missing(clock),
       helpers("fs-helper", 32) {
     const InodePtr& root = table.root();
     LockGuard lock(root->mutex);
@@ -55,7 +58,7 @@ Freshness Core::freshness() const {
     return config.stat_mode == StatMode::meta ? Freshness::complete : Freshness::cached;
 }
 
-void Core::show(const InodePtr& inode, const ObjectStat& stat, Origin origin) {
+void Core::show(const InodePtr& inode, const ObjectStat& stat) {
     Shift shift = Shift::nothing;
     {
         LockGuard lock(inode->mutex);
@@ -64,29 +67,45 @@ void Core::show(const InodePtr& inode, const ObjectStat& stat, Origin origin) {
             // The content here is what counts; but our own edit may have given the object that it
             // started from a new ETag (multipart and KMS objects).
             const std::shared_ptr<FileContent>& content = inode->file->content;
-            const bool ours = inode->own_edits != 0 || origin == Origin::own_edit;
             const FileContent::Base base = content ? content->base() : FileContent::Base{};
-            if (ours && base.is_own() && base.etag == inode->shown.etag) {
+            if (!stat.edited.empty() && base.is_own() && base.etag == stat.edited) {
                 content->rename_base(stat.etag);
                 inode->shown.etag = stat.etag;
                 inode->shown.last_modified = stat.last_modified;
             }
             return;
         }
-        if (inode->own_edits != 0) origin = Origin::own_edit;
-        shift = inode->show(stat, config, origin);
+        // Whoever changes an object holds its turn until meta has told what came of it.
+        const bool under_way = meta.order().is_held(inode->key);
+        const std::optional<Origin> origin = inode->origin_of(stat, under_way);
+        if (origin) {
+            shift = inode->show(stat, config, *origin);
+        } else {
+            // Whoever looks asks, and nobody opens the kernel's pages as those of what is there.
+            inode->shown.fresh_until = TimePoint{};
+            inode->page_etag = ETag();
+            shift = Shift::attributes;
+        }
     }
     if (shift != Shift::nothing) invalidate_inode(inode, shift == Shift::content);
 }
 
-void Core::hear(const ObjectKey& key, const ObjectStat& stat, ChangedBy whose) {
+bool Core::may_show(const InodePtr& inode, const ObjectStat& stat) const {
+    if (config.stat_mode == StatMode::list || stat.complete) return true;
+    if (stat.type != ObjectType::symlink || inode->type != NodeType::symlink) return false;
+    LockGuard lock(inode->mutex);
+    return inode->shows_link(stat);
+}
+
+void Core::hear(const ObjectKey& key, const ObjectStat& stat) {
+    if (!stat.edited.empty()) rename_copied(key, stat);
     const InodePtr inode = table.find_key(key);
     if (!inode) return;
     // A directory's key ends in '/', a link is told from a file by its attributes: what the kernel
     // has as one kind cannot become another.
     if (inode->type == NodeType::file && node_type_of(stat) != NodeType::file) return;
-    if (config.stat_mode == StatMode::list || stat.complete) {
-        show(inode, stat, whose == ChangedBy::this_mount ? Origin::own_edit : Origin::service);
+    if (may_show(inode, stat)) {
+        show(inode, stat);
         return;
     }
     // A listing tells that it changed, and not all that this mount shows: whoever looks asks.
@@ -96,6 +115,17 @@ void Core::hear(const ObjectKey& key, const ObjectStat& stat, ChangedBy whose) {
         inode->shown.fresh_until = TimePoint{};
     }
     invalidate_inode(inode, false);
+}
+
+// What files are copies of has another ETag since our own edit.
+void Core::rename_copied(const ObjectKey& source, const ObjectStat& stat) {
+    for (const InodePtr& copy : copies.of(source)) {
+        LockGuard lock(copy->mutex);
+        if (!copy->file || !copy->file->content) continue;
+        FileContent& content = *copy->file->content;
+        const FileContent::Base base = content.base();
+        if (base.copied_from == source && base.etag == stat.edited) content.rename_base(stat.etag);
+    }
 }
 
 void Core::show_implicit(const InodePtr& inode) {
@@ -114,7 +144,7 @@ InodePtr Core::look_up_file(const ObjectKey& key, const ObjectStat& stat) {
         }
     }
     InodePtr inode = table.look_up(key, type);
-    show(inode, stat, Origin::service);
+    show(inode, stat);
     return inode;
 }
 
@@ -161,11 +191,38 @@ void Core::note_removed(const ObjectKey& key) {
     if (directories != nullptr) directories->note_removed(parent, name);
 }
 
+Result<void> Core::check_free(const ObjectKey& key) {
+    const Result<ObjectStat> there = meta.stat(key, Freshness::current);
+    // OSS answers a HEAD of a link whose target is missing with 404.
+    const bool dangling = !there && there.error().code == "SymlinkTargetNotExist";
+    if (there || dangling) {
+        return fail(ErrorKind::already_exists, "'" + printable(key.str()) + "' exists");
+    }
+    if (there.error().kind == ErrorKind::not_found) return {};
+    return there.error();
+}
+
+void Core::drop_gone(const InodePtr& inode, const ObjectKey& key) {
+    {
+        // Whoever renames or uploads it here has made the answer an old one.
+        const KeyOrder::Turn turn = meta.order().acquire(key);
+        if (inode->current_key() != key) return;
+        const std::optional<Result<ObjectStat>> known = meta.stat_cached(key);
+        if ((known && *known) || !table.remove_gone(inode)) return;
+        note_removed(key);
+    }
+    invalidate_name(key);
+}
+
 void Core::invalidate_name(const ObjectKey& key) {
-    KernelNotifier* const kernel = notifier.load();
-    if (kernel == nullptr) return;
     if (const InodePtr parent = table.find_key(parent_key(key))) {
-        kernel->invalidate_entry(parent->ino, name_of(key));
+        invalidate_entry(parent->ino, name_of(key));
+    }
+}
+
+void Core::invalidate_entry(InodeNumber parent, std::string_view name) {
+    if (KernelNotifier* const kernel = notifier.load()) {
+        kernel->invalidate_entry(parent, std::string(name));
     }
 }
 
@@ -176,16 +233,6 @@ void Core::invalidate_inode(const InodePtr& inode, bool data_too) {
 
 void Core::wait_until_kernel_knows(Duration at_most) {
     if (KernelNotifier* const kernel = notifier.load()) kernel->wait_until_told(at_most);
-}
-
-OwnEdit::OwnEdit(InodePtr inode) : inode_(std::move(inode)) {
-    LockGuard lock(inode_->mutex);
-    ++inode_->own_edits;
-}
-
-OwnEdit::~OwnEdit() {
-    LockGuard lock(inode_->mutex);
-    --inode_->own_edits;
 }
 
 }  // namespace xbucket

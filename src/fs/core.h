@@ -7,6 +7,8 @@
 #include "inode_table.h"
 #include "listing_cache.h"
 #include "lookup_ahead.h"
+#include "missing_names.h"
+#include "pending_copies.h"
 #include "walk_ahead.h"
 
 #include "xbucket/base/parallel.h"
@@ -42,6 +44,8 @@ struct Core {
     ListingCache listings;
     WalkAhead walks;
     LookupAhead lookups;
+    MissingNames missing;
+    PendingCopies copies;
     std::atomic<KernelNotifier*> notifier{nullptr};
     std::atomic<size_t> files_dirty{0};  // written and not uploaded; Content's
     Directories* directories = nullptr;  // set once, before use
@@ -59,10 +63,16 @@ struct Core {
 
     // Takes over what is known of an inode's object; local content is not touched by it. Tells the
     // kernel when pages that it keeps became worthless.
-    void show(const InodePtr& inode, const ObjectStat& stat, Origin origin);
+    void show(const InodePtr& inode, const ObjectStat& stat);
+    // Whether it tells enough for this mount: with stat=meta, what a listing knows is enough only
+    // of a native link that is shown already, whose HEAD it never agrees with.
+    bool may_show(const InodePtr& inode, const ObjectStat& stat) const;
     void show_implicit(const InodePtr& inode);
     // Meta has learnt something of a key that the kernel may know.
-    void hear(const ObjectKey& key, const ObjectStat& stat, ChangedBy whose);
+    void hear(const ObjectKey& key, const ObjectStat& stat);
+    // Waits until no change of ours of an object is under way: it may give the object another ETag,
+    // and tells so before its end. Not with a turn held.
+    void wait_for_changes(const ObjectKey& key) { meta.order().acquire(key); }
     // The inode of an object that is no directory, showing `stat`; counts one lookup.
     InodePtr look_up_file(const ObjectKey& key, const ObjectStat& stat);
     Entry entry_of(const InodePtr& inode) const;
@@ -74,23 +84,20 @@ struct Core {
     // A name came or went by our own doing: listings and open directories hear of it.
     void note_created(const ObjectKey& key);
     void note_removed(const ObjectKey& key);
+    // Whether the service has an object of this key. Errors: already_exists, the store's.
+    Result<void> check_free(const ObjectKey& key);
+    // The service has just told that an inode's object is not there: the name goes, and the inode
+    // stays with who has it open. Not with a turn held.
+    void drop_gone(const InodePtr& inode, const ObjectKey& key);
     // The kernel's idea of this name is wrong.
     void invalidate_name(const ObjectKey& key);
+    void invalidate_entry(InodeNumber parent, std::string_view name);
     void invalidate_inode(const InodePtr& inode, bool data_too);
     // See KernelNotifier::wait_until_told().
     void wait_until_kernel_knows(Duration at_most);
-};
-
-// While it lives, what meta reports about the inode is known to be this mount's own edit.
-class OwnEdit {
-  public:
-    explicit OwnEdit(InodePtr inode);
-    ~OwnEdit();
-    OwnEdit(const OwnEdit&) = delete;
-    OwnEdit& operator=(const OwnEdit&) = delete;
 
   private:
-    const InodePtr inode_;
+    void rename_copied(const ObjectKey& source, const ObjectStat& stat);
 };
 
 }  // namespace xbucket

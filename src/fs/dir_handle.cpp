@@ -235,13 +235,19 @@ void DirHandle::fill_plus(const Item& item, const ObjectKey& key, DirEntry& entr
         inode = core_.table.look_up(key, NodeType::directory);
         const auto known = item.stat ? item.stat : core_.meta.stat_cached(key);
         if (known && *known) {
-            core_.show(inode, **known, Origin::service);
+            core_.show(inode, **known);
         }
         core_.show_implicit(inode);
     } else {
         ObjectStat stat = stat_of(item.listed.entry, core_.entry_expiry());
         const auto known = item.stat ? item.stat : core_.meta.stat_cached(key);
         if (known && *known) stat = **known;
+        // A link is looked up then: its own HEAD tells what is recorded of it.
+        if (stat.type == ObjectType::symlink) {
+            const InodePtr link = core_.table.find_key(key);
+            if (core_.config.stat_mode == StatMode::meta && (!link || !core_.may_show(link, stat)))
+                return;
+        }
         inode = core_.look_up_file(key, stat);
     }
     entry.entry = core_.entry_of(inode);

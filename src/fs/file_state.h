@@ -14,6 +14,7 @@
 #include "xbucket/meta/meta_engine.h"
 
 #include <memory>
+#include <optional>
 
 namespace xbucket {
 
@@ -27,6 +28,8 @@ struct AheadUpload {
 struct FileState {
     // False: created here and never uploaded. Then content and staged are set.
     bool in_bucket = true;
+    // With that: made where nothing was, and not to replace anything.
+    bool must_be_new = false;
     // Set: this content is what the file has, not the object. With reads under way.
     std::shared_ptr<FileContent> content;
     bool dirty = false;
@@ -34,10 +37,17 @@ struct FileState {
     bool busy = false;
     // The last upload failed and nothing was written since.
     bool upload_failed = false;
+    std::string failure;  // what the last one that failed said
     unsigned open_handles = 0;
     // What handles read objects through: the file's own, or the one that the content started from.
     std::shared_ptr<ObjectReader> reader;
     std::unique_ptr<StagedAttributes> staged;
+    // Handles through which something was written that no close or fsync of theirs has sent.
+    unsigned writers = 0;
+    // Pages of a mapping came since the last upload: any handle's close sends them.
+    bool mapped = false;
+    // Why pages of a mapping are not in the content, which therefore is nothing to upload.
+    std::optional<Error> pages_lost;
     // Somebody set the times since the last write.
     bool times_set = false;
     // The content started from an appendable object, and all that was written since was O_APPEND.

@@ -4,6 +4,7 @@
 #include "path_rules.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 namespace xbucket {
@@ -12,6 +13,13 @@ namespace {
 // How long a file made by mknod waits for somebody to open it (tar makes it, sets its attributes,
 // and opens it then: programs.md 0.1).
 constexpr Duration kUnopenedLife = std::chrono::seconds(2);
+
+// None: it was deleted, and what is done by its name concerns whatever has that now.
+std::optional<ObjectKey> key_in_use(const Inode& inode) {
+    LockGuard lock(inode.mutex);
+    if (inode.removed) return std::nullopt;
+    return inode.key;
+}
 
 }  // namespace
 
@@ -27,6 +35,7 @@ Result<Opened> Files::open(InodeNumber ino, const FileSystem::OpenFlags& asked) 
     if (flags.write) TRY(core_.check_writable());
     const Opened opened = TRY(add(inode, flags));
     if (flags.truncate) {
+        note_write(opened.handle);
         const Result<void> emptied = content_.truncate(inode, 0);
         if (!emptied) {
             release(opened.handle);
@@ -63,24 +72,26 @@ Result<FileSystem::Created> Files::create(InodeNumber parent, std::string_view n
     const ObjectKey key =
         TRY(file_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
     // The kernel asks to create what its lookup did not find; it can only be there already where
-    // two callers race.
+    // two callers race, or where a listing has found it since.
     if (const InodePtr there = core_.table.find_key(key); there && there->type == NodeType::file) {
-        bool local = false;
+        bool known = false;
         {
             LockGuard lock(there->mutex);
-            local = there->is_local();
+            known = there->is_local() || there->shown.fresh_until > core_.clock.now();
         }
-        if (local && exclusive) return fail(ErrorKind::already_exists, "the file exists");
-        if (local) {
+        if (known && exclusive) return fail(ErrorKind::already_exists, "the file exists");
+        if (known) {
             const Opened opened = TRY(open(there->ino, flags));
             const InodePtr counted = core_.table.look_up(key, NodeType::file);
             return FileSystem::Created{core_.entry_of(counted), opened};
         }
     }
     const InodePtr inode = TRY(create_inode(parent, name, mode, caller));
+    if (flags.truncate) content_.let_replace(inode);
     FileSystem::OpenFlags open_flags = flags;
     open_flags.truncate = false;  // it is empty already
     const Opened opened = TRY(add(inode, open_flags));
+    note_write(opened.handle);
     return FileSystem::Created{core_.entry_of(inode), opened};
 }
 
@@ -95,6 +106,7 @@ Result<InodePtr> Files::create_inode(InodeNumber parent, std::string_view name, 
                                      const Caller& caller) {
     TRY(core_.check_writable());
     const InodePtr directory = TRY(core_.directory(parent));
+    const DirectoryMoves::Arrival arrival(core_.moves, directory);
     const ObjectKey key =
         TRY(file_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
     return content_.create(key, mode, caller.uid, caller.gid);
@@ -120,13 +132,31 @@ void Files::read(HandleId id, uint64_t offset, size_t bytes, FileSystem::ReadDon
     reads_.read(place, offset, bytes, std::move(done));
 }
 
-Result<size_t> Files::write(HandleId id, uint64_t offset, std::string_view bytes) {
+Result<size_t> Files::write(HandleId id, std::optional<uint64_t> offset, std::string_view bytes) {
     const HandlePtr handle = TRY(find(id));
     TRY(core_.check_writable());
-    // The kernel appends where it believes the end to be; we know.
-    std::optional<uint64_t> at;
-    if (!handle->flags.append) at = offset;
-    return content_.write(handle->inode, at, bytes);
+    set_wrote(*handle, true);
+    return content_.write(handle->inode, offset, bytes);
+}
+
+Result<void> Files::write_pages(HandleId id, uint64_t offset, std::string_view bytes) {
+    const HandlePtr handle = TRY(find(id));
+    return content_.write_pages(handle->inode, offset, bytes);
+}
+
+void Files::note_write(HandleId id) {
+    if (const Result<HandlePtr> handle = find(id)) set_wrote(**handle, true);
+}
+
+void Files::set_wrote(Handle& handle, bool wrote) {
+    LockGuard lock(handle.inode->mutex);
+    if (handle.wrote == wrote || !handle.inode->file) return;
+    handle.wrote = wrote;
+    if (wrote) {
+        ++handle.inode->file->writers;
+    } else {
+        --handle.inode->file->writers;
+    }
 }
 
 Result<size_t> Files::copy_range(HandleId from_id, uint64_t from_offset, HandleId to_id,
@@ -139,6 +169,7 @@ Result<size_t> Files::copy_range(HandleId from_id, uint64_t from_offset, HandleI
     }
     const FileContent::Base base = TRY(content_.copy_base(from->inode));
     if (from_offset >= base.object_size) return size_t{0};
+    set_wrote(*to, true);
     const ByteRange range{from_offset,
                           from_offset + std::min<uint64_t>(bytes, base.object_size - from_offset)};
     TRY(content_.become_copy(to->inode, base, range));
@@ -147,20 +178,35 @@ Result<size_t> Files::copy_range(HandleId from_id, uint64_t from_offset, HandleI
 
 Result<void> Files::flush(HandleId id) {
     const HandlePtr handle = TRY(find(id));
-    // A reader's close does not send what a writer has not finished.
-    if (handle->flags.write) TRY(content_.upload(handle->inode));
+    if (handle->flags.write) TRY(send(*handle, false));
+    const std::optional<ObjectKey> key = key_in_use(*handle->inode);
     // What of earlier changes can never be sent is told here, once.
-    return core_.meta.take_failure(handle->inode->current_key());
+    return key ? core_.meta.take_failure(*key) : Result<void>();
+}
+
+// A close does not send what another handle's writer has not finished. What nobody has written to
+// yet is not in the bucket either, and whoever closes it first makes it.
+Result<void> Files::send(Handle& handle, bool all) {
+    {
+        LockGuard lock(handle.inode->mutex);
+        if (!handle.inode->file) return {};
+        const FileState& file = *handle.inode->file;
+        const bool new_and_empty = !file.in_bucket && file.writers == 0;
+        if (!all && !handle.wrote && !new_and_empty && !file.mapped && !file.upload_failed)
+            return {};
+    }
+    // First: what is written beside the upload is not sent by it.
+    set_wrote(handle, false);
+    Result<void> sent = content_.upload(handle.inode);
+    if (!sent) set_wrote(handle, true);
+    return sent;
 }
 
 Result<void> Files::fsync(HandleId id) {
     const HandlePtr handle = TRY(find(id));
-    TRY(content_.upload(handle->inode));
-    {
-        LockGuard lock(handle->inode->mutex);
-        if (handle->inode->removed) return {};
-    }
-    return core_.meta.flush(handle->inode->current_key());
+    TRY(send(*handle, true));
+    const std::optional<ObjectKey> key = key_in_use(*handle->inode);
+    return key ? core_.meta.flush(*key) : Result<void>();
 }
 
 void Files::release(HandleId id) {
@@ -172,6 +218,7 @@ void Files::release(HandleId id) {
         handle = std::move(found->second);
         handles_.erase(found);
     }
+    set_wrote(*handle, false);
     content_.drop_handle(handle->inode);
 }
 

@@ -24,7 +24,10 @@ class Files {
     Result<Entry> make(InodeNumber parent, std::string_view name, uint32_t mode,
                        const Caller& caller);
     void read(HandleId handle, uint64_t offset, size_t bytes, FileSystem::ReadDone done);
-    Result<size_t> write(HandleId handle, uint64_t offset, std::string_view bytes);
+    Result<size_t> write(HandleId handle, std::optional<uint64_t> offset, std::string_view bytes);
+    Result<void> write_pages(HandleId handle, uint64_t offset, std::string_view bytes);
+    // Through this handle the file is being changed in another way.
+    void note_write(HandleId handle);
     Result<size_t> copy_range(HandleId from, uint64_t from_offset, HandleId to, uint64_t to_offset,
                               size_t bytes);
     Result<void> flush(HandleId handle);
@@ -44,10 +47,14 @@ class Files {
         const FileSystem::OpenFlags flags;
         const Pin pin;
         ReadPlace place;
+        bool wrote = false;  // counted in its file's writers; guarded by the inode's mutex
     };
     using HandlePtr = std::shared_ptr<Handle>;  // by the table and by the calls under way
 
     Result<HandlePtr> find(HandleId handle) const EXCLUDES(mutex_);
+    static void set_wrote(Handle& handle, bool wrote);
+    // Sends the file where this handle's close or fsync has something to send.
+    Result<void> send(Handle& handle, bool all);
     Result<Opened> add(const InodePtr& inode, const FileSystem::OpenFlags& flags) EXCLUDES(mutex_);
     Result<InodePtr> create_inode(InodeNumber parent, std::string_view name, uint32_t mode,
                                   const Caller& caller);

@@ -31,9 +31,8 @@ class FileSystemImpl final : public FileSystem {
           attributes_(core_, content_),
           xattrs_(core_, content_) {
         core_.directories = &directories_;
-        meta.set_listener([this](const ObjectKey& key, const ObjectStat& stat, ChangedBy whose) {
-            core_.hear(key, stat, whose);
-        });
+        meta.set_listener(
+            [this](const ObjectKey& key, const ObjectStat& stat) { core_.hear(key, stat); });
         background_ = std::make_unique<Background>(core_, content_);
         if (core_.uploads) core_.uploads->abort_leftovers();
     }
@@ -51,6 +50,12 @@ class FileSystemImpl final : public FileSystem {
     std::optional<Result<Entry>> lookup_cached(InodeNumber parent, std::string_view name) override {
         return names_.lookup_cached(parent, name);
     }
+    Duration absent_for(InodeNumber parent, std::string_view name) override {
+        return names_.absent_for(parent, name);
+    }
+    void name_in_doubt(InodeNumber parent, std::string_view name) override {
+        core_.invalidate_entry(parent, name);
+    }
     void forget(InodeNumber ino, uint64_t lookups) override { core_.table.forget(ino, lookups); }
     Result<Attr> getattr(InodeNumber ino, std::optional<HandleId>) override {
         return attributes_.getattr(ino);
@@ -60,6 +65,7 @@ class FileSystemImpl final : public FileSystem {
     }
     Result<Attr> setattr(InodeNumber ino, const SetAttr& change,
                          std::optional<HandleId> handle) override {
+        if (change.size && handle) files_.note_write(*handle);
         return attributes_.setattr(ino, change, handle.has_value());
     }
 
@@ -99,12 +105,10 @@ class FileSystemImpl final : public FileSystem {
         return directories_.read(handle, offset, plus, sink);
     }
     void releasedir(HandleId handle) override { directories_.close(handle); }
-    Result<void> fsyncdir(InodeNumber ino) override {
-        const InodePtr directory = TRY(core_.directory(ino));
-        const std::string prefix = directory->current_key().str();
-        Result<void> uploaded = content_.upload_below(prefix, false);
-        Result<void> flushed = core_.meta.flush_below(prefix);
-        return uploaded ? flushed : uploaded;
+    Result<void> fsyncdir(InodeNumber ino) override { return send_below(ino, false); }
+    Result<void> sync_below(InodeNumber ino) override {
+        files_.call_in_mappings(std::chrono::seconds(5));
+        return send_below(ino, true);
     }
 
     Result<Opened> open(InodeNumber ino, const OpenFlags& flags) override {
@@ -117,9 +121,13 @@ class FileSystemImpl final : public FileSystem {
     void read(InodeNumber, HandleId handle, uint64_t offset, size_t bytes, ReadDone done) override {
         files_.read(handle, offset, bytes, std::move(done));
     }
-    Result<size_t> write(InodeNumber, HandleId handle, uint64_t offset,
+    Result<size_t> write(InodeNumber, HandleId handle, std::optional<uint64_t> offset,
                          std::string_view bytes) override {
         return files_.write(handle, offset, bytes);
+    }
+    Result<void> write_pages(InodeNumber, HandleId handle, uint64_t offset,
+                             std::string_view bytes) override {
+        return files_.write_pages(handle, offset, bytes);
     }
     Result<size_t> copy_range(HandleId from, uint64_t from_offset, HandleId to, uint64_t to_offset,
                               size_t bytes) override {
@@ -168,11 +176,22 @@ class FileSystemImpl final : public FileSystem {
         background_->stop();
         Result<void> uploaded = content_.upload_below("", true);
         content_.rescue_all();
-        Result<void> flushed = core_.meta.flush_below("");
-        return uploaded ? flushed : uploaded;
+        Result<void> sent = core_.meta.send_below("");
+        return uploaded ? sent : uploaded;
     }
 
   private:
+    Result<void> send_below(InodeNumber ino, bool open_too) {
+        const InodePtr directory = TRY(core_.directory(ino));
+        const std::string prefix = directory->current_key().str();
+        Result<void> uploaded = content_.upload_below(prefix, open_too);
+        Result<void> sent = core_.meta.send_below(prefix);
+        TRY(std::move(uploaded));
+        TRY(std::move(sent));
+        // Told of once, and so only where nothing else is the error.
+        return core_.meta.take_failures_below(prefix);
+    }
+
     Core core_;
     Content content_;
     Directories directories_;

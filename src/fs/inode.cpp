@@ -50,18 +50,30 @@ ObjectKey Inode::current_key() const {
     return key;
 }
 
+std::optional<Origin> Inode::origin_of(const ObjectStat& stat, bool edit_under_way) const {
+    // Of a native link that was made here, the first edit is the first to tell an ETag.
+    const bool first_told = is_of_native_link(stat) && shown.native_link && shown.etag.empty();
+    if (!stat.edited.empty() && (stat.edited == shown.etag || first_told)) return Origin::own_edit;
+    if (!edit_under_way || !stat.edited.empty()) return Origin::service;
+    if (type == NodeType::directory || stat.etag == shown.etag) return Origin::own_edit;
+    if (shown.valid) return std::nullopt;
+    return Origin::service;
+}
+
 Shift Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin) {
     const bool known = shown.valid;
-    const bool same_content =
-        known &&
-        (type == NodeType::directory ||
-         (stat.size == shown.size && (stat.etag == shown.etag || origin == Origin::own_edit)));
+    const bool native = is_of_native_link(stat);
+    const bool same_content = known && is_same_content(stat, origin);
     const bool same_object =
-        same_content && stat.etag == shown.etag && stat.last_modified == shown.last_modified;
+        same_content &&
+        (native ? origin == Origin::service
+                : stat.etag == shown.etag && stat.last_modified == shown.last_modified);
     const bool keeps = known && !shown.outdated;
     shown.fresh_until = stat.expires;
     shown.outdated = false;
-    if (same_object && keeps) return Shift::nothing;
+    if (native) take_facts_of_link(stat, same_content, keeps);
+    // An own edit may be the second one of a second, and is shown all the same.
+    if (same_object && keeps && stat.edited.empty()) return Shift::nothing;
 
     const bool keeps_times = keeps && origin != Origin::service;
     const bool keeps_modes = keeps && (same_content || origin == Origin::own_upload);
@@ -75,9 +87,7 @@ Shift Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin)
     const bool pages_hold = same_content && !page_etag.empty() && page_etag == shown.etag;
     page_etag = (origin == Origin::own_upload || pages_hold) ? stat.etag : ETag();
     shown.valid = true;
-    shown.etag = stat.etag;
-    shown.last_modified = modified;
-    if (type != NodeType::symlink || link_target.empty()) shown.size = stat.size;
+    if (!native) take_facts(stat);
     if (!keeps_modes) {
         shown.mode = mode_from_bucket(type, default_mode(type, config));
         shown.uid = config.uid;
@@ -89,25 +99,86 @@ Shift Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin)
         shown.mtime_recorded = false;
     }
     shown.ctime = modified;
-    if (stat.posix_known && origin != Origin::own_upload) {
-        const PosixRecord& posix = stat.posix;
-        if (posix.mode && type != NodeType::symlink) {
-            const uint32_t recorded = mode_from_bucket(type, *posix.mode);
-            // What chmod set here stays when its own record comes back.
-            const bool own = keeps && mode_from_bucket(type, shown.mode) == recorded;
-            if (!own) shown.mode = recorded;
-        }
-        if (posix.uid) shown.uid = *posix.uid;
-        if (posix.gid) shown.gid = *posix.gid;
-        if (posix.mtime) {
-            shown.mtime = *posix.mtime;
-            shown.atime = *posix.mtime;
-            shown.mtime_recorded = true;
-        }
-        if (posix.atime) shown.atime = *posix.atime;
-    }
+    if (stat.posix_known && origin != Origin::own_upload) take_recorded(stat.posix, keeps);
     if (!known || origin != Origin::service) return Shift::nothing;
     return replaced ? Shift::content : Shift::attributes;
+}
+
+bool Inode::is_same_content(const ObjectStat& stat, Origin origin) const {
+    if (type == NodeType::directory) return true;
+    if (is_of_native_link(stat)) return origin == Origin::own_edit || shows_link(stat);
+    return stat.size == shown.size && (stat.etag == shown.etag || origin == Origin::own_edit);
+}
+
+void Inode::take_facts(const ObjectStat& stat) {
+    shown.native_link = false;
+    shown.etag = stat.etag;
+    shown.last_modified = stat.last_modified;
+    if (type != NodeType::symlink || link_target.empty()) shown.size = stat.size;
+}
+
+void Inode::note_link_made(WallTime now) {
+    shown.native_link = true;
+    shown.etag = ETag();
+    shown.last_modified = shown.link_modified = WallTime{};
+    shown.link_made = now;
+}
+
+bool Inode::shows_link(const ObjectStat& stat) const {
+    if (!shown.valid || !shown.native_link) return false;
+    if (shown.link_made != WallTime{}) return true;
+    const int64_t told = stat.last_modified.seconds();
+    const int64_t by_head = shown.last_modified.seconds();
+    const int64_t by_listing = shown.link_modified.seconds();
+    if (!stat.complete) return by_listing != 0 ? told == by_listing : told <= by_head;
+    // The first HEAD may tell the target's time: take_facts_of_link().
+    return by_head != 0 ? told == by_head : told >= by_listing;
+}
+
+// Where others may have made the link anew, unseen, its text is read again: one request.
+void Inode::take_facts_of_link(const ObjectStat& stat, bool same_link, bool keeps) {
+    const int64_t told = stat.last_modified.seconds();
+    const bool first_head = stat.complete && shown.last_modified == WallTime{};
+    const bool in_doubt = shown.link_made != WallTime{}
+                              ? told > shown.link_made.seconds() + 1
+                              : first_head && told != shown.link_modified.seconds();
+    if (!same_link) {
+        // More likely the target was changed, where a HEAD tells it.
+        if (!stat.complete || !shown.native_link) shown.size = 0;
+        shown.etag = ETag();
+        shown.last_modified = shown.link_modified = WallTime{};
+    }
+    if (!same_link || !keeps || in_doubt) {
+        link_target.clear();
+        ++content_version;
+    }
+    shown.native_link = true;
+    shown.link_made = WallTime{};
+    if (stat.complete) {
+        shown.etag = stat.etag;
+        shown.last_modified = stat.last_modified;
+        // What was listed before an edit of ours is not the link's time any more.
+        if (!stat.edited.empty()) shown.link_modified = WallTime{};
+    } else {
+        shown.link_modified = stat.last_modified;
+    }
+}
+
+void Inode::take_recorded(const PosixRecord& posix, bool keeps) {
+    if (posix.mode && type != NodeType::symlink) {
+        const uint32_t recorded = mode_from_bucket(type, *posix.mode);
+        // What chmod set here stays when its own record comes back.
+        const bool own = keeps && mode_from_bucket(type, shown.mode) == recorded;
+        if (!own) shown.mode = recorded;
+    }
+    if (posix.uid) shown.uid = *posix.uid;
+    if (posix.gid) shown.gid = *posix.gid;
+    if (posix.mtime) {
+        shown.mtime = *posix.mtime;
+        shown.atime = *posix.mtime;
+        shown.mtime_recorded = true;
+    }
+    if (posix.atime) shown.atime = *posix.atime;
 }
 
 void Inode::show_implicit(const FsConfig& config, TimePoint fresh_until) {

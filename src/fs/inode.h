@@ -16,6 +16,7 @@
 #include "xbucket/fs/filesystem.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace xbucket {
@@ -34,6 +35,12 @@ struct Shown {
     WallTime atime, mtime, ctime;
     bool mtime_recorded = false;  // else mtime stands for Last-Modified
     TimePoint fresh_until;        // beyond it, ask meta
+    // A native link's HEAD tells its target's ETag and size and the later Last-Modified of the two;
+    // a listing tells the link's own. `etag` and `last_modified` are what a HEAD told then, and
+    // `size` is that of the text when it was read last.
+    bool native_link = false;
+    WallTime link_modified;  // as listed; what is not known of the two is zero
+    WallTime link_made;      // by this mount and this machine's clock, where nothing was told since
 };
 
 // What became different by a new stat.
@@ -69,16 +76,22 @@ struct Inode {
     uint64_t content_version GUARDED_BY(mutex) = 1;
     // ETag that the kernel's cached pages are of; "" = none.
     ETag page_etag GUARDED_BY(mutex);
-    // Attribute changes of ours under way: what meta reports meanwhile is our own doing.
-    unsigned own_edits GUARDED_BY(mutex) = 0;
     std::string link_target GUARDED_BY(mutex);  // "" = not read yet
     // Set while the file is open, dirty or not in the bucket yet.
     std::unique_ptr<FileState> file GUARDED_BY(mutex);
 
     ObjectKey current_key() const EXCLUDES(mutex);
 
+    // Whose change a stat tells of, where the object counts and not what is local. nullopt: it may
+    // be that of an edit of ours under way, whose result is still to come and tells.
+    std::optional<Origin> origin_of(const ObjectStat& stat, bool edit_under_way) const
+        REQUIRES(mutex);
     // Takes over what is known of the object. Says what somebody else changed of what was shown.
     Shift show(const ObjectStat& stat, const FsConfig& config, Origin origin) REQUIRES(mutex);
+    // The link was made here just now, under this name.
+    void note_link_made(WallTime now) REQUIRES(mutex);
+    // Whether a stat of a native link tells of the one that is shown.
+    bool shows_link(const ObjectStat& stat) const REQUIRES(mutex);
     // First attributes of a directory without a marker.
     void show_implicit(const FsConfig& config, TimePoint fresh_until) REQUIRES(mutex);
     // First attributes of something made here.
@@ -97,6 +110,16 @@ struct Inode {
     // Drops the local state when nothing needs it.
     void tidy_file_state() REQUIRES(mutex);
     void wait_until_idle() REQUIRES(mutex);
+
+  private:
+    // A stat of a native link, and not of an object that stands for one.
+    bool is_of_native_link(const ObjectStat& stat) const {
+        return type == NodeType::symlink && stat.type == ObjectType::symlink;
+    }
+    bool is_same_content(const ObjectStat& stat, Origin origin) const REQUIRES(mutex);
+    void take_facts(const ObjectStat& stat) REQUIRES(mutex);
+    void take_facts_of_link(const ObjectStat& stat, bool same_link, bool keeps) REQUIRES(mutex);
+    void take_recorded(const PosixRecord& posix, bool keeps) REQUIRES(mutex);
 };
 
 using InodePtr = std::shared_ptr<Inode>;  // shared by the table and the calls that use it

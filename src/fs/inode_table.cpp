@@ -45,11 +45,10 @@ InodePtr InodeTable::find_key(const ObjectKey& key) const {
 InodePtr InodeTable::look_up(const ObjectKey& key, NodeType type) {
     LockGuard lock(mutex_);
     if (Slot* const known = slot_of(key.str())) {
-        if (known->inode->type == type) {
+        if (known->inode->type == type || !gives_way(*known)) {
             ++known->lookups;
             return known->inode;
         }
-        remove_key(key.str());
     }
     Slot& slot = add(key, type);
     slot.lookups = 1;
@@ -99,13 +98,17 @@ bool InodeTable::remove_gone(const InodePtr& inode) {
     LockGuard lock(mutex_);
     const auto slot = slots_.find(static_cast<uint64_t>(inode->ino));
     if (slot == slots_.end() || slot->second.inode != inode || slot->second.removed) return true;
+    return gives_way(slot->second);
+}
+
+bool InodeTable::gives_way(const Slot& slot) {
     {
         // Nothing can be written to it any more when the lock is given back.
-        LockGuard inode_lock(inode->mutex);
-        if (inode->is_local()) return false;
-        inode->removed = true;
+        LockGuard lock(slot.inode->mutex);
+        if (slot.inode->is_local()) return false;
+        slot.inode->removed = true;
     }
-    remove_key(std::string(slot->second.key));
+    remove_key(std::string(slot.key));
     return true;
 }
 

@@ -22,8 +22,8 @@ class InodeTable {
     // Null when the kernel's number means nothing (any more).
     InodePtr find(InodeNumber ino) const EXCLUDES(mutex_);
     InodePtr find_key(const ObjectKey& key) const EXCLUDES(mutex_);
-    // The inode of a key, made where there is none; one of another type gives way. Counts one
-    // lookup.
+    // The inode of a key, made where there is none. One of another type gives way, unless its
+    // content here is what counts. Counts one lookup.
     InodePtr look_up(const ObjectKey& key, NodeType type) EXCLUDES(mutex_);
     // A new inode for a file that is not in the bucket; whatever had the key is removed. Counts
     // one lookup.
@@ -84,6 +84,8 @@ class InodeTable {
     void detach(Slot& slot) REQUIRES(mutex_);
     void attach(Slot& slot, const ObjectKey& key) REQUIRES(mutex_);
     void remove_key(const std::string& key) REQUIRES(mutex_);
+    // False where the content here is what counts; else the inode is removed.
+    bool gives_way(const Slot& slot) REQUIRES(mutex_);
     void erase_if_unused(uint64_t number) REQUIRES(mutex_);
 
     const InodePtr root_;

@@ -13,6 +13,7 @@ namespace xbucket {
 namespace {
 
 constexpr uint64_t kTargetBytesMax = 4095;  // PATH_MAX without its NUL
+constexpr uint32_t kLinkMode = S_IFLNK | 0777;
 // Attribute of a native link whose text is not the shortest relative path to its target.
 constexpr std::string_view kTextAttribute = "xbucket-link-text";
 
@@ -43,6 +44,7 @@ Result<Entry> Links::create(InodeNumber parent, std::string_view name, std::stri
                             const Caller& caller) {
     TRY(core_.check_writable());
     const InodePtr directory = TRY(core_.directory(parent));
+    const DirectoryMoves::Arrival arrival(core_.moves, directory);
     const ObjectKey key =
         TRY(file_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
     if (target.empty() || target.size() > kTargetBytesMax) {
@@ -51,14 +53,25 @@ Result<Entry> Links::create(InodeNumber parent, std::string_view name, std::stri
     TRY(check(key, target));
     const KeyOrder::Turn turn = core_.meta.order().acquire(key);
     std::optional<ObjectStat> stat;
-    if (!TRY(put_native(key, target, true))) stat = TRY(put_object(key, target, caller));
+    PosixRecord posix;
+    posix.mode = kLinkMode;
+    if (caller.uid != core_.config.uid) posix.uid = caller.uid;
+    if (caller.gid != core_.config.gid) posix.gid = caller.gid;
+    const Rules rules{.to_object = true, .may_replace = false};
+    if (!TRY(put_native(key, target, posix, rules)))
+        stat = TRY(put_object(key, target, posix, false));
     if (const InodePtr old = core_.table.find_key(key)) core_.table.remove(old);
     const InodePtr inode = core_.table.look_up(key, NodeType::symlink);
     {
         LockGuard lock(inode->mutex);
         inode->show_created(0777, caller.uid, caller.gid, core_.clock.wall_now(),
                             core_.entry_expiry());
-        if (stat) inode->show(*stat, core_.config, Origin::own_upload);
+        if (stat) {
+            inode->show(*stat, core_.config, Origin::own_upload);
+        } else {
+            inode->note_link_made(core_.clock.wall_now());
+            inode->shown.size = target.size();
+        }
         inode->link_target = target;
     }
     core_.note_created(key);
@@ -67,38 +80,49 @@ Result<Entry> Links::create(InodeNumber parent, std::string_view name, std::stri
 
 // True when a native link was made. Its target must be a plain object that is there: the service
 // answers a HEAD of any other link with an error, and the link would vanish from lookups.
-Result<bool> Links::put_native(const ObjectKey& key, std::string_view target, bool must_be_object) {
+Result<bool> Links::put_native(const ObjectKey& key, std::string_view target,
+                               const PosixRecord& posix, const Rules& rules) {
     if (!core_.store.traits().native_symlinks) return false;
     const std::optional<ObjectKey> target_key = resolve_link(key, target);
     if (!target_key || *target_key == key) return false;
-    if (must_be_object) {
+    if (rules.to_object) {
         const Result<ObjectStat> there = core_.meta.stat(*target_key, Freshness::cached);
         if (!there || node_type_of(*there) == NodeType::symlink) return false;
     }
     const AttributeModel& model = core_.meta.model();
     ObjectAttributes attributes;
-    attributes.user["mode"] = std::to_string(S_IFLNK | 0777);
+    model.apply_posix(posix, attributes);
     if (relative_link(key, *target_key) != target) {
         attributes.user[model.encode_name(kTextAttribute)] = model.encode_value(target);
     }
+    if (!rules.may_replace) TRY(core_.check_free(key));
     TRY(core_.store.put_symlink(key, *target_key, attributes));
-    core_.meta.forget(key);
+    if (rules.may_replace) {
+        core_.meta.replaced(key);
+    } else {
+        core_.meta.forget(key);
+    }
     return true;
 }
 
 Result<ObjectStat> Links::put_object(const ObjectKey& key, std::string_view target,
-                                     const Caller& caller) {
+                                     const PosixRecord& posix, bool may_replace) {
     Patch staged;
-    staged.posix.mode = S_IFLNK | 0777;
-    if (caller.uid != core_.config.uid) staged.posix.uid = caller.uid;
-    if (caller.gid != core_.config.gid) staged.posix.gid = caller.gid;
-    const UploadPlan plan = TRY(core_.meta.plan_upload(key, staged));
-    if (plan.exists) return fail(ErrorKind::already_exists, "the name is taken");
+    staged.posix = posix;
+    UploadPlan plan = TRY(core_.meta.plan_upload(key, staged));
+    if (plan.exists && !may_replace) return fail(ErrorKind::already_exists, "the name is taken");
+    if (plan.exists) {
+        // What is replaced goes with all that it had, and all that waits for it.
+        plan.attributes = {};
+        plan.journaled.reset();
+        core_.meta.model().apply_posix(staged.posix, plan.attributes);
+    }
     PutRequest request;
     request.key = key;
     request.body = std::make_shared<TextBody>(std::string(target));
     request.attributes = plan.attributes;
     const PutReply reply = TRY(core_.store.put(request));
+    if (plan.exists) core_.meta.replaced(key);
     return core_.meta.finish_upload(key, plan, reply, target.size());
 }
 
@@ -124,12 +148,14 @@ Result<std::string> Links::read(const InodePtr& inode) {
     ObjectKey key;
     ETag etag;
     uint64_t size = 0;
+    uint64_t version = 0;
     {
         LockGuard lock(inode->mutex);
         if (!inode->link_target.empty()) return inode->link_target;
         key = inode->key;
         etag = inode->shown.etag;
         size = inode->shown.size;
+        version = inode->content_version;
     }
     std::string text;
     Result<std::string> native = fail(ErrorKind::unsupported, "");
@@ -144,8 +170,17 @@ Result<std::string> Links::read(const InodePtr& inode) {
         }
         text = TRY(get_range(core_.store, key, etag, 0, size, true));
     }
-    LockGuard lock(inode->mutex);
-    inode->link_target = text;
+    bool news = false;
+    {
+        LockGuard lock(inode->mutex);
+        // Others made it anew while this was on its way: whoever reads it next asks.
+        if (inode->content_version != version) return text;
+        inode->link_target = text;
+        news = inode->shown.native_link && inode->shown.size != text.size();
+        if (news) inode->shown.size = text.size();
+    }
+    // Nothing but its text tells a native link's size.
+    if (news) core_.invalidate_inode(inode, false);
     return text;
 }
 
@@ -159,12 +194,29 @@ Result<std::string> Links::read_native(const ObjectKey& key) {
     return shortest;
 }
 
-Result<void> Links::move_native(const ObjectKey& from, const ObjectKey& to) {
+Result<void> Links::move_native(const ObjectKey& from, const ObjectKey& to, bool no_replace) {
     const std::string text = TRY(read_native(from));
-    if (!TRY(put_native(to, text, false))) {
-        TRY(put_object(to, text, Caller{core_.config.uid, core_.config.gid, 0}));
+    PosixRecord posix;
+    // One whose target has gone is read no more; its text goes on.
+    if (const Result<ObjectStat> stat = core_.meta.stat(from, Freshness::cached))
+        posix = stat->posix;
+    posix.mode = kLinkMode;
+    const bool may_replace = !no_replace;
+    const bool native =
+        TRY(put_native(to, text, posix, {.to_object = false, .may_replace = may_replace}));
+    std::optional<ObjectStat> object;
+    if (!native) object = TRY(put_object(to, text, posix, may_replace));
+    TRY(core_.meta.remove(from));
+    // What it shows goes with it.
+    const InodePtr inode = core_.table.find_key(from);
+    if (!inode || inode->type != NodeType::symlink) return {};
+    LockGuard lock(inode->mutex);
+    if (object) {
+        inode->show(*object, core_.config, Origin::own_upload);
+    } else {
+        inode->note_link_made(core_.clock.wall_now());
     }
-    return core_.meta.remove(from);
+    return {};
 }
 
 }  // namespace xbucket

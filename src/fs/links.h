@@ -17,16 +17,22 @@ class Links {
                          const Caller& caller);
     Result<std::string> read(InodeNumber ino);
     // A native link under another name keeps its text, hence may name another key. The caller
-    // holds both turns. Errors: the store's.
-    Result<void> move_native(const ObjectKey& from, const ObjectKey& to);
+    // holds both turns. Errors: already_exists (no_replace), the store's.
+    Result<void> move_native(const ObjectKey& from, const ObjectKey& to, bool no_replace);
 
   private:
     // Errors: not_permitted (-o links=inside, and the target may be outside of the mount).
     Result<void> check(const ObjectKey& key, std::string_view target) const;
     Result<std::string> read(const InodePtr& inode);
-    Result<bool> put_native(const ObjectKey& key, std::string_view target, bool must_be_object);
+    struct Rules {
+        bool to_object;    // the target has to be one that is there
+        bool may_replace;  // else: already_exists
+    };
+    // `posix`: what is recorded with the link.
+    Result<bool> put_native(const ObjectKey& key, std::string_view target, const PosixRecord& posix,
+                            const Rules& rules);
     Result<ObjectStat> put_object(const ObjectKey& key, std::string_view target,
-                                  const Caller& caller);
+                                  const PosixRecord& posix, bool may_replace);
     Result<std::string> read_native(const ObjectKey& key);
 
     Core& core_;

@@ -37,6 +37,15 @@ ListingCache::Answer ListingCache::find(const ObjectKey& directory, std::string_
     return listing.whom == For::program ? Answer::absent : Answer::unlisted;
 }
 
+TimePoint ListingCache::absent_until(const ObjectKey& directory) const {
+    LockGuard lock(mutex_);
+    const auto found = listings_.find(directory.str());
+    if (found == listings_.end() || !found->second.complete) return TimePoint::never();
+    const TimePoint until = found->second.completed + limits_.negative_life;
+    // What has ended answers nothing.
+    return clock_.now() < until ? until : TimePoint::never();
+}
+
 uint64_t ListingCache::begin(const ObjectKey& directory, For whom) {
     LockGuard lock(mutex_);
     Listing& listing = listings_[directory.str()];

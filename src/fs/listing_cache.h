@@ -34,6 +34,8 @@ class ListingCache {
     // unlisted: absent in a listing that no program asked for.
     enum class Answer { unknown, absent, unlisted, file, directory };
     Answer find(const ObjectKey& directory, std::string_view name) const EXCLUDES(mutex_);
+    // Until when names that the directory's listing lacks are absent by it; never() without one.
+    TimePoint absent_until(const ObjectKey& directory) const EXCLUDES(mutex_);
 
     // One listing of a directory as it comes in. begin() forgets the last one; the ticket goes
     // void when another begins or the directory is dropped.

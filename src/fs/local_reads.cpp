@@ -74,8 +74,8 @@ void LocalReads::read_base(const AttemptPtr& attempt, ByteRange range) {
 // An upload of ours, or an edit of the metadata, may have given the base another name.
 void LocalReads::look_again(const AttemptPtr& attempt, Error error) {
     const InodePtr& inode = attempt->place->inode;
-    const Result<ObjectStat> now = core_.meta.stat(inode->current_key(), Freshness::current);
-    if (now) core_.show(inode, *now, Origin::service);
+    const ObjectKey& source = attempt->base.copied_from;
+    core_.wait_for_changes(source.empty() ? inode->current_key() : source);
     const bool renamed = attempt->content->base().etag != attempt->base.etag;
     if (renamed && attempt->number < ReadAttempt::kMax) {
         ++attempt->number;

@@ -4,6 +4,8 @@
 #include "names.h"
 #include "path_rules.h"
 
+#include <algorithm>
+
 namespace xbucket {
 namespace {
 
@@ -41,6 +43,17 @@ Result<Entry> Names::lookup(InodeNumber parent, std::string_view name) {
     Result<Entry> entry = ask(keys);
     core_.lookups.answered(keys.parent, entry || entry.error().kind != ErrorKind::not_found);
     return entry;
+}
+
+Duration Names::absent_for(InodeNumber parent, std::string_view name) {
+    const Result<Keys> keys = keys_of(parent, name);
+    if (!keys) return Duration::zero();
+    const TimePoint now = core_.clock.now();
+    const TimePoint until =
+        std::min({now + core_.config.negative_life, core_.listings.absent_until(keys->parent),
+                  core_.meta.absent_until(keys->file)});
+    if (until <= now || !core_.missing.add(parent, name, until)) return Duration::zero();
+    return until - now;
 }
 
 // With stat=meta a lookup is a reading of attributes.
@@ -123,7 +136,7 @@ std::optional<Entry> Names::listed_directory(const Keys& keys) {
     const bool complete = stat && (!*stat || (*stat)->complete);
     if (core_.config.stat_mode == StatMode::meta && !complete) return std::nullopt;
     const InodePtr inode = core_.table.look_up(*keys.directory, NodeType::directory);
-    if (stat && *stat) core_.show(inode, **stat, Origin::service);
+    if (stat && *stat) core_.show(inode, **stat);
     core_.show_implicit(inode);
     return core_.entry_of(inode);
 }
@@ -177,7 +190,7 @@ Result<Entry> Names::found_directory(const ObjectKey& key, const ListPage& page)
     if (has_marker) {
         // With stat=list the marker's attributes are shown only where they are known already.
         const Result<ObjectStat> stat = core_.meta.stat(key, core_.freshness());
-        if (stat) core_.show(inode, *stat, Origin::service);
+        if (stat) core_.show(inode, *stat);
     }
     core_.show_implicit(inode);
     return core_.entry_of(inode);

@@ -14,15 +14,21 @@ Result<Entry> Names::mkdir(InodeNumber parent, std::string_view name, uint32_t m
                            const Caller& caller) {
     TRY(core_.check_writable());
     const InodePtr directory = TRY(core_.directory(parent));
+    const DirectoryMoves::Arrival arrival(core_.moves, directory);
     const ObjectKey key =
         TRY(directory_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
+    const ObjectKey file =
+        TRY(file_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
     PosixRecord posix;
     if ((mode & 07777) != (core_.config.dir_mode & 07777)) posix.mode = S_IFDIR | (mode & 07777);
     if (caller.uid != core_.config.uid) posix.uid = caller.uid;
     if (caller.gid != core_.config.gid) posix.gid = caller.gid;
 
     const KeyOrder::Turn turn = core_.meta.order().acquire(key);
+    // It would hide an object of that name, which others may have made since the kernel looked.
+    TRY(core_.check_free(file));
     const ObjectStat stat = TRY(put_marker(key, posix));
+    core_.moves.forget_broken_off(key);
     const InodePtr inode = core_.table.look_up(key, NodeType::directory);
     {
         LockGuard lock(inode->mutex);
@@ -89,6 +95,7 @@ Result<void> Names::rmdir(InodeNumber parent, std::string_view name) {
     TRY(check_empty(key));
     // Also where there is no marker: what is pending for it must not make one.
     TRY(core_.meta.remove(key));
+    core_.moves.forget_broken_off(key);
     if (const InodePtr inode = core_.table.find_key(key)) core_.table.remove(inode);
     core_.listings.drop_below(key.str());
     core_.note_removed(key);

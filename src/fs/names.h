@@ -15,6 +15,7 @@ class Names {
 
     Result<Entry> lookup(InodeNumber parent, std::string_view name);
     std::optional<Result<Entry>> lookup_cached(InodeNumber parent, std::string_view name);
+    Duration absent_for(InodeNumber parent, std::string_view name);
     // What a name stands for, without counting a lookup.
     struct Resolved {
         InodePtr inode;

@@ -71,16 +71,21 @@ void ObjectReads::finish(const AttemptPtr& attempt, uint64_t version, Result<Rea
     attempt->done(std::move(got));
 }
 
+// The same content may go by another ETag, after an edit of ours. Whether it is the same for who
+// has begun to read, start() tells.
 void ObjectReads::look_again(const AttemptPtr& attempt) {
     const InodePtr& inode = attempt->place->inode;
-    const ObjectKey key = inode->current_key();
+    core_.wait_for_changes(inode->current_key());
+    const ObjectKey key = inode->current_key();  // one of the changes may have been a rename
     Result<ObjectStat> now = core_.meta.stat(key, Freshness::current);
     if (now) {
-        core_.show(inode, *now, Origin::service);
+        core_.show(inode, *now);
     } else if (now.error().kind != ErrorKind::not_found) {
         return attempt->done(std::move(now).error());
     }
-    if (!now || attempt->place->version.load() != 0 || attempt->number == ReadAttempt::kMax) {
+    // Whoever opens it next is told that there is none.
+    if (!now) core_.drop_gone(inode, key);
+    if (!now || attempt->number == ReadAttempt::kMax) {
         return attempt->done(
             fail(ErrorKind::stale,
                  "'" + printable(key.str()) + "' was deleted or replaced while it was open"));

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sys/stat.h>
 
 namespace xbucket {
 namespace {
@@ -25,6 +26,13 @@ Error replaced_meanwhile(const ObjectKey& key) {
     return fail(ErrorKind::stale,
                 fmt::format("'{}' was replaced by somebody else while it was being changed here; "
                             "nothing was uploaded, so that their data stays",
+                            printable(key.str())));
+}
+
+Error made_meanwhile(const ObjectKey& key) {
+    return fail(ErrorKind::stale,
+                fmt::format("'{}' was made by somebody else, too, after it was made here; nothing "
+                            "was uploaded, so that their data stays",
                             printable(key.str())));
 }
 
@@ -59,6 +67,41 @@ PosixRecord difference(const PosixRecord& sent, const PosixRecord& wanted, bool 
     return late;
 }
 
+// With the mount's defaults, which are not recorded, where `sent` has something else.
+PosixRecord spelled_out(PosixRecord wanted, const PosixRecord& sent, const FsConfig& config) {
+    if (sent.mode && !wanted.mode) wanted.mode = S_IFREG | (config.file_mode & kModeBits);
+    if (sent.uid && !wanted.uid) wanted.uid = config.uid;
+    if (sent.gid && !wanted.gid) wanted.gid = config.gid;
+    return wanted;
+}
+
+// Whether an object of its size has the content that was sent.
+enum class Likeness { other, unclear, same };
+Likeness judged(bool same) { return same ? Likeness::same : Likeness::other; }
+
+// What the service copied was never here.
+Likeness compare_with_source(ObjectStore& store, const FileContent::Base& source,
+                             const ObjectInfo& object) {
+    if (iequals(object.etag.str(), source.etag.str())) return Likeness::same;
+    const Result<HeadReply> head = store.head(source.copied_from);
+    if (!head || head->info.etag != source.etag) return Likeness::unclear;
+    if (object.crc64 && head->info.crc64) return judged(*object.crc64 == *head->info.crc64);
+    const bool hashes = etag_is_content_hash(object) && etag_is_content_hash(head->info);
+    return hashes ? Likeness::other : Likeness::unclear;
+}
+
+Result<Likeness> compare(ObjectStore& store, const FileContent& content, const ObjectInfo& object) {
+    const bool etag_is_hash = etag_is_content_hash(object);
+    if (content.missing({0, object.size}).empty()) {
+        if (object.crc64) return judged(*object.crc64 == TRY(content.crc64()));
+        if (etag_is_hash) return judged(iequals(object.etag.str(), TRY(content.md5_hex())));
+        return Likeness::unclear;
+    }
+    if (is_whole_copy(content)) return compare_with_source(store, content.base(), object);
+    // It was sent in parts, or appended: neither makes an ETag of that kind.
+    return etag_is_hash ? Likeness::other : Likeness::unclear;
+}
+
 }  // namespace
 
 Result<Uploaded> Uploader::upload(const UploadJob& job) {
@@ -69,13 +112,16 @@ Result<Uploaded> Uploader::upload(const UploadJob& job) {
         error.outcome_unknown = error.outcome_unknown || last.outcome_unknown;
         return error;
     };
+    Doubt doubt;
     for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
-        bool unseen = false;
-        Result<Sent> sent = send(again, unseen);
+        Result<Sent> sent = send(again, doubt);
         if (sent) return finish(job, std::move(*sent));
+        if (std::optional<Sent> late = arrived_late(job, doubt, sent.error())) {
+            return finish(job, std::move(*late));
+        }
         again.ahead = nullptr;
-        const bool try_again =
-            !unseen && (sent.error().outcome_unknown || somebody_came_first(sent.error().kind));
+        const bool try_again = !doubt.unseen && (sent.error().outcome_unknown ||
+                                                 somebody_came_first(sent.error().kind));
         // What is there now is our own, damaged on its way.
         const bool own = last.kind == ErrorKind::checksum_mismatch &&
                          sent.error().kind == ErrorKind::stale && attempt != 0;
@@ -86,12 +132,26 @@ Result<Uploaded> Uploader::upload(const UploadJob& job) {
     return std::move(last).with_context("upload of '" + printable(job.key.str()) + "'");
 }
 
+std::optional<Uploader::Sent> Uploader::arrived_late(const UploadJob& job, const Doubt& before,
+                                                     const Error& stale) {
+    if (!before.maybe || stale.kind != ErrorKind::stale) return std::nullopt;
+    Result<std::optional<Landed>> landed = look_for(job, before.maybe->plan);
+    if (!landed || !*landed || !(*landed)->proven) return std::nullopt;
+    Sent sent = *before.maybe;
+    sent.reply = std::move((*landed)->reply);
+    return sent;
+}
+
 Result<Uploaded> Uploader::finish(const UploadJob& job, Sent sent) {
     Uploaded uploaded;
     const uint64_t size = job.content->size();
     uploaded.stat = TRY(core_.meta.finish_upload(job.key, sent.plan, sent.reply, size));
-    const bool other = !sent.reply.etag.empty() && uploaded.stat.etag != sent.reply.etag;
-    if (other && !sent.plan.late_attributes) {
+    // Ours under another ETag, where its attributes were edited afterwards.
+    const auto is_ours = [&] {
+        return sent.reply.etag.empty() || uploaded.stat.etag == sent.reply.etag ||
+               uploaded.stat.edited == sent.reply.etag;
+    };
+    if (!is_ours()) {
         // Somebody else's by now, or the reply was wrong: what it was made of tells.
         const Result<std::optional<Landed>> landed = look_for(job, sent.plan);
         if (landed && *landed && (*landed)->proven) {
@@ -99,10 +159,7 @@ Result<Uploaded> Uploader::finish(const UploadJob& job, Sent sent) {
             uploaded.stat = TRY(core_.meta.finish_upload(job.key, sent.plan, sent.reply, size));
         }
     }
-    // An edit of the metadata may give the same content another ETag; without one, another ETag is
-    // somebody else's content.
-    const bool edited = sent.plan.late_attributes.has_value() && uploaded.stat.size == size;
-    uploaded.etag = edited || sent.reply.etag.empty() ? uploaded.stat.etag : sent.reply.etag;
+    uploaded.etag = is_ours() ? uploaded.stat.etag : sent.reply.etag;
     uploaded.late = sent.late;
     return uploaded;
 }
@@ -113,6 +170,7 @@ Result<UploadPlan> Uploader::plan_for(const UploadJob& job) {
     if (base.is_own() && plan.exists && plan.base_etag != base.etag) {
         return replaced_meanwhile(job.key);
     }
+    if (job.must_be_new && plan.exists) return made_meanwhile(job.key);
     return plan;
 }
 
@@ -124,28 +182,26 @@ Result<AheadUpload> Uploader::begin_ahead(const UploadJob& job) {
     return ahead;
 }
 
-Result<Uploader::Sent> Uploader::send(const UploadJob& job, bool& unseen) {
+Result<Uploader::Sent> Uploader::send(const UploadJob& job, Doubt& doubt) {
     if (job.ahead) {
-        std::optional<Sent> sent = TRY(send_ahead(job, unseen));
+        std::optional<Sent> sent = TRY(send_ahead(job, doubt));
         if (sent) return std::move(*sent);
     }
     Sent sent;
     sent.plan = TRY(plan_for(job));
     if (job.append_only && job.content->only_grew()) {
-        std::optional<Sent> appended = TRY(append(job, sent.plan, unseen));
+        std::optional<Sent> appended = TRY(append(job, sent.plan, doubt));
         if (appended) return std::move(*appended);
     }
     if (is_whole_copy(*job.content)) {
         Result<PutReply> copied = copy_whole(job, sent.plan);
         if (copied || copied.error().kind != ErrorKind::unsupported) {
-            sent.reply = TRY(resolved(job, sent.plan, std::move(copied), unseen));
-            return sent;
+            return resolved(job, std::move(sent), std::move(copied), doubt);
         }
     }
     const bool in_parts = core_.uploads->in_parts(job.content->size());
     Result<PutReply> reply = in_parts ? put_parts(job, sent.plan) : put_whole(job, sent.plan);
-    sent.reply = TRY(resolved(job, sent.plan, std::move(reply), unseen));
-    return sent;
+    return resolved(job, std::move(sent), std::move(reply), doubt);
 }
 
 // The data of another object, and nothing of its metadata: that is what was planned.
@@ -182,23 +238,24 @@ Result<PutReply> Uploader::copy_whole(const UploadJob& job, const UploadPlan& pl
 // What was written behind the end of an appendable object goes there, and the object stays
 // appendable. Nothing where it is not appendable any more.
 Result<std::optional<Uploader::Sent>> Uploader::append(const UploadJob& job, UploadPlan plan,
-                                                       bool& unseen) {
+                                                       Doubt& doubt) {
     const uint64_t from = job.content->base().size;
     const uint64_t size = job.content->size();
-    if (!plan.exists || size == from) return std::optional<Sent>();
+    // OSS AppendObject: what it makes has the limit of a single PUT.
+    const bool too_large = size > core_.store.traits().put_bytes_max;
+    if (!plan.exists || size == from || too_large) return std::optional<Sent>();
     Result<PutReply> reply = core_.store.append(job.key, from, job.content->body({from, size}),
                                                 {.request_class = RequestClass::data});
     if (!reply && reply.error().kind == ErrorKind::unsupported) return std::optional<Sent>();
-    Sent sent;
-    sent.reply = TRY(resolved(job, plan, std::move(reply), unseen));
     // An append takes no metadata along. Only a time that is recorded would be wrong now.
     plan.attributes = plan.base_attributes;
     plan.pending = PosixRecord{};
+    Sent sent;
     if (job.times_set || read_posix_record(plan.base_attributes).mtime) {
         sent.late.mtime = job.staged.posix.mtime;
     }
     sent.plan = std::move(plan);
-    return std::optional<Sent>(std::move(sent));
+    return std::optional<Sent>(TRY(resolved(job, std::move(sent), std::move(reply), doubt)));
 }
 
 Result<PutReply> Uploader::put_whole(const UploadJob& job, const UploadPlan& plan) {
@@ -241,7 +298,7 @@ Result<PutReply> Uploader::complete(const UploadJob& job, PartUpload& upload) {
     return reply;
 }
 
-Result<std::optional<Uploader::Sent>> Uploader::send_ahead(const UploadJob& job, bool& unseen) {
+Result<std::optional<Uploader::Sent>> Uploader::send_ahead(const UploadJob& job, Doubt& doubt) {
     PartUpload& upload = *job.ahead->upload;
     const bool fits = upload.key() == job.key && core_.uploads->in_parts(job.content->size());
     Result<void> rest = fits ? upload.send_rest() : Result<void>();
@@ -256,35 +313,47 @@ Result<std::optional<Uploader::Sent>> Uploader::send_ahead(const UploadJob& job,
         if (!plan) return std::move(plan).error();
         return std::optional<Sent>();
     }
+    Result<PutReply> reply = complete(job, upload);
     Sent sent;
-    sent.reply = TRY(resolved(job, *plan, complete(job, upload), unseen));
     sent.plan = std::move(*plan);
     // What is there now is what the upload was begun with: the rest is made up for afterwards.
     if (sent.plan.attributes != begun) sent.plan.late_attributes = sent.plan.attributes;
+    // Recorded in the bucket meanwhile; what was staged goes with the times.
+    if (job.ahead->plan.exists)
+        sent.plan.late_posix =
+            difference(read_posix_record(job.ahead->plan.base_attributes),
+                       read_posix_record(sent.plan.base_attributes), /*times_set=*/false);
     sent.plan.attributes = sent.plan.base_attributes = begun;
     sent.plan.pending = job.ahead->plan.pending;
-    sent.late = difference(job.ahead->posix, job.staged.posix, job.times_set);
-    return std::optional<Sent>(std::move(sent));
+    const PosixRecord wanted = spelled_out(job.staged.posix, job.ahead->posix, core_.config);
+    sent.late = difference(job.ahead->posix, wanted, job.times_set);
+    return std::optional<Sent>(TRY(resolved(job, std::move(sent), std::move(reply), doubt)));
 }
 
-Result<PutReply> Uploader::resolved(const UploadJob& job, const UploadPlan& plan,
-                                    Result<PutReply> reply, bool& unseen) {
-    if (reply) return reply;
+Result<Uploader::Sent> Uploader::resolved(const UploadJob& job, Sent sent, Result<PutReply> reply,
+                                          Doubt& doubt) {
+    if (reply) {
+        sent.reply = std::move(*reply);
+        return sent;
+    }
     Error error = std::move(reply).error();
     const bool lost = error.outcome_unknown;
     // Refused may mean that a request repeated on its way met its own success.
     if (!lost && !somebody_came_first(error.kind)) return error;
-    Result<std::optional<Landed>> landed = look_for(job, plan);
+    Result<std::optional<Landed>> landed = look_for(job, sent.plan);
     if (!landed) {
-        unseen = true;
+        doubt.unseen = true;
         error = std::move(landed).error();
         error.outcome_unknown = true;
         return error;
     }
-    if (!*landed) return error;
     // After a refusal somebody else's content of the same size is what one has to expect.
-    if (lost || (*landed)->proven) return std::move((*landed)->reply);
-    error.outcome_unknown = true;
+    if (*landed && (lost || (*landed)->proven)) {
+        sent.reply = std::move((*landed)->reply);
+        return sent;
+    }
+    if (*landed) error.outcome_unknown = true;
+    if (error.outcome_unknown) doubt.maybe = std::move(sent);
     return error;
 }
 
@@ -301,17 +370,12 @@ Result<std::optional<Uploader::Landed>> Uploader::look_for(const UploadJob& job,
     const bool untouched =
         plan.exists && now.etag == plan.base_etag && now.last_modified == plan.base_last_modified;
     if (untouched || now.size != job.content->size()) return std::optional<Landed>();
-    const bool all_here = job.content->missing({0, now.size}).empty();
-    // Without a content hash in the ETag the size must do: the key's turn is ours, and the object
-    // changed within the request's time.
-    const bool etag_is_hash = etag_is_content_hash(now);
-    if (all_here && now.crc64) {
-        if (*now.crc64 != TRY(job.content->crc64())) return std::optional<Landed>();
-    } else if (etag_is_hash && !iequals(now.etag.str(), TRY(job.content->md5_hex()))) {
-        return std::optional<Landed>();
-    }
+    // Where nothing tells, the size must do: the key's turn is ours, and the object changed within
+    // the request's time.
+    const Likeness likeness = TRY(compare(core_.store, *job.content, now));
+    if (likeness == Likeness::other) return std::optional<Landed>();
     Landed landed;
-    landed.proven = all_here && (now.crc64 || etag_is_hash);
+    landed.proven = likeness == Likeness::same;
     landed.reply.etag = now.etag;
     landed.reply.version_id = now.version_id;
     landed.reply.date = now.date;

@@ -15,6 +15,7 @@ struct UploadJob {
     Patch staged;
     bool times_set = false;    // `staged` has a time that somebody set
     bool append_only = false;  // of an appendable object: all was written with O_APPEND
+    bool must_be_new = false;  // an object of that name is somebody else's
 };
 
 struct Uploaded {
@@ -30,7 +31,8 @@ class Uploader {
     explicit Uploader(Core& core) : core_(core) {}
 
     // The caller holds the key's turn and keeps the content as it is. Errors: stale (the object
-    // that the content started from was replaced by somebody else; nothing was sent), the store's.
+    // that the content started from was replaced by somebody else, or somebody else has made one
+    // where none was to be; nothing was sent), the store's.
     Result<Uploaded> upload(const UploadJob& job);
     // Begins an upload of content that is still being written. The caller holds the key's turn.
     Result<AheadUpload> begin_ahead(const UploadJob& job);
@@ -49,21 +51,27 @@ class Uploader {
         PutReply reply;
         bool proven = false;
     };
-    // `unseen` is set where the object could not be looked at to tell what became of a request:
-    // whoever tried again then might meet his own success.
-    Result<Sent> send(const UploadJob& job, bool& unseen);
+    // What is not known of an attempt that failed.
+    struct Doubt {
+        // The object could not be looked at to tell what became of a request: whoever tried again
+        // then might meet his own success.
+        bool unseen = false;
+        std::optional<Sent> maybe;  // what may yet arrive, but for its reply
+    };
+    Result<Sent> send(const UploadJob& job, Doubt& doubt);
+    // Whether the attempts before were not in vain: what `stale` takes for somebody else's is ours.
+    std::optional<Sent> arrived_late(const UploadJob& job, const Doubt& before, const Error& stale);
     Result<PutReply> copy_whole(const UploadJob& job, const UploadPlan& plan);
-    // Nothing where the object is not appendable any more, or did not grow.
-    Result<std::optional<Sent>> append(const UploadJob& job, UploadPlan plan, bool& unseen);
+    // Nothing where the object is not appendable any more, or did not grow, or grew too large.
+    Result<std::optional<Sent>> append(const UploadJob& job, UploadPlan plan, Doubt& doubt);
     Result<PutReply> put_whole(const UploadJob& job, const UploadPlan& plan);
     Result<PutReply> put_parts(const UploadJob& job, UploadPlan& plan);
     // Nothing where what was begun cannot become the object that is wanted.
-    Result<std::optional<Sent>> send_ahead(const UploadJob& job, bool& unseen);
+    Result<std::optional<Sent>> send_ahead(const UploadJob& job, Doubt& doubt);
     Result<PutReply> complete(const UploadJob& job, PartUpload& upload);
     // Whether a request whose reply is missing, or that was refused, arrived after all
-    // (DESIGN 3.6).
-    Result<PutReply> resolved(const UploadJob& job, const UploadPlan& plan, Result<PutReply> reply,
-                              bool& unseen);
+    // (DESIGN 3.6). `sent` with its reply.
+    Result<Sent> resolved(const UploadJob& job, Sent sent, Result<PutReply> reply, Doubt& doubt);
     Result<std::optional<Landed>> look_for(const UploadJob& job, const UploadPlan& plan);
 
     Core& core_;

@@ -86,12 +86,12 @@ std::optional<Result<std::vector<std::string>>> Xattrs::list_cached(InodeNumber 
     return known;
 }
 
-std::optional<std::vector<std::string>> Xattrs::list_here(const InodePtr& inode) {
+std::optional<Result<std::vector<std::string>>> Xattrs::list_here(const InodePtr& inode) {
     // The kernel refuses user.* on links, so nothing that is listed could be read.
     if (inode->type == NodeType::symlink) return std::vector<std::string>();
     LockGuard lock(inode->mutex);
     if (inode->is_new() && inode->file->staged) return inode->file->staged->list();
-    if (inode->removed) return std::vector<std::string>();
+    if (inode->removed) return fail(ErrorKind::stale, "the file was deleted");
     return std::nullopt;
 }
 
@@ -113,7 +113,7 @@ Result<void> Xattrs::change(InodeNumber ino, std::string_view name,
     if (inode->type == NodeType::symlink) {
         return fail(ErrorKind::not_permitted, "symbolic links have no attributes");
     }
-    if (needs_object(parsed.kind)) TRY(content_.upload(inode));
+    if (needs_object(parsed.kind)) TRY(make_object(inode));
     if (auto staged = change_staged(inode, parsed, value, flag)) return std::move(*staged);
     const DirectoryMoves::Change change_of_directory(core_.moves, inode);
     const ObjectKey key = inode->current_key();
@@ -123,12 +123,17 @@ Result<void> Xattrs::change(InodeNumber ino, std::string_view name,
     }
     // A journal wants to know the value before; an update at once reads its own base.
     if (core_.meta.durability() == Durability::timed) core_.walks.touched(key);
-    const OwnEdit edit(inode);
-    TRY(core_.meta.change_attribute(key, name, std::move(value), flag));
-    // Last-Modified moved, content and times did not.
-    const std::optional<Result<ObjectStat>> stat = core_.meta.stat_cached(key);
-    if (stat && *stat) core_.show(inode, **stat, Origin::own_edit);
-    return {};
+    return core_.meta.change_attribute(key, name, std::move(value), flag);
+}
+
+// Where there is an object already it stands until the file that is being written is closed.
+Result<void> Xattrs::make_object(const InodePtr& inode) {
+    {
+        LockGuard lock(inode->mutex);
+        inode->wait_until_idle();
+        if (!inode->is_new()) return {};
+    }
+    return content_.upload(inode);
 }
 
 std::optional<Result<void>> Xattrs::change_staged(const InodePtr& inode, const AttrName& name,
@@ -170,7 +175,20 @@ Result<void> Xattrs::refresh(const InodePtr& inode) {
     // directory's lock for this very call.
     core_.wait_until_kernel_knows(std::chrono::seconds(1));
     for (const ObjectKey& name : names) core_.invalidate_name(name);
+    if (tree) forget_missing(key.str());
     return {};
+}
+
+// What was not there may be there now.
+void Xattrs::forget_missing(const std::string& prefix) {
+    KernelNotifier* const kernel = core_.notifier.load();
+    if (kernel == nullptr) return;
+    const auto below = [&](InodeNumber number) {
+        const InodePtr directory = core_.table.find(number);
+        return directory && directory->current_key().str().starts_with(prefix);
+    };
+    for (const auto& [directory, name] : core_.missing.take(below))
+        kernel->invalidate_entry(directory, name);
 }
 
 }  // namespace xbucket

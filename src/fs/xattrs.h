@@ -25,12 +25,14 @@ class Xattrs {
   private:
     std::optional<Result<std::string>> get_here(const InodePtr& inode, const AttrName& name,
                                                 const Caller& caller);
-    std::optional<std::vector<std::string>> list_here(const InodePtr& inode);
+    std::optional<Result<std::vector<std::string>>> list_here(const InodePtr& inode);
     // nullopt: the file is in the bucket, meta must do it.
+    Result<void> make_object(const InodePtr& inode);
     std::optional<Result<void>> change_staged(const InodePtr& inode, const AttrName& name,
                                               const std::optional<std::string>& value,
                                               SetFlag flag);
     Result<void> refresh(const InodePtr& inode);
+    void forget_missing(const std::string& prefix);
 
     Core& core_;
     Content& content_;

@@ -72,18 +72,20 @@ int to_errno(ErrorKind kind) {
     return EIO;
 }
 
-bool deserves_log(ErrorKind kind) {
-    switch (kind) {
-        case ErrorKind::not_found:
-        case ErrorKind::no_such_attribute:
-        case ErrorKind::already_exists:
+bool deserves_log(const Error& error) {
+    switch (error.kind) {
+        // The number says it, unless it was the service that refused: it has its reasons.
         case ErrorKind::invalid_argument:
         case ErrorKind::invalid_name:
         case ErrorKind::name_too_long:
         case ErrorKind::value_too_large:
         case ErrorKind::no_attribute_space:
-        case ErrorKind::read_only:
         case ErrorKind::unsupported:
+            return error.http_status != 0;
+        case ErrorKind::not_found:
+        case ErrorKind::no_such_attribute:
+        case ErrorKind::already_exists:
+        case ErrorKind::read_only:
         case ErrorKind::is_directory:
         case ErrorKind::not_directory:
         case ErrorKind::directory_not_empty:

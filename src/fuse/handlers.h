@@ -31,6 +31,9 @@ void on_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset,
                     fuse_file_info* file);
 void on_releasedir(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file);
 void on_fsyncdir(fuse_req_t req, fuse_ino_t ino, int data_only, fuse_file_info* file);
+void on_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned command, void* argument,
+              fuse_file_info* file, unsigned flags, const void* in, size_t in_bytes,
+              size_t out_bytes);
 void on_statfs(fuse_req_t req, fuse_ino_t ino);
 
 void on_open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* file);

@@ -3,6 +3,9 @@
 #include "handlers.h"
 #include "replies.h"
 
+#include "xbucket/fuse/session.h"
+
+#include <cerrno>
 #include <sys/statvfs.h>
 #include <vector>
 
@@ -83,6 +86,20 @@ void on_fsyncdir(fuse_req_t req, fuse_ino_t ino, int, fuse_file_info*) {
     const RequestPtr request = begin(req);
     later(request, "fsyncdir", [request, ino] {
         reply_done(request, "fsyncdir", request->mount().fs.fsyncdir(inode(ino)));
+    });
+}
+
+void on_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned command, void*, fuse_file_info*,
+              unsigned flags, const void*, size_t, size_t) {
+    const RequestPtr request = begin(req);
+    if (command != kSyncIoctl || (flags & FUSE_IOCTL_DIR) == 0) {
+        request->answer_error(ENOTTY);
+        return;
+    }
+    later(request, "ioctl", [request, ino] {
+        const Result<void> synced = request->mount().fs.sync_below(inode(ino));
+        if (!synced) return reply_error(request, "ioctl", synced.error());
+        request->answer(fuse_reply_ioctl, 0, nullptr, size_t{0});
     });
 }
 

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <optional>
 #include <sys/uio.h>
 #include <vector>
 
@@ -24,6 +25,23 @@ fuse_file_info opened_info(const fuse_file_info& asked, const Opened& opened) {
     info.keep_cache = opened.keep_cache ? 1 : 0;
     info.direct_io = 0;
     return info;
+}
+
+// None: behind the end. The kernel appends where it believes that to be; the file system knows.
+std::optional<uint64_t> place_of_write(const fuse_file_info& file, off_t offset) {
+    if ((file.flags & O_APPEND) != 0) return std::nullopt;
+    return static_cast<uint64_t>(offset);
+}
+
+// What was written to a shared mapping: it has its place whatever its descriptor appends.
+void write_pages(const RequestPtr& request, fuse_ino_t ino, HandleId handle, off_t offset,
+                 std::string_view pages) {
+    later(request, "write", [request, ino, handle, offset, copy = std::string(pages)] {
+        const Result<void> written = request->mount().fs.write_pages(
+            inode(ino), handle, static_cast<uint64_t>(offset), copy);
+        if (!written) return reply_error(request, "write", written.error());
+        request->answer(fuse_reply_write, copy.size());
+    });
 }
 
 // From where the bytes lie (performance.md 1b: replies from memory beat splicing).
@@ -65,6 +83,7 @@ void on_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
         if (!heard) {
             fs.release(created->entry.attr.ino, created->opened.handle);
             fs.forget(created->entry.attr.ino, 1);
+            fs.name_in_doubt(inode(parent), text);
         }
     });
 }
@@ -86,11 +105,14 @@ void on_read(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t offset, fuse_fi
 void on_write(fuse_req_t req, fuse_ino_t ino, const char* data, size_t bytes, off_t offset,
               fuse_file_info* file) {
     const RequestPtr request = begin(req);
-    request->uses(HandleId{file->fh});
+    const HandleId handle{file->fh};
+    request->uses(handle);
+    if (file->writepage != 0) return write_pages(request, ino, handle, offset, {data, bytes});
     later(request, "write",
-          [request, ino, offset, handle = HandleId{file->fh}, copy = std::string(data, bytes)] {
-              const Result<size_t> written = request->mount().fs.write(
-                  inode(ino), handle, static_cast<uint64_t>(offset), copy);
+          [request, ino, at = place_of_write(*file, offset), handle,
+           copy = std::string(data, bytes)] {
+              const Result<size_t> written =
+                  request->mount().fs.write(inode(ino), handle, at, copy);
               if (!written) return reply_error(request, "write", written.error());
               request->answer(fuse_reply_write, *written);
           });
@@ -104,9 +126,9 @@ void on_copy_file_range(fuse_req_t req, fuse_ino_t, off_t from_offset, fuse_file
     later(request, "copy_file_range",
           [request, from_offset, to_offset, bytes, source = HandleId{from->fh},
            target = HandleId{to->fh}] {
-              const Result<size_t> copied =
-                  request->mount().fs.copy_range(source, static_cast<uint64_t>(from_offset), target,
-                                                 static_cast<uint64_t>(to_offset), bytes);
+              const Result<size_t> copied = request->mount().fs.copy_range(
+                  source, static_cast<uint64_t>(from_offset), target,
+                  static_cast<uint64_t>(to_offset), within_a_reply(bytes));
               // The kernel then copies the bytes itself.
               if (!copied && copied.error().kind == ErrorKind::unsupported) {
                   request->answer_error(EOPNOTSUPP);

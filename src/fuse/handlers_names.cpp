@@ -20,11 +20,12 @@ WallTime from_timespec(const timespec& t) {
     return WallTime::from_seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
 }
 
-void reply_lookup(const RequestPtr& request, const Result<Entry>& result) {
+void reply_lookup(const RequestPtr& request, fuse_ino_t parent, std::string_view name,
+                  const Result<Entry>& result) {
     if (!result && result.error().kind == ErrorKind::not_found) {
+        const Duration life = request->mount().fs.absent_for(inode(parent), name);
         fuse_entry_param absent = {};
-        absent.entry_timeout =
-            std::chrono::duration<double>(request->mount().negative_life).count();
+        absent.entry_timeout = std::chrono::duration<double>(life).count();
         request->answer(fuse_reply_entry, &absent);
         return;
     }
@@ -39,6 +40,11 @@ void reply_attr_of(const RequestPtr& request, const Result<Attr>& result) {
         return;
     }
     reply_attr(request, "getattr", result);
+}
+
+// The kernel keeps what was so when it heard that the caller was interrupted, or a moment later.
+void note_if_unheard(const RequestPtr& request, fuse_ino_t parent, std::string_view name) {
+    if (!request->was_heard()) request->mount().fs.name_in_doubt(inode(parent), name);
 }
 
 SetAttr to_set_attr(const struct stat& attr, int to_set, WallTime now) {
@@ -61,9 +67,9 @@ void on_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
     guarded(request, "lookup", [&] {
         FileSystem& fs = request->mount().fs;
         if (auto known = fs.lookup_cached(inode(parent), name))
-            return reply_lookup(request, *known);
+            return reply_lookup(request, parent, name, *known);
         later(request, "lookup", [request, parent, text = std::string(name)] {
-            reply_lookup(request, request->mount().fs.lookup(inode(parent), text));
+            reply_lookup(request, parent, text, request->mount().fs.lookup(inode(parent), text));
         });
     });
 }
@@ -118,6 +124,7 @@ void on_mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, 
     later(request, "mknod", [request, parent, mode, text = std::string(name)] {
         reply_entry(request, "mknod",
                     request->mount().fs.mknod(inode(parent), text, mode, request->caller()));
+        note_if_unheard(request, parent, text);
     });
 }
 
@@ -126,6 +133,7 @@ void on_mkdir(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) 
     later(request, "mkdir", [request, parent, mode, text = std::string(name)] {
         reply_entry(request, "mkdir",
                     request->mount().fs.mkdir(inode(parent), text, mode, request->caller()));
+        note_if_unheard(request, parent, text);
     });
 }
 
@@ -135,6 +143,7 @@ void on_symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const cha
           [request, parent, text = std::string(name), to = std::string(target)] {
               reply_entry(request, "symlink",
                           request->mount().fs.symlink(inode(parent), text, to, request->caller()));
+              note_if_unheard(request, parent, text);
           });
 }
 
@@ -148,6 +157,7 @@ void on_unlink(fuse_req_t req, fuse_ino_t parent, const char* name) {
     const RequestPtr request = begin(req);
     later(request, "unlink", [request, parent, text = std::string(name)] {
         reply_done(request, "unlink", request->mount().fs.unlink(inode(parent), text));
+        note_if_unheard(request, parent, text);
     });
 }
 
@@ -155,6 +165,7 @@ void on_rmdir(fuse_req_t req, fuse_ino_t parent, const char* name) {
     const RequestPtr request = begin(req);
     later(request, "rmdir", [request, parent, text = std::string(name)] {
         reply_done(request, "rmdir", request->mount().fs.rmdir(inode(parent), text));
+        note_if_unheard(request, parent, text);
     });
 }
 
@@ -172,6 +183,8 @@ void on_rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t n
               reply_done(request, "rename",
                          request->mount().fs.rename(inode(parent), from, inode(new_parent), to,
                                                     no_replace));
+              note_if_unheard(request, parent, from);
+              note_if_unheard(request, new_parent, to);
           });
 }
 

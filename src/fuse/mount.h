@@ -44,12 +44,11 @@ class PendingReplies {
 };
 
 struct Mount {
-    Mount(FileSystem& file_system, unsigned workers, unsigned editors, Duration negative)
+    Mount(FileSystem& file_system, unsigned workers, unsigned editors)
         : fs(file_system),
           interrupts(clock),
           pool("fuse-worker", workers),
-          edits("fuse-editor", editors),
-          negative_life(negative) {}
+          edits("fuse-editor", editors) {}
 
     FileSystem& fs;
     PendingReplies reads;
@@ -58,7 +57,6 @@ struct Mount {
     Interrupts interrupts;
     WorkerPool pool;
     WorkerPool edits;  // changes of attributes: thousands of them keep no reader waiting
-    const Duration negative_life;  // how long the kernel keeps "no such name"
 };
 
 inline RequestPtr begin(fuse_req_t req) { return std::make_shared<Request>(req); }

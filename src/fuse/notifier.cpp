@@ -18,7 +18,7 @@ void Notifier::invalidate_inode(InodeNumber ino, bool data_too) { push({ino, {},
 
 void Notifier::push(Item item) {
     LockGuard lock(mutex_);
-    if (stopping_ || queue_.size() >= kQueueMax) return;
+    if (finishing_ || stopping_ || queue_.size() >= kQueueMax) return;
     queue_.push_back(std::move(item));
     ++pushed_;
     changed_.notify_one();
@@ -32,6 +32,17 @@ void Notifier::wait_until_told(Duration at_most) {
     while (told_ < mine && !stopping_ && clock.now() < deadline) {
         told_changed_.wait_until(mutex_, clock, deadline);
     }
+}
+
+bool Notifier::finish_within(Duration at_most) {
+    const SystemClock clock;
+    const TimePoint deadline = clock.now() + at_most;
+    LockGuard lock(mutex_);
+    finishing_ = true;
+    while (told_ < pushed_ && clock.now() < deadline) {
+        told_changed_.wait_until(mutex_, clock, deadline);
+    }
+    return told_ == pushed_;
 }
 
 void Notifier::stop() {

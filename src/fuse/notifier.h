@@ -22,7 +22,11 @@ class Notifier final : public KernelNotifier {
     void invalidate_entry(InodeNumber parent, const std::string& name) override;
     void invalidate_inode(InodeNumber ino, bool data_too) override;
     void wait_until_told(Duration at_most) override;
-    // Ends the thread; call after the session is unmounted, when no notify call can wait any more.
+    // Takes nothing more, and waits until everything has been told: while requests are answered,
+    // for a call that waits for an answer when none come waits for ever, and its thread with it.
+    // False: not within that time.
+    bool finish_within(Duration at_most) EXCLUDES(mutex_);
+    // Ends the thread; call after finish_within(), or after the session is unmounted.
     void stop() EXCLUDES(mutex_);
 
   private:
@@ -43,6 +47,7 @@ class Notifier final : public KernelNotifier {
     std::deque<Item> queue_ GUARDED_BY(mutex_);
     uint64_t pushed_ GUARDED_BY(mutex_) = 0;
     uint64_t told_ GUARDED_BY(mutex_) = 0;
+    bool finishing_ GUARDED_BY(mutex_) = false;
     bool stopping_ GUARDED_BY(mutex_) = false;
     std::thread thread_;
 };

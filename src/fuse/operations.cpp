@@ -15,10 +15,10 @@ void on_init(void*, fuse_conn_info* connection) {
                                                FUSE_CAP_SPLICE_MOVE | FUSE_CAP_POSIX_ACL);
     // libfuse passes PARALLEL_DIROPS on since 3.17; with older ones lookups in one directory, and
     // its readdir, go one at a time.
-    connection->want |=
-        connection->capable &
-        static_cast<unsigned>(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_ASYNC_READ | FUSE_CAP_READDIRPLUS |
-                              FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS);
+    connection->want |= connection->capable &
+                        static_cast<unsigned>(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_ASYNC_READ |
+                                              FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
+                                              FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_IOCTL_DIR);
     connection->max_write = 1U << 20;
     // Read-ahead of all files together: a file whose reads stall must not hold up the others.
     connection->max_background = 256;
@@ -46,6 +46,7 @@ fuse_lowlevel_ops make_operations() {
     ops.readdirplus = on_readdirplus;
     ops.releasedir = on_releasedir;
     ops.fsyncdir = on_fsyncdir;
+    ops.ioctl = on_ioctl;
     ops.statfs = on_statfs;
     ops.open = on_open;
     ops.create = on_create;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace xbucket::fuse {
 
 namespace {
@@ -14,9 +16,14 @@ timespec to_timespec(WallTime t) {
     return {seconds, static_cast<long>((t - WallTime::from_seconds(seconds)).count())};
 }
 
+// What Linux makes of a larger count (MAX_RW_COUNT).
+constexpr size_t kBytesAtOnce = 0x7ffff000;
+
 double to_seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
 
 }  // namespace
+
+size_t within_a_reply(size_t bytes) { return std::min(bytes, kBytesAtOnce); }
 
 struct stat to_stat(const Attr& attr) {
     struct stat st = {};
@@ -46,7 +53,7 @@ fuse_entry_param to_entry(const Entry& entry) {
 
 void reply_error(const RequestPtr& request, const char* operation, const Error& error) {
     const int number = to_errno(error.kind);
-    if (deserves_log(error.kind)) {
+    if (deserves_log(error)) {
         Mount& mount = request->mount();
         if (const auto left_out = mount.log_limit.admit(number, mount.clock.now())) {
             log_warning("fuse", "op={} errno={} {}{}", operation, number, error.describe(),

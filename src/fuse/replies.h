@@ -15,6 +15,10 @@ namespace xbucket::fuse {
 struct stat to_stat(const Attr& attr);
 fuse_entry_param to_entry(const Entry& entry);
 
+// How much of `bytes` one call may do: the reply counts with 32 bits, and what more was done would
+// be taken for less. As much as read(2) and write(2) do at once; the caller asks for the rest.
+size_t within_a_reply(size_t bytes);
+
 // Answers the errno of `error`; logs what a person must know.
 void reply_error(const RequestPtr& request, const char* operation, const Error& error);
 void reply_done(const RequestPtr& request, const char* operation, const Result<void>& result);

@@ -40,10 +40,13 @@ class Request {
     template <class Reply, class... Values>
     bool answer(const Reply& reply, const Values&... values) {
         const fuse_req_t req = take();
-        return req != nullptr && reply(req, values...) != -ENOENT;
+        heard_ = req != nullptr && reply(req, values...) != -ENOENT;
+        return heard_;
     }
     void answer_error(int number) { answer(fuse_reply_err, number); }
     bool is_answered() const { return req_.load() == nullptr; }
+    // What the last answer() said. The handler's own.
+    bool was_heard() const { return heard_; }
 
     // Open files that the handler uses: they are released after it. Before it is watched.
     void uses(HandleId handle) { handles_.push_back(handle); }
@@ -65,6 +68,7 @@ class Request {
     std::vector<HandleId> handles_;
     std::atomic<fuse_req_t> req_;
     std::atomic<bool> watched_{false};
+    bool heard_ = false;
 };
 
 using RequestPtr = std::shared_ptr<Request>;

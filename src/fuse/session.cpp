@@ -23,6 +23,7 @@
 #include <sys/statvfs.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace xbucket {
 
@@ -89,7 +90,7 @@ void raise_read_ahead(const std::string& mountpoint, unsigned kib) {
 class Session final : public FuseSession {
   public:
     Session(const SessionConfig& config, FileSystem& fs)
-        : config_(config), mount_(fs, config.workers, config.editors, config.negative_life) {}
+        : config_(config), mount_(fs, config.workers, config.editors) {}
 
     ~Session() override {
         if (session_ == nullptr) return;
@@ -150,6 +151,11 @@ class Session final : public FuseSession {
         state_changed_.notify_all();
     }
 
+    bool is_over() EXCLUDES(mutex_) {
+        LockGuard lock(mutex_);
+        return state_ == State::over;
+    }
+
     // While the loop still answers: what programs wrote to mappings is with the kernel.
     std::thread start_stopper() {
         const SignalsBlocked blocked;
@@ -160,8 +166,23 @@ class Session final : public FuseSession {
                 if (state_ == State::over) return;
             }
             mount_.fs.call_in_mappings(kMappingsWithin);
+            finish_telling();
             loop_->stop();
         });
+    }
+
+    // The kernel writes changed pages back while it is told to forget them, and they may have to
+    // wait for an upload that is under way, as everything does that goes down in order.
+    void finish_telling() {
+        bool said = false;
+        while (!notifier_->finish_within(kMappingsWithin)) {
+            if (!std::exchange(said, true)) {
+                log_warning("fuse",
+                            "event=still_writing_back note=\"the kernel waits for uploads under "
+                            "way before it gives what programs wrote to mappings\"");
+            }
+            if (is_over()) return;
+        }
     }
 
     // Says "ready" once the mount answers: statvfs returns when INIT is over and we replied.

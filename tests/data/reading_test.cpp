@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <latch>
 #include <random>
@@ -84,6 +85,39 @@ TEST_F(ReadingTest, sequential_read_gives_the_content_with_few_requests) {
     EXPECT_TRUE(all == content);
     EXPECT_EQ(fetched_bytes(), content.size());
     EXPECT_LE(gets(), 36u);
+}
+
+// A kernel has two windows of read-ahead under way, cut into requests that come in any order.
+TEST_F(ReadingTest, content_is_fetched_once_in_whatever_order_the_kernel_asks_for_its_pieces) {
+    struct Kernel {
+        size_t window;
+        size_t piece;
+    };
+    const std::string content = content_of(10 * kMiB + 12345);
+    const size_t size = content.size();
+    for (const Kernel& kernel : {Kernel{128 * kKiB, 128 * kKiB}, Kernel{kMiB, 128 * kKiB},
+                                 Kernel{kMiB, kMiB}, Kernel{2 * kMiB, kMiB}}) {
+        for (uint64_t seed = 1; seed <= 3; ++seed) {
+            SCOPED_TRACE(::testing::Message()
+                         << kernel.window << " cut into " << kernel.piece << ", seed " << seed);
+            ReadStream& stream = open("f", content);
+            std::mt19937_64 random(seed);
+            std::vector<size_t> asked;
+            size_t planned = 0;
+            while (planned < size || !asked.empty()) {
+                const size_t oldest =
+                    asked.empty() ? planned : *std::min_element(asked.begin(), asked.end());
+                const size_t until = std::min(size, (oldest / kernel.window + 2) * kernel.window);
+                for (; planned < until; planned += kernel.piece) asked.push_back(planned);
+                std::swap(asked[random() % asked.size()], asked.back());
+                const size_t at = asked.back();
+                asked.pop_back();
+                ASSERT_TRUE(read(stream, "f", at, kernel.piece) == content.substr(at, kernel.piece))
+                    << at;
+            }
+            ASSERT_EQ(fetched_bytes(), size);
+        }
+    }
 }
 
 TEST_F(ReadingTest, small_object_is_one_get_that_asks_for_all_of_it) {
@@ -349,6 +383,7 @@ TEST_F(ReadingTest, what_idle_readers_hold_goes_to_those_who_read) {
 }
 
 TEST_F(ReadingTest, thousand_reads_at_once_within_a_small_budget_all_come_right) {
+    constexpr size_t kReadMax = 384 * kKiB;
     start({.memory_bytes_max = 16 * kMiB});
     const std::string content = content_of(32 * kMiB);
     for (int i = 0; i < 20; ++i) open("f", content);
@@ -358,8 +393,8 @@ TEST_F(ReadingTest, thousand_reads_at_once_within_a_small_budget_all_come_right)
     SCOPED_TRACE(seed);
     std::mt19937_64 random(seed);
     for (size_t i = 0; i < 1000; ++i) {
-        const size_t offset = random() % (content.size() - kMiB);
-        const size_t bytes = 1 + random() % kMiB;
+        const size_t offset = random() % (content.size() - kReadMax);
+        const size_t bytes = 1 + random() % kReadMax;
         streams_[i % 20]->read(ObjectKey("f"), offset, bytes, [&, offset, bytes](auto got) {
             if (got && got->to_string() == content.substr(offset, bytes)) ++right;
             done.count_down();

@@ -14,6 +14,7 @@
 #include <iterator>
 #include <random>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace xbucket {
 namespace {
@@ -72,6 +73,32 @@ TEST_P(SpoolPlacesTest, content_is_what_was_written_wherever_it_lies) {
 
 INSTANTIATE_TEST_SUITE_P(Memory, SpoolPlacesTest,
                          ::testing::Values(0, kChunk, 5 * kChunk + 17, 1000 * kChunk));
+
+// Of this process.
+size_t memory_bytes() {
+    size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages >> pages;
+    return pages * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST(SpoolPlacesMemoryTest, byte_far_behind_the_others_costs_no_more_than_they_do) {
+    const TempDir dir;
+    const auto space = std::move(*SpoolSpace::create(dir / "spool", 0, 2 * kChunk));
+    auto places = std::make_unique<SpoolPlaces>(*space);
+    constexpr uint64_t kFar = uint64_t{10} << 40;
+    ASSERT_TRUE(places->write(0, "a"));
+    const size_t before = memory_bytes();
+    ASSERT_EQ(places->write(kFar, "z").value(), 1u);
+    EXPECT_LT(memory_bytes(), before + (8U << 20));
+    char last = 0;
+    EXPECT_EQ(places->read(&last, 1, kFar).value(), 1u);
+    EXPECT_EQ(last, 'z');
+    ASSERT_TRUE(places->resize(kFar));
+    EXPECT_TRUE(space->memory()->reserve(kChunk)) << "what was cut off has given its memory back";
+    space->memory()->release(kChunk);
+    places.reset();
+    EXPECT_TRUE(space->memory()->reserve(2 * kChunk));
+}
 
 TEST(SpoolPlacesMemoryTest, content_that_fits_into_memory_stays_there) {
     const TempDir dir;

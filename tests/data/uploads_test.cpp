@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <filesystem>
 #include <random>
 #include <thread>
 
@@ -278,6 +279,27 @@ TEST_F(LeftoversTest, leftovers_of_another_source_are_not_touched) {
     other->abort_leftovers();
     other.reset();
     EXPECT_THAT(*store_.list_uploads(""), SizeIs(1));
+}
+
+// An upload of which nobody can tell whether it was begun stays in the log as long as the mount.
+TEST_F(LeftoversTest, log_keeps_what_is_not_over_and_does_not_grow_with_what_is) {
+    const UploadId ours = create("k");
+    const std::string folder = dir_ / "spool/uploads";
+    leave([&](UploadLog& log) {
+        log.intend(ObjectKey("lost"), clock_.wall_now());
+        log.made(log.intend(ObjectKey("k"), clock_.wall_now()), ours);
+        for (int i = 0; i < 10'000; ++i)
+            log.over(log.intend(ObjectKey("some/quite/long/key"), clock_.wall_now()));
+        for (const auto& file : std::filesystem::directory_iterator(folder))
+            EXPECT_LT(file.file_size(), 100U << 10) << file.path();
+        // It is that of a mount that lives.
+        EXPECT_THAT(UploadLog(space_->directory(), "test").dead(), IsEmpty());
+    });
+    const auto dead = UploadLog(space_->directory(), "test").dead();
+    ASSERT_THAT(dead, SizeIs(1));
+    ASSERT_THAT(dead[0].leftovers(), SizeIs(2));
+    EXPECT_EQ(dead[0].leftovers()[0].key, ObjectKey("lost"));
+    EXPECT_EQ(dead[0].leftovers()[1].id, ours);
 }
 
 }  // namespace

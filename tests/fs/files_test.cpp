@@ -14,33 +14,7 @@ using ::testing::IsEmpty;
 using testing::StoreCall;
 using ::testing::UnorderedElementsAre;
 
-class FilesTest : public FsTest {
-  protected:
-    // An open file to act on.
-    struct OpenedFile {
-        InodeNumber ino{};
-        HandleId handle{};
-    };
-    OpenedFile open_new(const std::string& path, bool exclusive = false) {
-        const auto created = create(path, exclusive);
-        EXPECT_TRUE(created.has_value());
-        return {created->entry.attr.ino, created->opened.handle};
-    }
-    OpenedFile open_old(const std::string& path, const FileSystem::OpenFlags& flags = {}) {
-        const auto opened = open(path, flags);
-        EXPECT_TRUE(opened.has_value());
-        return {ino(path), opened->handle};
-    }
-    Result<size_t> write(const OpenedFile& file, uint64_t offset, const std::string& bytes) {
-        return fs_->write(file.ino, file.handle, offset, bytes);
-    }
-    Result<std::string> read(const OpenedFile& file, uint64_t offset, size_t bytes) {
-        return fs_->read(file.ino, file.handle, offset, bytes);
-    }
-    Result<void> flush(const OpenedFile& file) { return fs_->flush(file.ino, file.handle); }
-    Result<void> close_file(const OpenedFile& file) { return close(file.ino, file.handle); }
-    uint64_t size_of(const OpenedFile& file) { return fs_->getattr(file.ino, file.handle)->size; }
-};
+class FilesTest : public FsTest {};
 
 TEST_F(FilesTest, what_was_written_is_in_the_bucket_when_close_returns) {
     const OpenedFile file = open_new("f");
@@ -96,6 +70,44 @@ TEST_F(FilesTest, readers_close_does_not_upload_what_a_writer_has_not_finished) 
     ASSERT_TRUE(close_file(writer));
 }
 
+TEST_F(FilesTest,
+       close_of_a_handle_that_wrote_nothing_does_not_send_what_another_has_not_finished) {
+    put("f", "old");
+    const OpenedFile writer = open_old("f", {.write = true, .truncate = true});
+    ASSERT_TRUE(write(writer, 0, "half"));
+    const OpenedFile other = open_old("f", {.write = true});
+    ASSERT_TRUE(close_file(other));
+    EXPECT_EQ(body_of("f"), "old");
+    const OpenedFile second = open_old("f", {.write = true});
+    ASSERT_TRUE(write(second, 4, " and half"));
+    ASSERT_TRUE(flush(second));
+    EXPECT_EQ(body_of("f"), "half and half") << "two that write share one file";
+    ASSERT_TRUE(write(writer, 0, "more"));
+    ASSERT_TRUE(close_file(second));
+    EXPECT_EQ(body_of("f"), "half and half") << "its own is sent already";
+    ASSERT_TRUE(close_file(writer));
+    EXPECT_EQ(body_of("f"), "more and half");
+
+    const OpenedFile maker = open_new("new");
+    ASSERT_TRUE(close_file(open_old("new", {.write = true})));
+    EXPECT_FALSE(in_bucket("new"));
+    ASSERT_TRUE(close_file(maker));
+    EXPECT_EQ(body_of("new"), "");
+}
+
+TEST_F(FilesTest, close_of_any_handle_sends_pages_of_a_mapping_and_sizes_set_through_it) {
+    put("f", "old");
+    const OpenedFile writer = open_old("f", {.write = true});
+    const OpenedFile other = open_old("f", {.write = true});
+    ASSERT_TRUE(fs_->write_pages(writer.ino, writer.handle, 0, "map"));
+    ASSERT_TRUE(flush(other));
+    EXPECT_EQ(body_of("f"), "map");
+    ASSERT_TRUE(fs_->setattr(other.ino, {.size = 2}, other.handle));
+    ASSERT_TRUE(close_file(other));
+    EXPECT_EQ(body_of("f"), "ma");
+    ASSERT_TRUE(close_file(writer));
+}
+
 TEST_F(FilesTest, two_handles_of_one_file_share_one_dirty_state) {
     put("f", "abcdef");
     const OpenedFile one = open_old("f", {.write = true});
@@ -116,6 +128,20 @@ TEST_F(FilesTest, write_into_an_object_keeps_the_rest_of_its_content) {
     ASSERT_TRUE(write(file, 3, "abc"));
     ASSERT_TRUE(close_file(file));
     EXPECT_EQ(body_of("f"), "012abc6789");
+}
+
+TEST_F(FilesTest, size_that_no_object_can_have_is_refused_at_once) {
+    const OpenedFile file = open_new("f");
+    const uint64_t max = 10'000 * (uint64_t{5} << 30);
+    EXPECT_EQ(write(file, uint64_t{1} << 50, "x").error().kind, ErrorKind::file_too_large);
+    EXPECT_EQ(write(file, max, "x").error().kind, ErrorKind::file_too_large);
+    SetAttr change;
+    change.size = max + 1;
+    EXPECT_EQ(fs_->setattr(file.ino, change, file.handle).error().kind, ErrorKind::file_too_large);
+    EXPECT_EQ(size_of(file), 0u);
+    ASSERT_TRUE(write(file, 0, "small"));
+    ASSERT_TRUE(close_file(file));
+    EXPECT_EQ(body_of("f"), "small");
 }
 
 TEST_F(FilesTest, truncating_open_downloads_nothing) {
@@ -146,13 +172,26 @@ TEST_F(FilesTest, append_after_an_early_flush_appends) {
     EXPECT_EQ(body_of("f"), "one\ntwo\n");
 }
 
-TEST_F(FilesTest, append_goes_to_the_end_whatever_offset_the_kernel_believes_in) {
+TEST_F(FilesTest, append_goes_to_the_end_of_what_other_handles_wrote) {
     put("f", "12");
     const OpenedFile file = open_old("f", {.write = true, .append = true});
-    ASSERT_TRUE(write(file, 0, "3"));
-    ASSERT_TRUE(write(file, 0, "4"));
+    const OpenedFile other = open_old("f", {.write = true});
+    ASSERT_TRUE(append(file, "3"));
+    ASSERT_TRUE(write(other, 3, "4"));
+    ASSERT_TRUE(append(file, "5"));
     ASSERT_TRUE(close_file(file));
-    EXPECT_EQ(body_of("f"), "1234");
+    EXPECT_EQ(body_of("f"), "12345");
+    ASSERT_TRUE(close_file(other));
+}
+
+TEST_F(FilesTest, page_of_a_mapping_goes_to_its_place_though_the_handle_appends) {
+    put("f", "12345");
+    const OpenedFile file = open_old("f", {.write = true, .append = true});
+    ASSERT_TRUE(write(file, 0, "ABCDE"));
+    EXPECT_EQ(size_of(file), 5u);
+    ASSERT_TRUE(append(file, "6"));
+    ASSERT_TRUE(close_file(file));
+    EXPECT_EQ(body_of("f"), "ABCDE6");
 }
 
 TEST_F(FilesTest, truncate_by_path_is_in_the_bucket_when_it_returns) {
@@ -217,20 +256,27 @@ TEST_F(FilesTest, data_whose_close_failed_for_good_is_in_the_recovery_folder) {
     }
     EXPECT_EQ(data, "precious");
     EXPECT_THAT(note, ::testing::HasSubstr("\"key\": \"f%20x\""));
+    EXPECT_THAT(note, ::testing::HasSubstr("injected")) << "why";
     EXPECT_EQ(look_up("f x").error().kind, ErrorKind::not_found);
     EXPECT_THAT(notifier_.entries(), ElementsAre("f x"));
 }
 
 TEST_F(FilesTest, failed_overwrite_shows_the_old_object_again_after_the_last_close) {
     put("f", "old");
-    const OpenedFile file = open_old("f", {.write = true, .truncate = true});
-    ASSERT_TRUE(write(file, 0, "replacement"));
-    faulty_.fail(StoreCall::put, Error(ErrorKind::access_denied, "injected")).always();
-    EXPECT_EQ(close_file(file).error().kind, ErrorKind::access_denied);
-    faulty_.clear_faults();
-    EXPECT_EQ(stat("f")->size, 3u);
-    EXPECT_EQ(read_file("f").value(), "old");
-    EXPECT_EQ(recovered_files().size(), 2u);
+    const WallTime modified = stat("f")->mtime;
+    clock_.advance(std::chrono::seconds(10));
+    size_t kept = 0;
+    for (const char* content : {"replacement", "new"}) {  // of another size, and of the same
+        const OpenedFile file = open_old("f", {.write = true, .truncate = true});
+        ASSERT_TRUE(write(file, 0, content));
+        faulty_.fail(StoreCall::put, Error(ErrorKind::access_denied, "injected")).always();
+        EXPECT_EQ(close_file(file).error().kind, ErrorKind::access_denied);
+        faulty_.clear_faults();
+        EXPECT_EQ(stat("f")->size, 3u);
+        EXPECT_EQ(stat("f")->mtime, modified);
+        EXPECT_EQ(read_file("f").value(), "old");
+        EXPECT_EQ(recovered_files().size(), kept += 2);
+    }
 }
 
 TEST_F(FilesTest, lost_reply_of_a_put_is_resolved_by_looking_not_by_sending_again) {
@@ -338,6 +384,21 @@ TEST_F(FilesTest, file_made_by_mknod_goes_up_by_itself) {
     EXPECT_EQ(body_of("f"), "");
 }
 
+TEST_F(FilesTest, fsync_of_a_directory_leaves_open_files_alone_and_sync_sends_them) {
+    ASSERT_TRUE(mkdir("d"));
+    const OpenedFile file = open_new("d/f");
+    const OpenedFile other = open_new("other");
+    ASSERT_TRUE(write(file, 0, "half"));
+    ASSERT_TRUE(write(other, 0, "half"));
+    ASSERT_TRUE(fs_->fsyncdir(ino("d")));
+    EXPECT_FALSE(in_bucket("d/f"));
+    ASSERT_TRUE(fs_->sync_below(ino("d")));
+    EXPECT_EQ(body_of("d/f"), "half");
+    EXPECT_FALSE(in_bucket("other"));
+    ASSERT_TRUE(close_file(file));
+    ASSERT_TRUE(close_file(other));
+}
+
 TEST_F(FilesTest, pipes_and_devices_cannot_be_made) {
     EXPECT_EQ(fs_->mknod(kRootInode, "p", 0010644, kUser).error().kind, ErrorKind::not_permitted);
 }
@@ -403,6 +464,32 @@ TEST_F(FilesTest, spool_over_its_quota_is_no_space_and_loses_nothing_written_bef
     EXPECT_EQ(body_of("f"), std::string(900, 'a'));
     // The quota is given back.
     ASSERT_TRUE(write_file("g", std::string(900, 'c')));
+}
+
+// The kernel takes a page as written whole or not at all, and keeps none that failed.
+TEST_F(FilesTest, pages_of_a_mapping_that_find_no_room_are_an_error_and_the_old_object_stands) {
+    FsConfig config = config_;
+    config.spool_bytes_max = 1000;
+    mount(config);
+    put("f", "old");
+    const OpenedFile file = open_old("f", {.write = true, .truncate = true});
+    ASSERT_TRUE(fs_->write_pages(file.ino, file.handle, 0, std::string(900, 'a')));
+    EXPECT_EQ(fs_->write_pages(file.ino, file.handle, 900, std::string(200, 'b')).error().kind,
+              ErrorKind::no_space);
+    EXPECT_EQ(fs_->fsync(file.ino, file.handle).error().kind, ErrorKind::no_space);
+    ASSERT_TRUE(write(file, 0, "more"));
+    EXPECT_EQ(flush(file).error().kind, ErrorKind::no_space) << "it still lacks them";
+    fs_->release(file.ino, file.handle);
+    EXPECT_EQ(body_of("f"), "old");
+    EXPECT_EQ(recovered_files().size(), 2u) << "the content and its note";
+
+    const OpenedFile anew = open_old("f", {.write = true, .truncate = true});
+    ASSERT_TRUE(fs_->write_pages(anew.ino, anew.handle, 0, std::string(900, 'a')));
+    ASSERT_FALSE(fs_->write_pages(anew.ino, anew.handle, 900, std::string(200, 'b')));
+    ASSERT_TRUE(fs_->setattr(anew.ino, {.size = 0}, anew.handle));
+    ASSERT_TRUE(fs_->write_pages(anew.ino, anew.handle, 0, "anew"));
+    ASSERT_TRUE(close_file(anew));
+    EXPECT_EQ(body_of("f"), "anew");
 }
 
 TEST_F(FilesTest, archived_object_cannot_be_read_and_says_why) {

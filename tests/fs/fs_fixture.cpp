@@ -4,6 +4,7 @@
 #include "xbucket/base/log.h"
 
 #include <cstdlib>
+#include <random>
 #include <sys/stat.h>
 
 namespace xbucket {
@@ -42,6 +43,13 @@ size_t RecordingNotifier::inodes_with_data() const {
 std::vector<std::pair<InodeNumber, bool>> RecordingNotifier::inodes() const {
     LockGuard lock(mutex_);
     return inodes_;
+}
+
+std::string content_of(size_t bytes, unsigned salt) {
+    std::string content(bytes, '\0');
+    std::mt19937 random(salt);
+    for (char& c : content) c = static_cast<char>(random());
+    return content;
 }
 
 FsTest::FsTest(const testing::MemoryService& service)
@@ -184,7 +192,7 @@ Result<void> FsTest::append_file(const std::string& path, const std::string& con
     const InodeNumber number = TRY(look_up(path)).attr.ino;
     const Opened opened = TRY(fs_->open(number, {.write = true, .append = true}));
     TRY(fs_->flush(number, opened.handle));  // the shell's dup2 before the first write
-    TRY(fs_->write(number, opened.handle, 0, content));
+    TRY(fs_->write(number, opened.handle, std::nullopt, content));
     return close(number, opened.handle);
 }
 

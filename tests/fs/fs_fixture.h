@@ -39,6 +39,9 @@ class RecordingNotifier final : public KernelNotifier {
     size_t waited_for_ GUARDED_BY(mutex_) = 0;
 };
 
+// Bytes that look random, the same for the same salt.
+std::string content_of(size_t bytes, unsigned salt = 0);
+
 class FsTest : public ::testing::Test {
   protected:
     FsTest() : FsTest(testing::MemoryService::oss()) {}
@@ -78,6 +81,34 @@ class FsTest : public ::testing::Test {
     Result<std::vector<std::string>> listxattr(const std::string& path);
     Result<void> touch(const std::string& path, WallTime mtime);
     Result<void> chmod(const std::string& path, uint32_t mode);
+
+    // --- open files to act on ---
+    struct OpenedFile {
+        InodeNumber ino{};
+        HandleId handle{};
+    };
+    OpenedFile open_new(const std::string& path, bool exclusive = false) {
+        const auto created = create(path, exclusive);
+        EXPECT_TRUE(created.has_value());
+        return {created->entry.attr.ino, created->opened.handle};
+    }
+    OpenedFile open_old(const std::string& path, const FileSystem::OpenFlags& flags = {}) {
+        const auto opened = open(path, flags);
+        EXPECT_TRUE(opened.has_value());
+        return {ino(path), opened->handle};
+    }
+    Result<size_t> write(const OpenedFile& file, uint64_t offset, const std::string& bytes) {
+        return fs_->write(file.ino, file.handle, offset, bytes);
+    }
+    Result<size_t> append(const OpenedFile& file, const std::string& bytes) {
+        return fs_->write(file.ino, file.handle, std::nullopt, bytes);
+    }
+    Result<std::string> read(const OpenedFile& file, uint64_t offset, size_t bytes) {
+        return fs_->read(file.ino, file.handle, offset, bytes);
+    }
+    Result<void> flush(const OpenedFile& file) { return fs_->flush(file.ino, file.handle); }
+    Result<void> close_file(const OpenedFile& file) { return close(file.ino, file.handle); }
+    uint64_t size_of(const OpenedFile& file) { return fs_->getattr(file.ino, file.handle)->size; }
 
     // --- as another client of the bucket ---
     void put(const std::string& key, const std::string& body,

@@ -110,5 +110,72 @@ TEST_F(GoneFilesTest, what_is_written_while_a_lookup_finds_the_object_deleted_is
     EXPECT_EQ(body_of("f"), "new");
 }
 
+TEST_F(GoneFilesTest, change_of_a_file_that_others_made_a_link_meanwhile_is_stale_and_kept) {
+    put("t", "target");
+    put("f", "old");
+    const InodeNumber number = ino("f");
+    const auto file = fs_->open(number, {.write = true});
+    ASSERT_TRUE(file.has_value());
+    ASSERT_TRUE(fs_->write(number, file->handle, 0, "new").has_value());
+    ASSERT_TRUE(other_.put_symlink(ObjectKey("f"), ObjectKey("t"), {}));
+    clock_.advance(std::chrono::seconds(61));
+    const Opened listing = *fs_->opendir(kRootInode);
+    InodeNumber listed{};
+    ASSERT_TRUE(fs_->readdir(kRootInode, listing.handle, 0, true, [&](const DirEntry& entry) {
+        if (entry.name == "f") listed = entry.entry.attr.ino;
+        return true;
+    }));
+    fs_->releasedir(listing.handle);
+    EXPECT_EQ(listed, number);
+    EXPECT_EQ(ino("f"), number);
+    EXPECT_EQ(close(number, file->handle).error().kind, ErrorKind::stale);
+    EXPECT_EQ(recovered_files().size(), 2u);
+    EXPECT_EQ(other_.get_symlink(ObjectKey("f"))->str(), "t");
+    EXPECT_EQ(fs_->readlink(ino("f")).value(), "t");
+}
+
+// Programs that try again, and those that were started after it, see no stale handle.
+TEST_F(GoneFilesTest, object_that_a_read_finds_deleted_is_no_file_for_who_opens_it_next) {
+    put("f", "data");
+    ASSERT_TRUE(names_in("").has_value());
+    const OpenedFile file = open_old("f");
+    ASSERT_TRUE(other_.remove(ObjectKey("f")));
+    EXPECT_EQ(read(file, 0, 10).error().kind, ErrorKind::stale);
+    EXPECT_THAT(notifier_.entries(), ::testing::ElementsAre("f"));
+    EXPECT_EQ(read_file("f").error().kind, ErrorKind::not_found);
+    EXPECT_EQ(look_up("f").error().kind, ErrorKind::not_found);
+    // Who has it open still has a file, of no name.
+    EXPECT_EQ(fs_->getattr(file.ino, file.handle)->nlink, 0u);
+    EXPECT_EQ(read(file, 0, 10).error().kind, ErrorKind::stale);
+    ASSERT_TRUE(close_file(file));
+    EXPECT_EQ(fs_->open(file.ino, {}).error().kind, ErrorKind::stale);
+    put("f", "new");
+    clock_.advance(std::chrono::seconds(6));
+    EXPECT_EQ(read_file("f").value(), "new");
+}
+
+TEST_F(GoneFilesTest, object_that_a_write_finds_deleted_is_stale_and_then_no_file) {
+    for (const size_t bytes : {4U, 4U << 20}) {
+        put("f", std::string(bytes, 'a'));
+        clock_.advance(std::chrono::seconds(61));
+        const OpenedFile file = open_old("f", {.write = true});
+        ASSERT_TRUE(other_.remove(ObjectKey("f")));
+        EXPECT_EQ(write(file, 0, "new").error().kind, ErrorKind::stale) << bytes;
+        EXPECT_THAT(notifier_.entries(), ::testing::Contains("f")) << bytes;
+        EXPECT_EQ(look_up("f").error().kind, ErrorKind::not_found) << bytes;
+        EXPECT_EQ(write(file, 0, "new").error().kind, ErrorKind::stale) << bytes;
+        EXPECT_TRUE(close_file(file));
+        EXPECT_FALSE(in_bucket("f"));
+    }
+}
+
+TEST_F(GoneFilesTest, object_that_a_truncation_finds_deleted_is_stale) {
+    put("f", "data");
+    const InodeNumber number = ino("f");
+    ASSERT_TRUE(other_.remove(ObjectKey("f")));
+    EXPECT_EQ(fs_->setattr(number, {.size = 2}, std::nullopt).error().kind, ErrorKind::stale);
+    EXPECT_EQ(look_up("f").error().kind, ErrorKind::not_found);
+}
+
 }  // namespace
 }  // namespace xbucket

@@ -85,6 +85,20 @@ TEST_F(InodeTest, own_edit_that_changes_the_etag_changes_no_content) {
     EXPECT_EQ(version(), before);
 }
 
+TEST_F(InodeTest, own_edit_of_recorded_state_shows_though_it_is_the_second_of_a_second) {
+    show(recorded(stat_of("e", kWritten), 0644, std::nullopt));
+    ObjectStat edited = recorded(stat_of("e", kWritten), 0600, kRecorded);
+    edited.posix.uid = 7;
+    edited.edited = ETag("e");
+    show(edited, Origin::own_edit);
+    EXPECT_EQ(attr().mode & 07777, 0600u);
+    EXPECT_EQ(attr().uid, 7u);
+    EXPECT_EQ(attr().mtime.seconds(), kRecorded);
+    // And stays so, when the same object comes back from the service.
+    show(stat_of("e", kWritten));
+    EXPECT_EQ(attr().mode & 07777, 0600u);
+}
+
 TEST_F(InodeTest, new_content_is_shown_as_it_is_and_reported) {
     show(recorded(stat_of("e", kWritten), 0600, kRecorded));
     const uint64_t before = version();

@@ -110,6 +110,197 @@ TEST_F(OssLinksTest, renamed_link_keeps_its_text_as_on_any_file_system) {
     EXPECT_FALSE(in_bucket("link"));
 }
 
+TEST_F(OssLinksTest, time_and_owner_of_a_native_link_are_recorded_and_move_with_it) {
+    put("d/f", "body", {.user = {{"year", "2021"}}});
+    ASSERT_TRUE(symlink("link", "./d/f"));
+    const WallTime then = WallTime::from_seconds(1'000'000'000);
+    ASSERT_TRUE(fs_->setattr(ino("link"), {.uid = 1234, .mtime = then}, std::nullopt));
+    ASSERT_TRUE(fs_->shutdown());
+    FsConfig config = config_;
+    config.stat_mode = StatMode::meta;
+    const auto expect_recorded = [&](const char* name) {
+        mount(config);
+        EXPECT_EQ(stat(name)->mtime, then) << name;
+        EXPECT_EQ(stat(name)->uid, 1234u) << name;
+        EXPECT_TRUE(S_ISLNK(stat(name)->mode)) << name;
+        EXPECT_EQ(fs_->readlink(ino(name)).value(), "./d/f") << name;
+    };
+    expect_recorded("link");
+    ASSERT_TRUE(rename("link", "moved"));
+    expect_recorded("moved");
+    EXPECT_EQ(metadata_of("d/f"), (UserMetadata{{"year", "2021"}})) << "the target's own";
+    EXPECT_EQ(body_of("d/f"), "body");
+    // It goes on being one with the time that a program sets once more, beside another edit.
+    ASSERT_TRUE(fs_->setattr(ino("moved"), {.gid = 77}, std::nullopt));
+    ASSERT_TRUE(fs_->shutdown());
+    expect_recorded("moved");
+}
+
+class OssLinkShownTest : public FsTest, public ::testing::WithParamInterface<StatMode> {
+  protected:
+    OssLinkShownTest() {
+        config_.stat_mode = GetParam();
+        mount();
+    }
+    // As `ls -l` does, by readdirplus.
+    void list() {
+        const Opened opened = *fs_->opendir(kRootInode);
+        uint64_t offset = 0;
+        for (bool more = true; more;) {
+            more = false;
+            ASSERT_TRUE(
+                fs_->readdir(kRootInode, opened.handle, offset, true, [&](const DirEntry& entry) {
+                    more = true;
+                    offset = entry.next_offset;
+                    return true;
+                }));
+        }
+        fs_->releasedir(opened.handle);
+    }
+    const WallTime kThen = WallTime::from_seconds(1'000'000'000);
+    void expect_shown(const char* name, uint64_t size) {
+        const Result<Attr> attr = stat(name);
+        ASSERT_TRUE(attr.has_value()) << attr.error().describe();
+        EXPECT_TRUE(S_ISLNK(attr->mode));
+        EXPECT_EQ(attr->mtime, kThen);
+        EXPECT_EQ(attr->uid, 5u);
+        EXPECT_EQ(attr->gid, 6u);
+        EXPECT_EQ(attr->size, size);
+    }
+    void make_link() {
+        put("d/f", "body of the target");
+        clock_.advance(std::chrono::seconds(5));
+        ASSERT_TRUE(symlink("link", "./d/f"));
+        SetAttr change;
+        change.uid = 5;
+        change.gid = 6;
+        change.mtime = kThen;
+        ASSERT_TRUE(fs_->setattr(ino("link"), change, std::nullopt));
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(StatModes, OssLinkShownTest,
+                         ::testing::Values(StatMode::list, StatMode::meta), [](const auto& mode) {
+                             return mode.param == StatMode::list ? "list" : "meta";
+                         });
+
+// A listing tells a native link's own ETag and no size, a HEAD its target's.
+TEST_P(OssLinkShownTest, time_owner_and_size_of_a_native_link_stay_whatever_tells_of_it) {
+    make_link();
+    expect_shown("link", 5);
+    list();
+    expect_shown("link", 5);
+    clock_.advance(std::chrono::seconds(3));
+    ASSERT_TRUE(meta_->flush_below(""));
+    expect_shown("link", 5);
+    for (int round = 0; round < 3; ++round) {
+        list();
+        expect_shown("link", 5);
+        clock_.advance(std::chrono::seconds(61));
+        expect_shown("link", 5);
+        if (round == 1) put("d/f", "another body, of another length");
+    }
+    ASSERT_TRUE(rename("link", "moved"));
+    list();
+    expect_shown("moved", 5);
+    clock_.advance(std::chrono::seconds(61));
+    list();
+    expect_shown("moved", 5);
+    EXPECT_EQ(fs_->readlink(ino("moved")).value(), "./d/f");
+    // Out of the bucket leads only a link that is an object.
+    ASSERT_TRUE(mkdir("e"));
+    ASSERT_TRUE(symlink("e/up", "../d/f"));
+    const WallTime made = stat("e/up")->mtime;
+    clock_.advance(std::chrono::seconds(61));
+    ASSERT_TRUE(rename("e/up", "up"));
+    EXPECT_EQ(body_of("up"), "../d/f");
+    EXPECT_EQ(stat("up")->mtime, made);
+    list();
+    EXPECT_EQ(stat("up")->mtime, made);
+    EXPECT_EQ(stat("up")->size, 6u);
+}
+
+TEST_P(OssLinkShownTest, size_of_a_native_link_is_that_of_its_text_once_that_was_read) {
+    make_link();
+    ASSERT_TRUE(meta_->flush_below(""));
+    mount();
+    list();
+    const InodeNumber number = ino("link");
+    EXPECT_EQ(stat("link")->size, 0u);
+    EXPECT_EQ(fs_->readlink(number).value(), "./d/f");
+    EXPECT_THAT(notifier_.inodes(), ::testing::Contains(std::pair(number, false)));
+    EXPECT_EQ(stat("link")->size, 5u);
+    for (int round = 0; round < 2; ++round) {
+        clock_.advance(std::chrono::seconds(61));
+        EXPECT_EQ(stat("link")->size, 5u);
+        list();
+        EXPECT_EQ(stat("link")->size, 5u);
+    }
+    if (GetParam() == StatMode::meta) expect_shown("link", 5);
+}
+
+TEST_P(OssLinkShownTest, native_link_that_others_made_anew_is_read_again) {
+    put("one", "1");
+    put("other", "2");
+    clock_.advance(std::chrono::seconds(5));
+    ASSERT_TRUE(symlink("link", "one"));
+    const char* target = "one";
+    for (const bool listed : {true, true, false, true, false, false}) {
+        clock_.advance(std::chrono::seconds(61));
+        target = target == std::string("one") ? "other" : "one";
+        ASSERT_TRUE(other_.put_symlink(ObjectKey("link"), ObjectKey(target), {}));
+        if (listed) list();
+        const InodeNumber number = ino("link");
+        EXPECT_EQ(fs_->readlink(number).value(), target);
+        EXPECT_EQ(stat("link")->size, std::string(target).size());
+    }
+}
+
+TEST_P(OssLinkShownTest, text_of_a_native_link_is_read_once) {
+    put("f", "1");
+    ASSERT_TRUE(other_.put_symlink(ObjectKey("link"), ObjectKey("f"), {}));
+    list();
+    store_.clear_log();
+    for (int round = 0; round < 4; ++round) {
+        EXPECT_EQ(fs_->readlink(ino("link")).value(), "f");
+        clock_.advance(std::chrono::seconds(61));
+        list();
+    }
+    EXPECT_EQ(count(StoreCall::get_symlink), 1u);
+}
+
+TEST_F(OssLinksTest, link_is_not_made_over_what_others_made_meanwhile) {
+    put("f", "body");
+    EXPECT_EQ(look_up("link").error().kind, ErrorKind::not_found);
+    put("link", "theirs");
+    EXPECT_EQ(symlink("link", "f").error().kind, ErrorKind::already_exists);
+    EXPECT_EQ(body_of("link"), "theirs");
+}
+
+TEST_F(OssLinksTest, link_is_renamed_over_others_only_where_it_may_replace) {
+    put("f", "body");
+    ASSERT_TRUE(symlink("link", "f"));
+    EXPECT_EQ(look_up("to").error().kind, ErrorKind::not_found);
+    put("to", "theirs");
+    EXPECT_EQ(rename("link", "to", true).error().kind, ErrorKind::already_exists);
+    EXPECT_EQ(body_of("to"), "theirs");
+    EXPECT_EQ(fs_->readlink(ino("link")).value(), "f");
+    ASSERT_TRUE(rename("link", "to"));
+    EXPECT_EQ(other_.get_symlink(ObjectKey("to"))->str(), "f");
+    EXPECT_FALSE(in_bucket("link"));
+}
+
+TEST_F(OssLinksTest, link_that_cannot_be_native_at_its_new_place_replaces_what_is_there) {
+    put("f", "body");
+    put("d/f", "other");
+    put("top", "old");
+    ASSERT_TRUE(symlink("d/link", "../f"));
+    ASSERT_TRUE(rename("d/link", "top"));  // "../f" leads out of the bucket from there
+    EXPECT_EQ(body_of("top"), "../f");
+    EXPECT_EQ(fs_->readlink(ino("top")).value(), "../f");
+    EXPECT_FALSE(in_bucket("d/link"));
+}
+
 TEST_F(OssLinksTest, links_move_with_their_directory) {
     put("d/f", "body");
     ASSERT_TRUE(symlink("d/link", "f"));

@@ -61,6 +61,22 @@ TEST_F(NamesTest, file_is_found_where_listing_is_not_allowed) {
     EXPECT_EQ(look_up("g").error().kind, ErrorKind::access_denied);
 }
 
+TEST_F(NamesTest, absence_is_kept_by_the_kernel_no_longer_than_what_it_comes_from) {
+    using std::chrono::seconds;
+    put("d/f", "1");
+    const InodeNumber directory = ino("d");
+    ASSERT_TRUE(names_in("d"));
+    clock_.advance(seconds(4));
+    EXPECT_EQ(look_up("d/unlisted").error().kind, ErrorKind::not_found);
+    EXPECT_EQ(fs_->absent_for(directory, "unlisted"), seconds(1)) << "the listing is 4 s old";
+    clock_.advance(seconds(1));
+    EXPECT_EQ(look_up("d/asked").error().kind, ErrorKind::not_found);
+    EXPECT_EQ(fs_->absent_for(directory, "asked"), seconds(5));
+    clock_.advance(seconds(3));
+    EXPECT_EQ(look_up("d/asked").error().kind, ErrorKind::not_found);
+    EXPECT_EQ(fs_->absent_for(directory, "asked"), seconds(2)) << "the service was asked 3 s ago";
+}
+
 TEST_F(NamesTest, refused_head_is_access_denied_and_not_remembered_as_absent) {
     put("f", "body");
     faulty_.fail(StoreCall::head, Error(ErrorKind::access_denied, "injected"));
@@ -92,6 +108,25 @@ TEST_F(NamesTest, mkdir_over_somebody_elses_directory_exists_and_leaves_it_alone
     put("d/", "", attributes);
     EXPECT_EQ(mkdir("d").error().kind, ErrorKind::already_exists);
     EXPECT_EQ(metadata_of("d/").at("theirs"), "1");
+}
+
+TEST_F(NamesTest, mkdir_hides_no_object_that_others_made_since_the_name_was_looked_up) {
+    EXPECT_EQ(look_up("d").error().kind, ErrorKind::not_found);
+    put("d", "theirs");
+    EXPECT_EQ(mkdir("d").error().kind, ErrorKind::already_exists);
+    EXPECT_FALSE(in_bucket("d/"));
+    ASSERT_TRUE(other_.put_symlink(ObjectKey("link"), ObjectKey("nowhere"), {}));
+    EXPECT_EQ(mkdir("link").error().kind, ErrorKind::already_exists);
+    EXPECT_FALSE(in_bucket("link/"));
+}
+
+TEST_F(NamesTest, mkdir_looks_once_for_an_object_that_it_would_hide) {
+    EXPECT_EQ(look_up("d").error().kind, ErrorKind::not_found);
+    store_.clear_log();
+    ASSERT_TRUE(mkdir("d"));
+    EXPECT_EQ(count(StoreCall::head), 2u);  // the other one looks at what was made
+    EXPECT_EQ(count(StoreCall::put), 1u);
+    EXPECT_EQ(store_.count(), 3u);
 }
 
 TEST_F(NamesTest, lost_reply_of_mkdir_is_not_an_error) {

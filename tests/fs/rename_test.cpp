@@ -23,6 +23,18 @@ class RenameTest : public FsTest {
         attributes.user[name] = value;
         return attributes;
     }
+    // "d" with 40 files, whose rename to "n" stops when some have moved.
+    void fill_and_break_off() {
+        for (int i = 0; i < 40; ++i) put(fmt::format("d/{:02}", i), std::to_string(i));
+        faulty_.fail(StoreCall::copy, Error(ErrorKind::access_denied, "injected"))
+            .on("n/20")
+            .always();
+        const Result<void> renamed = rename("d", "n");
+        EXPECT_EQ(renamed.error().kind, ErrorKind::access_denied);
+        EXPECT_THAT(renamed.error().message, ::testing::HasSubstr("stopped after"));
+        faulty_.clear_faults();
+        EXPECT_TRUE(in_bucket("d/20"));
+    }
 };
 
 TEST_F(RenameTest, file_moves_with_its_content_and_metadata) {
@@ -54,6 +66,29 @@ TEST_F(RenameTest, no_replace_refuses_an_existing_target_and_changes_nothing) {
     EXPECT_EQ(body_of("b"), "B");
     ASSERT_TRUE(rename("a", "c", true));
     EXPECT_EQ(body_of("c"), "A");
+}
+
+TEST_F(RenameTest, no_replace_of_a_new_file_refuses_what_others_made_meanwhile) {
+    const auto file = create("a");
+    const InodeNumber number = file->entry.attr.ino;
+    ASSERT_TRUE(fs_->write(number, file->opened.handle, 0, "mine"));
+    EXPECT_EQ(look_up("b").error().kind, ErrorKind::not_found);
+    put("b", "theirs");
+    EXPECT_EQ(rename("a", "b", true).error().kind, ErrorKind::already_exists);
+    ASSERT_TRUE(close(number, file->opened.handle));
+    EXPECT_EQ(body_of("a"), "mine");
+    EXPECT_EQ(body_of("b"), "theirs");
+}
+
+TEST_F(RenameTest, no_replace_of_a_directory_refuses_what_others_made_of_its_new_files) {
+    put("d/old", "O");
+    const auto file = create("d/f");
+    ASSERT_TRUE(fs_->write(file->entry.attr.ino, file->opened.handle, 0, "mine"));
+    faulty_.before(StoreCall::copy, [&] { put("n/f", "theirs"); });
+    EXPECT_EQ(rename("d", "n", true).error().kind, ErrorKind::already_exists);
+    ASSERT_TRUE(close(file->entry.attr.ino, file->opened.handle));
+    EXPECT_EQ(body_of("n/f"), "theirs");
+    EXPECT_EQ(body_of("d/f"), "mine");
 }
 
 TEST_F(RenameTest, a_file_that_went_up_after_its_directory_was_listed_can_be_renamed) {
@@ -195,6 +230,138 @@ TEST_F(RenameTest, directory_moves_with_its_open_dirty_and_new_files) {
     EXPECT_EQ(store_.bucket()->object_count(), 2u);
 }
 
+TEST_F(RenameTest, directory_moves_with_what_is_closed_in_it_meanwhile) {
+    put("d/a", "A");
+    const auto created = create("d/new");
+    const InodeNumber number = created->entry.attr.ino;
+    ASSERT_TRUE(fs_->write(number, created->opened.handle, 0, "N"));
+    faulty_.before(StoreCall::copy, [&] {
+        EXPECT_TRUE(close(number, created->opened.handle));
+        put("d/0", "made behind the listing's back");
+    });
+    ASSERT_TRUE(rename("d", "n"));
+    EXPECT_EQ(body_of("n/a"), "A");
+    EXPECT_EQ(body_of("n/new"), "N");
+    EXPECT_EQ(body_of("n/0"), "made behind the listing's back");
+    EXPECT_EQ(store_.bucket()->object_count(), 3u);
+    EXPECT_EQ(ino("n/new"), number);
+}
+
+// Behind the last look at the old name everything that is there would stay there.
+TEST_F(RenameTest, what_is_closed_or_made_while_the_rename_ends_goes_to_the_new_name) {
+    put("d/a", "A");
+    const OpenedFile open = open_new("d/open");
+    ASSERT_TRUE(write(open, 0, "O"));
+    const InodeNumber directory = ino("d");
+    std::atomic<bool> begun{false};
+    std::atomic<bool> done{false};
+    std::thread maker;
+    const auto make = [&] {
+        begun = true;
+        EXPECT_TRUE(close_file(open));
+        const auto made = fs_->create(directory, "new", 0644, true, {.write = true}, kUser);
+        ASSERT_TRUE(made.has_value());
+        EXPECT_TRUE(close(made->entry.attr.ino, made->opened.handle));
+        EXPECT_TRUE(fs_->mkdir(directory, "sub", 0755, kUser));
+        EXPECT_TRUE(fs_->symlink(directory, "link", "a", kUser));
+        done = true;
+    };
+    const auto on_listed = [&] {
+        if (!in_bucket("n/a") || maker.joinable()) return;
+        maker = std::thread(make);
+        // Who does not wait is through by then.
+        for (int i = 0; !begun || (!done && i < 100'000); ++i) std::this_thread::yield();
+    };
+    faulty_.after(StoreCall::list, on_listed).on("d/").always();
+    ASSERT_TRUE(rename("d", "n"));
+    maker.join();
+    EXPECT_EQ(body_of("n/open"), "O");
+    for (const char* const key : {"n/a", "n/new", "n/sub/", "n/link"}) EXPECT_TRUE(in_bucket(key));
+    EXPECT_EQ(store_.bucket()->object_count(), 5u);
+    EXPECT_THAT(*names_in("n"), UnorderedElementsAre("a", "open", "new", "sub/", "link"));
+}
+
+TEST_F(RenameTest, an_upload_that_is_under_way_moves_when_it_is_done) {
+    put("d/a", "A");
+    const OpenedFile file = open_new("d/new");
+    ASSERT_TRUE(write(file, 0, "N"));
+    const auto gate = faulty_.hold(StoreCall::put, "d/new");
+    std::thread closer([&] { EXPECT_TRUE(close_file(file)); });
+    gate->wait_until_reached();
+    faulty_.after(StoreCall::copy, [&] { gate->release(); });
+    EXPECT_TRUE(rename("d", "n"));
+    closer.join();
+    EXPECT_EQ(body_of("n/new"), "N");
+    EXPECT_EQ(store_.bucket()->object_count(), 2u);
+    EXPECT_EQ(ino("n/new"), file.ino);
+}
+
+TEST_F(RenameTest, a_rename_into_a_directory_that_moves_goes_to_its_new_name) {
+    put("d/a", "A");
+    put("f", "F");
+    const InodeNumber directory = ino("d");
+    ino("f");
+    std::atomic<bool> begun{false};
+    std::thread mover;
+    const auto on_listed = [&] {
+        if (!in_bucket("n/a") || mover.joinable()) return;
+        mover = std::thread([&] {
+            begun = true;
+            EXPECT_TRUE(fs_->rename(kRootInode, "f", directory, "f", false));
+        });
+        for (int i = 0; !begun || (in_bucket("f") && i < 100'000); ++i) std::this_thread::yield();
+    };
+    faulty_.after(StoreCall::list, on_listed).on("d/").always();
+    ASSERT_TRUE(rename("d", "n"));
+    mover.join();
+    EXPECT_EQ(body_of("n/f"), "F");
+    EXPECT_EQ(store_.bucket()->object_count(), 2u);
+}
+
+// The service copies it when it goes up, which must not wait for the move that waits for it.
+TEST_F(RenameTest, a_copy_of_what_moves_last_is_made_before_it_moves) {
+    put("d/a", "A");
+    put("d/copy", "old");
+    OpenedFile copy;
+    const std::string body(1U << 20, 'S');
+    const auto begin_copy = [&] {
+        put("d/source", body);
+        const OpenedFile source = open_old("d/source");
+        EXPECT_EQ(fs_->copy_range(source.handle, 0, copy.handle, 0, body.size()).value(),
+                  body.size());
+        EXPECT_TRUE(close_file(source));
+    };
+    copy = open_old("d/copy", {.write = true, .truncate = true});
+    faulty_.before(StoreCall::copy, begin_copy).on("n/a");
+    ASSERT_TRUE(rename("d", "n"));
+    ASSERT_TRUE(close_file(copy));
+    EXPECT_EQ(body_of("n/source"), body);
+    EXPECT_EQ(body_of("n/copy"), body);
+    EXPECT_EQ(store_.bucket()->object_count(), 3u);
+}
+
+TEST_F(RenameTest, directory_that_others_keep_filling_is_not_said_to_have_moved) {
+    put("d/a", "A");
+    std::atomic<int> made{0};
+    faulty_.before(StoreCall::copy, [&] { put("d/" + std::to_string(++made), "one more"); })
+        .always();
+    EXPECT_EQ(rename("d", "n").error().kind, ErrorKind::busy);
+    EXPECT_EQ(body_of("n/a"), "A");
+    EXPECT_EQ(body_of("d/" + std::to_string(made)), "one more");
+    EXPECT_THAT(*names_in("d"), ::testing::SizeIs(1));
+}
+
+TEST_F(RenameTest, directory_takes_the_place_of_none_that_others_filled_meanwhile) {
+    put("d/f", "F");
+    EXPECT_EQ(look_up("n").error().kind, ErrorKind::not_found);
+    put("n/theirs", "T");
+    ino("d");
+    EXPECT_EQ(fs_->rename(kRootInode, "d", kRootInode, "n", false).error().kind,
+              ErrorKind::directory_not_empty);
+    EXPECT_EQ(body_of("d/f"), "F");
+    EXPECT_FALSE(in_bucket("n/f"));
+}
+
 TEST_F(RenameTest, directory_takes_the_place_of_an_empty_one_only) {
     put("d/f", "F");
     ASSERT_TRUE(mkdir("empty"));
@@ -220,18 +387,62 @@ TEST_F(RenameTest, kinds_do_not_replace_each_other) {
 }
 
 TEST_F(RenameTest, failure_half_way_loses_nothing_and_a_second_try_finishes) {
-    for (int i = 0; i < 40; ++i) put(fmt::format("d/{:02}", i), std::to_string(i));
-    faulty_.fail(StoreCall::copy, Error(ErrorKind::access_denied, "injected")).on("n/20").always();
-    const Result<void> renamed = rename("d", "n");
-    EXPECT_EQ(renamed.error().kind, ErrorKind::access_denied);
-    EXPECT_THAT(renamed.error().message, ::testing::HasSubstr("stopped after"));
-    EXPECT_EQ(store_.bucket()->object_count(), 40u);
-    faulty_.clear_faults();
-    // The target is not empty now; what is left moves file by file.
+    ASSERT_TRUE(mkdir("d"));
+    ASSERT_TRUE(setxattr("d", "user.mark", "kept"));
+    fill_and_break_off();
+    EXPECT_EQ(store_.bucket()->object_count(), 41u);
+    ASSERT_TRUE(rename("d", "n"));
+    for (int i = 0; i < 40; ++i) EXPECT_EQ(body_of(fmt::format("n/{:02}", i)), std::to_string(i));
+    EXPECT_EQ(store_.bucket()->object_count(), 41u);
+    EXPECT_EQ(getxattr("n", "user.mark").value(), "kept");
+    EXPECT_EQ(look_up("d").error().kind, ErrorKind::not_found);
+    EXPECT_THAT(*names_in("n"), ::testing::SizeIs(40));
+}
+
+TEST_F(RenameTest, what_failed_half_way_moves_file_by_file_after_the_next_mount) {
+    fill_and_break_off();
+    unmount();
+    mount();
+    EXPECT_EQ(rename("d", "n").error().kind, ErrorKind::directory_not_empty);
     const std::vector<std::string> left = *names_in("d");
-    EXPECT_THAT(left, ::testing::Contains("20"));
     for (const std::string& name : left) ASSERT_TRUE(rename("d/" + name, "n/" + name));
     for (int i = 0; i < 40; ++i) EXPECT_EQ(body_of(fmt::format("n/{:02}", i)), std::to_string(i));
+}
+
+TEST_F(RenameTest, what_failed_half_way_is_seen_at_both_names_at_once) {
+    put("d/40", "40");
+    EXPECT_EQ(look_up("n").error().kind, ErrorKind::not_found);
+    EXPECT_THAT(*names_in(""), ElementsAre("d/"));
+    fill_and_break_off();
+    EXPECT_THAT(notifier_.entries(), UnorderedElementsAre("d", "n"));
+    EXPECT_TRUE(look_up("n"));
+    EXPECT_THAT(*names_in(""), UnorderedElementsAre("d/", "n/"));
+    EXPECT_EQ(names_in("d")->size() + names_in("n")->size(), 41u);
+}
+
+TEST_F(RenameTest, a_second_try_replaces_nothing_that_came_to_the_new_name_meanwhile) {
+    fill_and_break_off();
+    put("n/20", "theirs");
+    EXPECT_EQ(rename("d", "n").error().kind, ErrorKind::already_exists);
+    EXPECT_EQ(body_of("n/20"), "theirs");
+    EXPECT_EQ(body_of("d/20"), "20");
+    ASSERT_TRUE(unlink("n/20"));
+    const OpenedFile open = open_new("n/20");
+    EXPECT_EQ(rename("d", "n").error().kind, ErrorKind::already_exists) << "not sent yet";
+    EXPECT_EQ(body_of("d/20"), "20");
+    ASSERT_TRUE(close_file(open));
+    ASSERT_TRUE(unlink("n/20"));
+    ASSERT_TRUE(rename("d", "n"));
+    EXPECT_EQ(body_of("n/20"), "20");
+}
+
+TEST_F(RenameTest, a_second_try_is_none_where_the_directory_was_made_anew) {
+    fill_and_break_off();
+    const std::vector<std::string> left = *names_in("d");
+    for (const std::string& name : left) ASSERT_TRUE(unlink("d/" + name));
+    clock_.advance(config_.entry_life);
+    ASSERT_TRUE(mkdir("d"));
+    EXPECT_EQ(rename("d", "n").error().kind, ErrorKind::directory_not_empty);
 }
 
 TEST_F(RenameTest, what_is_recorded_for_a_directory_and_cannot_be_sent_stops_the_rename) {

@@ -78,6 +78,34 @@ TEST_F(UploadDoubtTest, upload_that_cannot_be_looked_for_is_not_sent_again) {
     EXPECT_EQ(faulty_.count(StoreCall::complete_upload), 1u);
 }
 
+// It arrives when the first look has found the old object.
+TEST_F(UploadDoubtTest, put_that_arrives_late_is_not_taken_for_somebody_elses) {
+    put("f", "theirs");
+    const InodeNumber number = ino("f");
+    const Opened opened = *open("f", {.write = true});
+    ASSERT_TRUE(fs_->write(number, opened.handle, 0, "mine"));
+    const auto late = faulty_.apply_late(StoreCall::put);
+    faulty_.after(StoreCall::head, [&] { late->deliver(); }).nth(2);
+    const Result<void> closed = close(number, opened.handle);
+    EXPECT_TRUE(closed) << closed.error().describe();
+    EXPECT_EQ(faulty_.faults_left(), 0u);
+    EXPECT_EQ(body_of("f"), "miners");
+    EXPECT_THAT(recovered_files(), ::testing::IsEmpty());
+}
+
+TEST_F(UploadDoubtTest, content_of_others_behind_a_lost_put_is_stale_and_stays) {
+    put("f", "theirs");
+    const InodeNumber number = ino("f");
+    const Opened opened = *open("f", {.write = true});
+    ASSERT_TRUE(fs_->write(number, opened.handle, 0, "mine"));
+    faulty_.lose_request(StoreCall::put);
+    faulty_.after(StoreCall::head, [&] { put("f", "others"); }).nth(2);
+    EXPECT_EQ(close(number, opened.handle).error().kind, ErrorKind::stale);
+    EXPECT_EQ(faulty_.faults_left(), 0u);
+    EXPECT_EQ(body_of("f"), "others");
+    EXPECT_EQ(recovered_files().size(), 2u);
+}
+
 class UploadDoubtWithoutHashTest : public UploadDoubtTest {
   protected:
     UploadDoubtWithoutHashTest() : UploadDoubtTest(MemoryService::s3()) {}

@@ -3,7 +3,6 @@
 // downloaded, and what becomes of attributes meanwhile.
 #include "fs_fixture.h"
 
-#include <random>
 #include <thread>
 
 namespace xbucket {
@@ -16,39 +15,12 @@ using ::testing::UnorderedElementsAre;
 
 constexpr uint64_t kPart = 128U << 10;
 
-std::string content_of(size_t bytes, unsigned salt = 0) {
-    std::string content(bytes, '\0');
-    std::mt19937 random(salt);
-    for (char& c : content) c = static_cast<char>(random());
-    return content;
-}
-
 class WritingTest : public FsTest {
   protected:
     WritingTest() {
         FsConfig config = config_;
         config.part_bytes = kPart;
         mount(config);
-    }
-    struct OpenedFile {
-        InodeNumber ino{};
-        HandleId handle{};
-    };
-    OpenedFile open_new(const std::string& path) {
-        const auto created = create(path);
-        EXPECT_TRUE(created.has_value());
-        return {created->entry.attr.ino, created->opened.handle};
-    }
-    OpenedFile open_old(const std::string& path, const FileSystem::OpenFlags& flags) {
-        const auto opened = open(path, flags);
-        EXPECT_TRUE(opened.has_value()) << opened.error().describe();
-        return {ino(path), opened->handle};
-    }
-    Result<size_t> write(const OpenedFile& file, uint64_t offset, const std::string& bytes) {
-        return fs_->write(file.ino, file.handle, offset, bytes);
-    }
-    Result<std::string> read(const OpenedFile& file, uint64_t offset, size_t bytes) {
-        return fs_->read(file.ino, file.handle, offset, bytes);
     }
     // As cp does: in order, some at a time.
     void write_in_order(const OpenedFile& file, const std::string& bytes, size_t piece = 50'000) {
@@ -65,7 +37,6 @@ class WritingTest : public FsTest {
         TRY(fs_->setattr(file.ino, change, file.handle));
         return {};
     }
-    Result<void> close_file(const OpenedFile& file) { return close(file.ino, file.handle); }
     uint64_t size_of(const std::string& path) { return stat(path)->size; }
     size_t uploads_open() { return other_.list_uploads("")->size(); }
 };
@@ -157,6 +128,55 @@ TEST_F(WritingTest, times_set_while_it_goes_up_are_recorded) {
     EXPECT_EQ(metadata_of("f").at("mtime"), "1000000000");
     ASSERT_TRUE(close_file(file));
     EXPECT_EQ(stat("f")->mtime, WallTime::from_seconds(1'000'000'000));
+}
+
+TEST_F(WritingTest, mode_recorded_while_it_goes_up_is_there_when_close_returns) {
+    put("f", "old");
+    ASSERT_TRUE(chmod("f", 0640));
+    ASSERT_TRUE(meta_->flush(ObjectKey("f")));
+    const std::string bytes = content_of(4 * kPart);
+    const OpenedFile file = open_old("f", {.write = true, .truncate = true});
+    write_in_order(file, bytes);
+    wait_for(StoreCall::upload_part, 4);
+    ASSERT_TRUE(chmod("f", 0600));
+    ASSERT_TRUE(meta_->flush(ObjectKey("f")));
+    ASSERT_TRUE(close_file(file));
+    EXPECT_EQ(body_of("f"), bytes);
+    EXPECT_EQ(count(StoreCall::upload_part), 4u);
+    EXPECT_EQ(metadata_of("f").at("mode"), std::to_string(S_IFREG | 0600));
+    EXPECT_EQ(stat("f")->mode & 07777u, 0600u);
+}
+
+TEST_F(WritingTest, mode_and_times_of_a_new_file_that_goes_up_are_one_update) {
+    const OpenedFile file = open_new("f");
+    write_in_order(file, content_of(4 * kPart));
+    wait_for(StoreCall::upload_part, 4);
+    ASSERT_TRUE(chmod("f", 0600));
+    ASSERT_TRUE(touch("f", WallTime::from_seconds(1'000'000'000)));
+    ASSERT_TRUE(close_file(file));
+    ASSERT_TRUE(meta_->flush(ObjectKey("f")));
+    EXPECT_EQ(metadata_of("f").at("mode"), std::to_string(S_IFREG | 0600));
+    EXPECT_EQ(metadata_of("f").at("mtime"), "1000000000");
+    EXPECT_EQ(count(StoreCall::copy), 1u);
+}
+
+// As cp -p does: the file is nobody else's until it is whole.
+TEST_F(WritingTest, defaults_set_again_while_it_goes_up_are_recorded) {
+    const auto created = create("f", false, 0600);
+    const OpenedFile file{created->entry.attr.ino, created->opened.handle};
+    SetAttr change{.uid = 7, .gid = 8};
+    ASSERT_TRUE(fs_->setattr(file.ino, change, file.handle));
+    write_in_order(file, content_of(4 * kPart));
+    wait_for(StoreCall::upload_part, 4);
+    change = {.mode = config_.file_mode, .uid = config_.uid, .gid = config_.gid};
+    ASSERT_TRUE(fs_->setattr(file.ino, change, file.handle));
+    ASSERT_TRUE(fs_->fsync(file.ino, file.handle));
+    EXPECT_EQ(count(StoreCall::upload_part), 4u);
+    ASSERT_TRUE(close_file(file));
+    mount();
+    EXPECT_EQ(stat("f")->mode & 07777u, config_.file_mode);
+    EXPECT_EQ(stat("f")->uid, config_.uid);
+    EXPECT_EQ(stat("f")->gid, config_.gid);
 }
 
 TEST_F(WritingTest, edit_by_others_while_it_goes_up_survives) {
@@ -357,127 +377,6 @@ TEST_F(WritingTest, sparse_file_is_zeros_where_nobody_wrote) {
     EXPECT_EQ(body_of("f"), std::string(5 * kPart, '\0') + "end");
 }
 
-// copy_file_range(2)
-class CopyTest : public WritingTest {
-  protected:
-    // As cp does; the bytes that the service is to copy.
-    size_t copy(const std::string& from, const OpenedFile& to, size_t piece = SIZE_MAX) {
-        const OpenedFile source = open_old(from, {});
-        size_t done = 0;
-        for (;;) {
-            const auto copied = fs_->copy_range(source.handle, done, to.handle, done, piece);
-            if (!copied) {
-                EXPECT_EQ(copied.error().kind, ErrorKind::unsupported);
-            }
-            if (!copied || *copied == 0) break;
-            done += *copied;
-        }
-        fs_->release(source.ino, source.handle);
-        return done;
-    }
-};
-
-TEST_F(CopyTest, whole_file_is_one_copy_by_the_service_with_attributes_of_its_own) {
-    const std::string bytes = content_of(3 * kPart);
-    ObjectAttributes theirs;
-    theirs.user["year"] = "2021";
-    theirs[HttpField::content_type] = "text/x-own";
-    put("a", bytes, theirs);
-    const OpenedFile file = open_new("b.png");
-    EXPECT_EQ(copy("a", file), bytes.size());
-    EXPECT_EQ(size_of("b.png"), bytes.size());
-    EXPECT_EQ(read(file, 100, 50).value(), bytes.substr(100, 50));
-    ASSERT_TRUE(setxattr("b.png", "user.mine", "1"));
-    store_.clear_log();
-    ASSERT_TRUE(close_file(file));
-    EXPECT_EQ(body_of("b.png"), bytes);
-    EXPECT_EQ(count(StoreCall::copy), 1u);
-    EXPECT_EQ(count(StoreCall::get) + count(StoreCall::put) + count(StoreCall::upload_part), 0u);
-    const auto object = store_.bucket()->peek(ObjectKey("b.png"));
-    EXPECT_EQ(object->attributes.user.count("year"), 0u);
-    EXPECT_EQ(object->attributes.user.at("mine"), "1");
-    EXPECT_EQ(object->attributes[HttpField::content_type], "image/png");
-}
-
-TEST_F(CopyTest, copy_over_a_file_keeps_the_attributes_that_it_had) {
-    const std::string bytes = content_of(3 * kPart);
-    put("a", bytes);
-    ObjectAttributes theirs;
-    theirs.user["year"] = "2021";
-    put("b", "old", theirs);
-    const OpenedFile file = open_old("b", {.write = true, .truncate = true});
-    EXPECT_EQ(copy("a", file), bytes.size());
-    ASSERT_TRUE(close_file(file));
-    EXPECT_EQ(body_of("b"), bytes);
-    EXPECT_EQ(metadata_of("b").at("year"), "2021");
-}
-
-TEST_F(CopyTest, copy_in_pieces_is_one_copy) {
-    const std::string bytes = content_of(5 * kPart);
-    put("a", bytes);
-    const OpenedFile file = open_new("b");
-    EXPECT_EQ(copy("a", file, 2 * kPart), bytes.size());
-    ASSERT_TRUE(close_file(file));
-    EXPECT_EQ(body_of("b"), bytes);
-    EXPECT_EQ(count(StoreCall::copy), 1u);
-}
-
-TEST_F(CopyTest, beginning_of_a_big_file_is_copied_in_parts_and_written_to) {
-    std::string bytes = content_of(16 * kPart);
-    put("a", bytes);
-    store_.clear_log();
-    const OpenedFile file = open_new("b");
-    const OpenedFile source = open_old("a", {});
-    EXPECT_EQ(fs_->copy_range(source.handle, 0, file.handle, 0, 8 * kPart).value(), 8 * kPart);
-    ASSERT_TRUE(write(file, 8 * kPart, "tail"));
-    ASSERT_TRUE(close_file(file));
-    EXPECT_EQ(body_of("b"), bytes.substr(0, 8 * kPart) + "tail");
-    EXPECT_EQ(count(StoreCall::upload_part_copy), 1u);
-    EXPECT_EQ(count(StoreCall::get), 0u);
-    ASSERT_TRUE(close_file(source));
-}
-
-TEST_F(CopyTest, source_that_goes_away_before_the_close_is_copied_in_time) {
-    const std::string bytes = content_of(3 * kPart);
-    for (const std::string what : {"unlink", "rename", "rewrite"}) {
-        put(what, bytes);
-        const OpenedFile file = open_new("copy-" + what);
-        EXPECT_EQ(copy(what, file), bytes.size());
-        Result<void> gone;
-        if (what == "unlink") gone = unlink(what);
-        if (what == "rename") gone = rename(what, "elsewhere");
-        if (what == "rewrite") gone = write_file(what, "other");
-        ASSERT_TRUE(gone) << what;
-        ASSERT_TRUE(close_file(file)) << what;
-        EXPECT_EQ(body_of("copy-" + what), bytes) << what;
-    }
-}
-
-TEST_F(CopyTest, source_replaced_by_others_before_the_close_is_stale_and_nothing_is_made) {
-    put("a", content_of(3 * kPart));
-    const OpenedFile file = open_new("b");
-    EXPECT_GT(copy("a", file), 0u);
-    put("a", content_of(3 * kPart, 2));
-    EXPECT_EQ(close_file(file).error().kind, ErrorKind::stale);
-    EXPECT_FALSE(in_bucket("b"));
-}
-
-TEST_F(CopyTest, what_is_not_in_the_bucket_or_not_the_whole_is_copied_by_its_bytes) {
-    const OpenedFile dirty = open_new("dirty");
-    ASSERT_TRUE(write(dirty, 0, "data"));
-    const OpenedFile file = open_new("b");
-    EXPECT_EQ(copy("dirty", file), 0u);
-    put("a", content_of(3 * kPart));
-    const OpenedFile source = open_old("a", {});
-    EXPECT_EQ(fs_->copy_range(source.handle, 10, file.handle, 0, 100).error().kind,
-              ErrorKind::unsupported);
-    EXPECT_EQ(fs_->copy_range(source.handle, 0, source.handle, 0, 100).error().kind,
-              ErrorKind::unsupported);
-    ASSERT_TRUE(close_file(source));
-    ASSERT_TRUE(close_file(file));
-    ASSERT_TRUE(close_file(dirty));
-}
-
 // OSS's appendable objects
 class AppendableTest : public WritingTest {
   protected:
@@ -503,13 +402,40 @@ TEST_F(AppendableTest, appending_keeps_it_appendable_and_sends_only_the_end) {
     EXPECT_EQ(read_file("log").value(), "first\nsecond\nthird\n");
 }
 
+TEST_F(AppendableTest, it_stays_appendable_when_its_lookup_is_long_ago) {
+    make_appendable("log", "a");
+    for (const char* bytes : {"b", "c"}) {
+        const OpenedFile file = open_old("log", {.write = true, .append = true});
+        clock_.advance(std::chrono::seconds(61));
+        ASSERT_TRUE(append(file, bytes));
+        ASSERT_TRUE(close_file(file));
+    }
+    EXPECT_EQ(body_of("log"), "abc");
+    EXPECT_EQ(type_of("log"), ObjectType::appendable);
+    EXPECT_EQ(count(StoreCall::get) + count(StoreCall::put), 0u);
+}
+
+TEST_F(AppendableTest, it_stays_appendable_when_much_is_appended) {
+    make_appendable("log", "first\n");
+    const std::string bytes = content_of(6 * kPart);
+    const OpenedFile file = open_old("log", {.write = true, .append = true});
+    for (size_t at = 0; at < bytes.size(); at += kPart / 2) {
+        ASSERT_TRUE(append(file, bytes.substr(at, kPart / 2)));
+    }
+    ASSERT_TRUE(close_file(file));
+    EXPECT_EQ(body_of("log"), "first\n" + bytes);
+    EXPECT_EQ(type_of("log"), ObjectType::appendable);
+    EXPECT_EQ(count(StoreCall::append), 1u);
+    EXPECT_EQ(count(StoreCall::create_upload), 0u);
+}
+
 TEST_F(AppendableTest, every_fsync_appends_what_is_new) {
     make_appendable("log", "a");
     const OpenedFile file = open_old("log", {.write = true, .append = true});
-    ASSERT_TRUE(write(file, 0, "b"));
+    ASSERT_TRUE(append(file, "b"));
     ASSERT_TRUE(fs_->fsync(file.ino, file.handle));
     EXPECT_EQ(body_of("log"), "ab");
-    ASSERT_TRUE(write(file, 0, "c"));
+    ASSERT_TRUE(append(file, "c"));
     ASSERT_TRUE(close_file(file));
     EXPECT_EQ(body_of("log"), "abc");
     EXPECT_EQ(count(StoreCall::append), 2u);
@@ -527,7 +453,7 @@ TEST_F(AppendableTest, other_changes_rewrite_it) {
 TEST_F(AppendableTest, append_by_others_in_between_is_stale_and_undoes_nothing) {
     make_appendable("log", "abc");
     const OpenedFile file = open_old("log", {.write = true, .append = true});
-    ASSERT_TRUE(write(file, 0, "mine"));
+    ASSERT_TRUE(append(file, "mine"));
     ASSERT_TRUE(other_.append(ObjectKey("log"), 3, testing::body_of("theirs")));
     EXPECT_EQ(close_file(file).error().kind, ErrorKind::stale);
     EXPECT_EQ(body_of("log"), "abctheirs");
@@ -538,6 +464,24 @@ TEST_F(AppendableTest, lost_reply_of_an_append_is_not_sent_twice) {
     faulty_.lose_reply(StoreCall::append);
     ASSERT_TRUE(append_file("log", "def"));
     EXPECT_EQ(body_of("log"), "abcdef");
+}
+
+class AppendLimitTest : public FsTest {
+  protected:
+    AppendLimitTest() : FsTest(with_small_puts()) {}
+    static testing::MemoryService with_small_puts() {
+        testing::MemoryService service = testing::MemoryService::oss();
+        service.traits.put_bytes_max = 3 * kPart;
+        return service;
+    }
+};
+
+TEST_F(AppendLimitTest, what_no_append_can_hold_is_rewritten) {
+    const std::string bytes = content_of(4 * kPart);
+    ASSERT_TRUE(other_.append(ObjectKey("log"), 0, testing::body_of(bytes.substr(0, 2 * kPart))));
+    ASSERT_TRUE(append_file("log", bytes.substr(2 * kPart)));
+    EXPECT_EQ(body_of("log"), bytes);
+    EXPECT_NE(store_.bucket()->peek(ObjectKey("log"))->type, ObjectType::appendable);
 }
 
 }  // namespace

@@ -32,8 +32,18 @@ TEST(ErrnoMap, what_a_person_can_act_on_is_never_a_bare_EIO) {
           ErrorKind::bad_credentials, ErrorKind::not_permitted, ErrorKind::no_space,
           ErrorKind::stale, ErrorKind::file_too_large, ErrorKind::timed_out}) {
         EXPECT_NE(to_errno(kind), EIO);
-        EXPECT_TRUE(deserves_log(kind));
+        EXPECT_TRUE(deserves_log(Error(kind, "")));
     }
+}
+
+TEST(ErrnoMap, what_the_service_refuses_is_explained_in_the_log) {
+    Error own(ErrorKind::invalid_argument, "no such class");
+    EXPECT_FALSE(deserves_log(own)) << "the caller's, and thousands of them are nobody's business";
+    own.http_status = 400;
+    EXPECT_TRUE(deserves_log(own));
+    Error gone(ErrorKind::not_found, "");
+    gone.http_status = 404;
+    EXPECT_FALSE(deserves_log(gone));
 }
 
 TEST(ErrnoMap, EIO_is_always_explained_in_the_log) {
@@ -41,7 +51,7 @@ TEST(ErrnoMap, EIO_is_always_explained_in_the_log) {
         const auto kind = static_cast<ErrorKind>(i);
         if (kind == ErrorKind::not_modified || kind == ErrorKind::bad_range) continue;
         if (to_errno(kind) != EIO) continue;
-        EXPECT_TRUE(deserves_log(kind)) << to_string(kind);
+        EXPECT_TRUE(deserves_log(Error(kind, ""))) << to_string(kind);
     }
 }
 

@@ -84,6 +84,12 @@ class FileSystem {
     virtual Result<Entry> lookup(InodeNumber parent, std::string_view name) = 0;
     virtual std::optional<Result<Entry>> lookup_cached(InodeNumber parent,
                                                        std::string_view name) = 0;
+    // How long the kernel may keep that a lookup was answered with not_found: what is left of the
+    // life of what the answer came from. It will keep it so long.
+    virtual Duration absent_for(InodeNumber parent, std::string_view name) = 0;
+    // The kernel was not told how a change of that name ended, for its caller was gone: what it
+    // keeps of the name may not be so. Has it ask again; never blocks.
+    virtual void name_in_doubt(InodeNumber parent, std::string_view name) = 0;
     virtual void forget(InodeNumber ino, uint64_t lookups) = 0;
     virtual Result<Attr> getattr(InodeNumber ino, std::optional<HandleId> handle) = 0;
     virtual std::optional<Result<Attr>> getattr_cached(InodeNumber ino,
@@ -109,8 +115,11 @@ class FileSystem {
     virtual Result<void> readdir(InodeNumber ino, HandleId handle, uint64_t offset, bool plus,
                                  const DirSink& sink) = 0;
     virtual void releasedir(HandleId handle) = 0;
-    // Everything pending in the subtree is in the bucket when it returns.
+    // Everything pending in the subtree is in the bucket when it returns, but for files that are
+    // open: a neighbour's fsync must not make objects of what is half written.
     virtual Result<void> fsyncdir(InodeNumber ino) = 0;
+    // The same with an fsync of every open file.
+    virtual Result<void> sync_below(InodeNumber ino) = 0;
 
     // ---- files ---------------------------------------------------------------------------------
     struct OpenFlags {
@@ -134,14 +143,23 @@ class FileSystem {
                       ReadDone done) = 0;
     // The same, blocking.
     Result<std::string> read(InodeNumber ino, HandleId handle, uint64_t offset, size_t bytes);
-    virtual Result<size_t> write(InodeNumber ino, HandleId handle, uint64_t offset,
+    // At `offset`; none: behind the end. What the handle was opened with does not tell: fcntl(2)
+    // may have changed it, and pages of a mapping go where they are through any handle.
+    virtual Result<size_t> write(InodeNumber ino, HandleId handle, std::optional<uint64_t> offset,
                                  std::string_view bytes) = 0;
+    // Pages of a shared mapping, all of them: the kernel hears of no less, and keeps none. Where
+    // they find no room the file is not uploaded any more, for it would lack them, until it is cut
+    // to nothing: its close fails with the same error and what is there goes to the recovery
+    // folder.
+    virtual Result<void> write_pages(InodeNumber ino, HandleId handle, uint64_t offset,
+                                     std::string_view bytes) = 0;
     // copy_file_range(2) by the service: the bytes copied, 0 at the end of `from`. Whole files and
     // what they begin with become copies of one another when `to` is uploaded; `to` keeps its own
     // attributes. Errors: unsupported (anything else: copy the bytes).
     virtual Result<size_t> copy_range(HandleId from, uint64_t from_offset, HandleId to,
                                       uint64_t to_offset, size_t bytes) = 0;
-    // close(2): a dirty file is in the bucket when it returns; a clean one costs nothing.
+    // close(2): what was written through the handle, or to a mapping, is in the bucket when it
+    // returns. Costs nothing where there is no such thing: another handle's writing is that one's.
     virtual Result<void> flush(InodeNumber ino, HandleId handle) = 0;
     // Data, attributes and recorded POSIX state are in the bucket when it returns.
     virtual Result<void> fsync(InodeNumber ino, HandleId handle) = 0;
@@ -162,7 +180,7 @@ class FileSystem {
 
     virtual void set_notifier(KernelNotifier* notifier) = 0;
     // What programs wrote to shared mappings is with the kernel until it writes it back: has it do
-    // so, or waits so long. While requests are still answered; the caller answers none.
+    // so, and waits so long at most. While requests are still answered; the caller answers none.
     virtual void call_in_mappings(Duration at_most) = 0;
     // Nobody hears answers any more: reads that wait end with `cancelled`, soon; so do later ones.
     virtual void stop_reading() = 0;

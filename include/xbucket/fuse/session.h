@@ -9,9 +9,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <sys/ioctl.h>
 #include <vector>
 
 namespace xbucket {
+
+// Of a directory of a mount: FileSystem::sync_below().
+constexpr unsigned kSyncIoctl = _IO('x', 0xb5);
 
 struct SessionConfig {
     std::string mountpoint;
@@ -23,9 +27,8 @@ struct SessionConfig {
     std::vector<std::string> extra_options;  // passed to libfuse as -o
     unsigned threads = 0;                    // FUSE threads; 0 = number of cores, at least 2
     unsigned workers = 64;                   // blocking workers
-    unsigned editors = 256;                  // blocking workers for changes of attributes
-    Duration negative_life = std::chrono::seconds(5);  // the kernel keeps "no such name" so long
-    unsigned read_ahead_kib = 1024;                    // written to the mount's bdi where permitted
+    unsigned editors = 512;                  // blocking workers for changes of attributes
+    unsigned read_ahead_kib = 1024;          // written to the mount's bdi where permitted
     // Takes the mount away, where this process may not; unset: libfuse does.
     std::function<Result<void>()> unmount;
 };
