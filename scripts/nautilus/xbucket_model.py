@@ -51,15 +51,36 @@ def attribute_of(group, name):
     return ("user.meta." if reserved else "user.") + name
 
 
+class Escaped(str):
+    """The text that stands for bytes which no field of a window can hold. It is shown, and never sent: those
+    bytes would become the text."""
+
+
 def _text(value):
     """As a field of a window can hold it: other bytes than UTF-8 are written out, and so is NUL, where a
     field would end."""
-    return value.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+    text = value.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+    return text if text.encode() == value else Escaped(text)
+
+
+def shown(value):
+    """What stands in the field of a value at first."""
+    return "" if value is DIFFERENT else value
+
+
+def is_editable(value):
+    return not isinstance(value, Escaped)
+
+
+def asks_for_change(value, text):
+    """Whether Enter in the field of `value` means anything, where it holds `text`. Untouched it does not: of
+    different values none is the one for all."""
+    return is_editable(value) and text != shown(value)
 
 
 def _get(path, name):
     try:
-        return _text(os.getxattr(path, name))
+        return os.getxattr(path, name)
     except OSError as error:
         if error.errno in _MISSING:
             return None
@@ -67,7 +88,7 @@ def _get(path, name):
 
 
 def read(path):
-    """{group: {name: value}} of one file. Raises OSError where the file cannot be read."""
+    """{group: {name: bytes}} of one file. Raises OSError where the file cannot be read."""
     groups = {"headers": {}, "metadata": {}, "tags": {}, "facts": {}}
     for name in os.listxattr(path):
         group, bare = group_of(name)
@@ -120,17 +141,18 @@ class Selection:
 
     @staticmethod
     def _common(values):
-        return values[0] if all(value == values[0] for value in values) else DIFFERENT
+        return _text(values[0]) if all(value == values[0] for value in values) else DIFFERENT
 
     def change(self, group, name, value):
         """Sets an attribute of every file, or removes it (value None). Only files that differ are
         written. Gives [(path, OSError)] of those that failed; the others are done."""
         attribute = attribute_of(group, name)
+        wanted = None if value is None else value.encode("utf-8", "surrogateescape")
 
         def one(path):
-            if value is not None:
-                if _get(path, attribute) != value:
-                    os.setxattr(path, attribute, value.encode("utf-8", "surrogateescape"))
+            if wanted is not None:
+                if _get(path, attribute) != wanted:
+                    os.setxattr(path, attribute, wanted)
                 return
             try:
                 os.removexattr(path, attribute)

@@ -71,14 +71,17 @@ class MetadataWindow(Gtk.Window):
 
     def add_row(self, grid, row, group, name, value):
         grid.attach(Gtk.Label(label=name, xalign=0, selectable=True), 0, row, 1, 1)
-        different = value is model.DIFFERENT
-        entry = Gtk.Entry(text="" if different else value, hexpand=True, editable=group in EDITABLE)
-        if different:
+        entry = Gtk.Entry(text=model.shown(value), hexpand=True,
+                          editable=group in EDITABLE and model.is_editable(value))
+        if value is model.DIFFERENT:
             entry.set_placeholder_text("(different values)")
         grid.attach(entry, 1, row, 1, 1)
         if group not in EDITABLE:
             return
-        entry.connect("activate", lambda _: self.change(group, name, entry.get_text()))
+        if not model.is_editable(value):
+            entry.set_tooltip_text("These bytes are no text; setfattr changes them")
+        entry.connect("activate", lambda _: model.asks_for_change(value, entry.get_text())
+                      and self.change(group, name, entry.get_text()))
         remove = Gtk.Button(icon_name="list-remove-symbolic", tooltip_text=f"Remove {name}")
         remove.connect("clicked", lambda _: self.change(group, name, None))
         grid.attach(remove, 2, row, 1, 1)

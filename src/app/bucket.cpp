@@ -14,9 +14,19 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sys/resource.h>
 
 namespace xbucket::app {
 namespace {
+
+// A change asks for up to three things at once, now and then. Half of all descriptors are for
+// others.
+size_t update_connections(size_t editors) {
+    rlimit limit{};
+    const bool known = ::getrlimit(RLIMIT_NOFILE, &limit) == 0;
+    const size_t room = known ? static_cast<size_t>(limit.rlim_max / 2) : editors;
+    return std::max(CurlTransportConfig().update_max, std::min(editors + editors / 2, room));
+}
 
 // The buckets of a local folder: its sub folders whose names could be a bucket's. A folder that is
 // not there yet has none.
@@ -141,7 +151,7 @@ Result<void> Bucket::make_store() {
     transport.unix_socket = config_.unix_socket;
     // As many requests as there is somebody to wait for them.
     transport.interactive_max = std::max<size_t>(transport.interactive_max, config_.workers);
-    transport.update_max = std::max<size_t>(transport.update_max, config_.editors());
+    transport.update_max = update_connections(config_.editors());
     transport_ = TRY(make_curl_transport(transport));
 
     HttpStoreConfig store;
@@ -164,7 +174,7 @@ Result<void> Bucket::make_store() {
 Result<void> Bucket::make_meta(const std::string& journal_directory) {
     MetaConfig meta;
     meta.positive_life = config_.ttl;
-    meta.negative_life = config_.negative_ttl;
+    meta.negative_life = config_.negative_life();
     meta.cache_bytes_max = config_.cache_bytes;
     meta.list_all = config_.list_all;
     meta.preserve = config_.preserve;

@@ -138,7 +138,7 @@ Result<void> validate(const Config& config) {
     if (config.cache_bytes < (1U << 20)) {
         return bad("cache_size is below 1M; metadata of one directory must fit");
     }
-    if (config.ttl > std::chrono::hours(24 * 365) || config.negative_ttl > config.ttl) {
+    if (config.ttl > std::chrono::hours(24 * 365) || config.negative_life() > config.ttl) {
         return bad("negative_ttl must not be above ttl, and ttl not above a year");
     }
     if (config.workers < 1 || config.workers > 1024 || config.threads > 256) {

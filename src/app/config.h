@@ -49,7 +49,7 @@ struct Config {
     unsigned workers = 64;
     // Changes of attributes at a time: of threads of their own, so that who edits thousands of
     // objects keeps nobody from reading.
-    unsigned editors() const { return std::max(workers, std::min(256U, 4 * workers)); }
+    unsigned editors() const { return std::max(workers, std::min(512U, 8 * workers)); }
     unsigned read_ahead_kib = 1024;
     uint64_t read_memory_bytes = 256U << 20;
     uint64_t write_memory_bytes = default_write_memory();
@@ -62,7 +62,7 @@ struct Config {
     std::optional<Duration> commit;  // write-behind: how long a change may wait in the journal
     uint64_t journal_changes = 100'000;
     Duration ttl = std::chrono::seconds(60);
-    Duration negative_ttl = std::chrono::seconds(5);
+    std::optional<Duration> negative_ttl;
     uint64_t cache_bytes = 64U << 20;
 
     // ---- the service ----
@@ -107,6 +107,11 @@ struct Config {
     std::string config_file;  // the one that was read, absolute; "" = none
     // Every setting that was given, by name, with the text that won.
     std::map<std::string, std::string, std::less<>> given;
+
+    // Unasked never above ttl: who gives a short one need not know of the other.
+    Duration negative_life() const {
+        return negative_ttl.value_or(std::min<Duration>(std::chrono::seconds(5), ttl));
+    }
 };
 
 // Rejects what cannot work, with one sentence that says what to change; looks at `config` alone:

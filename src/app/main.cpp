@@ -70,9 +70,7 @@ ExitCode run_mount(const std::vector<std::string>& words, const Environment& env
             break;
     }
     const Reread reread = [&](const Config& running) -> xbucket::Result<Config> {
-        std::vector<std::string> again = words;
-        // The daemon's directory is another than the one that a relative name meant.
-        if (!running.config_file.empty()) again.push_back("--config=" + running.config_file);
+        const auto again = with_config_file(words, running.config_file);
         return TRY(parse_mount_command(again, environment, helper)).config;
     };
     return mount_command(std::move(parsed->config), environment, reread);

@@ -36,5 +36,9 @@ class Metrics {
 // seconds. Errors: io (port in use, directory cannot be written).
 Result<std::unique_ptr<Metrics>> start_metrics(const MetricsPlace& place,
                                                std::function<std::string()> stats, Clock& clock);
+// The same for a file.
+Result<std::unique_ptr<Metrics>> start_metrics_file(const std::string& path,
+                                                    std::function<std::string()> stats,
+                                                    Clock& clock);
 
 }  // namespace xbucket::app

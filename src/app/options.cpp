@@ -31,14 +31,6 @@ struct Given {
     std::string origin;
 };
 
-// "--file_mode=0644" to "--file-mode=0644"; values and other words stay.
-std::string with_hyphens(std::string word) {
-    if (!word.starts_with("--")) return word;
-    const size_t end = std::min(word.find('='), word.size());
-    std::replace(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(end), '_', '-');
-    return word;
-}
-
 // What is left to the parser when "-o" strings are unfolded into long options, in place, so that
 // the last of two settings wins whichever way each was written.
 struct Unfolded {
@@ -219,6 +211,22 @@ Result<void> lay_over(const std::vector<Given>& given, Config& config) {
 }
 
 }  // namespace
+
+std::string with_hyphens(std::string word) {
+    if (!word.starts_with("--")) return word;
+    const size_t end = std::min(word.find('='), word.size());
+    std::replace(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(end), '_', '-');
+    return word;
+}
+
+std::vector<std::string> with_config_file(std::vector<std::string> arguments,
+                                          const std::string& config_file) {
+    if (config_file.empty()) return arguments;
+    // Behind any other --config, whose place the last one takes; behind "--" no word is an option.
+    arguments.insert(std::find(arguments.begin(), arguments.end(), "--"),
+                     "--config=" + config_file);
+    return arguments;
+}
 
 Result<ParsedCommand> parse_mount_command(const std::vector<std::string>& arguments,
                                           const Environment& environment, bool helper) {

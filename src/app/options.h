@@ -56,6 +56,14 @@ struct ParsedCommand {
 Result<ParsedCommand> parse_mount_command(const std::vector<std::string>& arguments,
                                           const Environment& environment, bool helper = false);
 
+// `arguments` for reading the settings again, with the file that was found the first time: a name
+// relative to the directory of then would be another. Pure.
+std::vector<std::string> with_config_file(std::vector<std::string> arguments,
+                                          const std::string& config_file);
+
+// "--file_mode=0644" to "--file-mode=0644"; values and other words stay. Pure.
+std::string with_hyphens(std::string word);
+
 // What --help and --version print.
 std::string help_text();
 std::string version_text();

@@ -15,8 +15,6 @@
 namespace xbucket::app {
 namespace {
 
-constexpr std::string_view kAdvice = "give a directory of your own with --spool";
-
 // Bytes of the hash that tells sources with equal bucket names apart.
 constexpr size_t kHashLetters = 12;
 
@@ -41,14 +39,13 @@ std::string source_name(const Config& config) {
 namespace {
 
 Error unusable(const std::string& path, std::string_view why) {
-    return fail(ErrorKind::access_denied,
-                fmt::format("the spool directory {} {}; {}", path, why, kAdvice));
+    return fail(ErrorKind::access_denied, fmt::format("the spool directory {} {}", path, why));
 }
 
 Result<void> make_directory(const std::string& path) {
     if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
     return fail(ErrorKind::io, fmt::format("the spool directory {} cannot be made: {}; {}", path,
-                                           std::strerror(errno), kAdvice));
+                                           std::strerror(errno), kSpoolAdvice));
 }
 
 // What mkdir -p does, for the part of `path` above its last name.
@@ -94,7 +91,7 @@ Result<std::string> spool_path(const Config& config, const Environment& environm
     if (!state) {
         return fail(ErrorKind::io, fmt::format("no home directory is known for the files that are "
                                                "being written; {}",
-                                               kAdvice));
+                                               kSpoolAdvice));
     }
     const std::string& base = *state;
     return fmt::format("{}/{}", base, source_name(config));
@@ -104,8 +101,34 @@ Result<std::string> prepare_spool(const Config& config, const Environment& envir
     std::string path = TRY(spool_path(config, environment, geteuid() == 0));
     if (config.spool.empty()) TRY(make_parents(path));
     TRY(make_directory(path));
-    TRY(check_private(path));
+    if (const auto good = check_private(path); !good) {
+        return fail(good.error().kind, fmt::format("{}; {}", good.error().message, kSpoolAdvice));
+    }
     return path;
+}
+
+Result<std::string> examine_spool(const Config& config, const std::string& path) {
+    const auto is_there = [](const std::string& one) {
+        struct stat st {};
+        return stat(one.c_str(), &st) == 0;
+    };
+    std::string there = path;
+    const auto up = [&there] {
+        while (there.size() > 1 && there.ends_with('/')) there.pop_back();
+        there = std::filesystem::path(there).parent_path().string();
+        if (there.empty()) there.push_back('.');
+    };
+    if (is_there(path)) {
+        TRY(check_private(path));
+    } else {
+        // Parents are made for the default place only.
+        up();
+        while (config.spool.empty() && there != "/" && !is_there(there)) up();
+    }
+    if (access(there.c_str(), W_OK | X_OK) == 0) return there;
+    const std::string why = std::strerror(errno);
+    if (there == path) return unusable(path, fmt::format("cannot be written to: {}", why));
+    return unusable(path, fmt::format("cannot be made in {}: {}", there, why));
 }
 
 size_t count_kept_files(const std::string& spool_directory) {

@@ -12,8 +12,12 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace xbucket::app {
+
+// What to do about one that cannot be used.
+constexpr std::string_view kSpoolAdvice = "give a directory of your own with --spool";
 
 // Where this user's spool directories lie by default, and what else must outlast a process. Pure.
 // Errors: io (no home to be found).
@@ -32,6 +36,11 @@ Result<std::string> spool_path(const Config& config, const Environment& environm
 // this user, and others must not be able to write to it. Returns its path. Errors: io,
 // access_denied, each with what to do.
 Result<std::string> prepare_spool(const Config& config, const Environment& environment);
+
+// What prepare_spool() would say of that directory, and whether anything can be written to it,
+// without making anything: the directory itself, or where it will be made. Errors: access_denied,
+// without kSpoolAdvice.
+Result<std::string> examine_spool(const Config& config, const std::string& path);
 
 // How many files earlier mounts left in its recovery folder.
 size_t count_kept_files(const std::string& spool_directory);

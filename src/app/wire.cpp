@@ -51,7 +51,7 @@ Result<void> MountedBucket::make_mount(const Environment& environment, const Kee
     fs.file_mode = config.file_mode & ~config.umask;
     fs.dir_mode = config.dir_mode & ~config.umask;
     fs.entry_life = config.ttl;
-    fs.negative_life = config.negative_ttl;
+    fs.negative_life = config.negative_life();
     if (!config.read_only) {
         fs.spool_directory = spool_ = TRY(prepare_spool(config, environment));
         if (const size_t kept = count_kept_files(fs.spool_directory); kept != 0) {
@@ -82,7 +82,6 @@ Result<void> MountedBucket::make_mount(const Environment& environment, const Kee
     session.threads = config.threads;
     session.workers = config.workers;
     session.editors = config.editors();
-    session.negative_life = config.negative_ttl;
     session.read_ahead_kib = config.read_ahead_kib;
     if (keeper != nullptr) session.unmount = [keeper] { return keeper->unmount(); };
     session_ = TRY(make_fuse_session(session, *fs_));

@@ -13,6 +13,17 @@ namespace xbucket::app {
 struct WordParser::Grammar {
     CLI::App app;
     std::vector<std::pair<const Setting*, CLI::Option*>> settings;
+
+    // Takes words as they are, where CLI11's conversion to a list reads "{}" as none.
+    CLI::Option* list(const std::string& names, std::vector<std::string>& targets) {
+        return app
+            .add_option(names,
+                        [&targets](const CLI::results_t& given) {
+                            targets = given;
+                            return true;
+                        })
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    }
 };
 
 WordParser::WordParser() : grammar_(std::make_unique<Grammar>()) {
@@ -48,15 +59,12 @@ void WordParser::option_between(const std::string& names, unsigned min, unsigned
 }
 
 void WordParser::option_each(const std::string& names, std::vector<std::string>& targets) {
-    grammar_->app.add_option(names, targets)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->expected(1)
-        ->allow_extra_args(false);
+    grammar_->list(names, targets)->expected(1);
 }
 
 void WordParser::words(std::vector<std::string>& targets) {
-    grammar_->app.add_option("WORDS", targets)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    // As many as never come: where any number is allowed, CLI11 takes a word "[a,b]" apart.
+    grammar_->list("WORDS", targets)->expected(CLI::detail::expected_max_vector_size - 1);
 }
 
 void WordParser::setting(const Setting& setting) {

@@ -1,16 +1,26 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "metrics.h"
 
+#include "support/fake_clock.h"
+#include "support/temp_dir.h"
+
 #include "xbucket/base/log_levels.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <filesystem>
+#include <sys/stat.h>
+#include <tuple>
+#include <unistd.h>
 
 namespace xbucket::app {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using xbucket::testing::FakeClock;
+using xbucket::testing::TempDir;
 
 TEST(MetricsText, numbers_become_metrics_and_text_becomes_labels) {
     const auto text = metrics_text(
@@ -48,6 +58,29 @@ TEST(LogLevels, are_for_all_and_for_components) {
               (LogLevels{LogLevel::warning, {{"http", LogLevel::debug}}}));
     for (const char* bad : {"", ",", "loud", "http=", "http=loud", "nothing=info", "=info"}) {
         EXPECT_FALSE(parse_log_levels(bad)) << bad;
+    }
+}
+
+TEST(MetricsFile, what_others_planted_under_the_name_of_its_draft_is_left_alone) {
+    const TempDir dir;
+    const std::string secret = dir.write("secret", "keep me", 0600);
+    const std::string linked = dir.write("linked", "keep me", 0600);
+    FakeClock clock;
+    const auto mode_of = [](const std::string& path) {
+        struct stat st {};
+        EXPECT_EQ(lstat(path.c_str(), &st), 0) << path;
+        return st.st_mode;
+    };
+    for (const auto& [name, target, plant] :
+         {std::tuple{"symbolic", secret, &symlink}, std::tuple{"hard", linked, &link}}) {
+        const std::string file = dir / name;
+        ASSERT_EQ(plant(target.c_str(), (file + ".tmp").c_str()), 0);
+        const auto metrics = start_metrics_file(
+            file, [] { return R"({"retries":2})"; }, clock);
+        ASSERT_TRUE(metrics) << metrics.error().message;
+        EXPECT_EQ(std::filesystem::file_size(target), 7U) << name;
+        EXPECT_EQ(mode_of(target), mode_t{S_IFREG | 0600}) << name;
+        EXPECT_EQ(mode_of(file), mode_t{S_IFREG | 0644}) << name;
     }
 }
 

@@ -153,6 +153,16 @@ TEST(ParseMountCommand, rw_from_mount_8_does_not_undo_ro_of_the_file) {
     EXPECT_TRUE(parse({"--config", file, "-o", "rw"})->config.read_only);
 }
 
+TEST(ParseMountCommand, short_ttl_needs_no_word_about_names_that_do_not_exist) {
+    const auto none = parse({"-o", "ttl=0"});
+    ASSERT_TRUE(none) << none.error().message;
+    EXPECT_EQ(none->config.negative_life(), seconds(0));
+    EXPECT_EQ(parse({"--ttl=1"})->config.negative_life(), seconds(1));
+    EXPECT_EQ(parse({"--ttl=1h"})->config.negative_life(), seconds(5));
+    EXPECT_EQ(parse({"--ttl=2", "--negative-ttl=1"})->config.negative_life(), seconds(1));
+    EXPECT_THAT(parse({"--ttl=1", "--negative-ttl=2"}).error().message, HasSubstr("negative_ttl"));
+}
+
 TEST(ParseMountCommand, precedence_is_command_line_environment_file_default) {
     const TempDir dir;
     const std::string file = dir.write("c", "ttl = 11\nnegative_ttl = 2\nregion = from-file\n");
@@ -265,6 +275,25 @@ TEST(HelpText, fits_100_columns_and_shows_examples) {
         EXPECT_LE(end - begin, 100U) << text.substr(begin, end - begin);
         begin = end + 1;
     }
+}
+
+TEST(Reread, the_file_that_was_found_is_read_again_whatever_the_words_are) {
+    const TempDir dir;
+    const std::string file = dir.write("found.conf", "uid = 77\n");
+    const std::vector<std::vector<std::string>> lines = {
+        {"oss://examplebucket", "/mnt"},
+        {"--config=then.conf", "oss://examplebucket", "/mnt"},
+        {"-c", "then.conf", "--", "oss://examplebucket", "/mnt"},
+        {"oss://examplebucket", "/mnt", "-o", "ro", "--"},
+    };
+    for (const auto& words : lines) {
+        const auto again =
+            parse_mount_command(with_config_file(words, file), environment_of(), false);
+        ASSERT_TRUE(again) << again.error().message;
+        EXPECT_EQ(again->config.config_file, file);
+        EXPECT_EQ(again->config.mountpoint, "/mnt");
+    }
+    EXPECT_EQ(with_config_file(lines[0], ""), lines[0]);
 }
 
 }  // namespace

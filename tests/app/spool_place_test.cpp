@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 #include <set>
 #include <sys/stat.h>
@@ -119,6 +120,33 @@ TEST(SpoolPlace, what_cannot_be_a_directory_is_named) {
     config.spool = dir / "file/below";
     EXPECT_THAT(prepare_spool(config, Environment()).error().message,
                 HasSubstr("cannot be made: Not a directory"));
+}
+
+// What xbucket doctor says of it.
+TEST(SpoolPlace, is_examined_as_it_is_prepared_and_nothing_is_made) {
+    const TempDir dir;
+    const auto examined = [](const Config& config, const Environment& environment) {
+        return examine_spool(config, *spool_path(config, environment, geteuid() == 0));
+    };
+    Config config = config_for("oss://photos");
+    const Environment state(Variables{{"XDG_STATE_HOME", dir / "a/b"}});
+    EXPECT_EQ(examined(config, state).value_or(""), dir.path());
+    for (const char* spool : {"new", "new/", "missing/below", "shared", "file", "file/below"}) {
+        config.spool = dir / spool;
+        dir.write("file", "");
+        mkdir((dir / "shared").c_str(), 0700);
+        ASSERT_EQ(chmod((dir / "shared").c_str(), 0770), 0);
+        const auto seen = examined(config, Environment());
+        EXPECT_EQ(std::filesystem::exists(dir / "new"), false);
+        const auto made = prepare_spool(config, Environment());
+        EXPECT_EQ(seen.has_value(), made.has_value()) << spool;
+        if (made) std::filesystem::remove(dir / "new");
+    }
+    config.spool = dir / "shared";
+    EXPECT_THAT(examined(config, Environment()).error().message,
+                HasSubstr("can be written by others"));
+    config.spool = dir / "missing/below";
+    EXPECT_THAT(examined(config, Environment()).error().message, HasSubstr("cannot be made in"));
 }
 
 TEST(SpoolPlace, kept_files_are_counted_without_their_notes) {

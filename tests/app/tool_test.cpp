@@ -16,6 +16,7 @@
 #include <map>
 #include <random>
 #include <sstream>
+#include <sys/stat.h>
 
 namespace xbucket::app {
 namespace {
@@ -229,6 +230,38 @@ TEST(DumpText, what_is_dumped_is_read_back) {
     EXPECT_FALSE(*reader.next(read));
 }
 
+// "a//b" as a path is a/b, as a key it is not.
+TEST(DumpText, keys_that_read_as_other_paths_are_told_apart_from_paths) {
+    const auto read_of = [](const std::string& text) {
+        std::istringstream in(text);
+        DumpedFile file;
+        EXPECT_TRUE(*DumpReader(in).next(file)) << text;
+        return file;
+    };
+    for (const char* key : {"/a", "//a", "./a", ".", "..", "a//b", "a/./b", "a/../b", "a/.", "/"}) {
+        DumpedFile file;
+        file.path = key;
+        file.is_key = true;
+        file.attributes = {{"user.x", "1"}};
+        EXPECT_EQ(read_of(dump_text(file)), (DumpedFile{key, 0, true, file.attributes, 1})) << key;
+    }
+    for (const auto& [path, start] : std::map<std::string, size_t>{{"a", 0},
+                                                                   {"/a", 1},
+                                                                   {"./a", 2},
+                                                                   {".//./a", 5},
+                                                                   {".", 1},
+                                                                   {"..", 0},
+                                                                   {".a", 0},
+                                                                   {"a//b/", 0},
+                                                                   {"a\\057", 0}}) {
+        DumpedFile file;
+        file.path = path;
+        file.attributes = {{"user.x", "1"}};
+        EXPECT_EQ(read_of(dump_text(file)), (DumpedFile{path, start, false, file.attributes, 1}))
+            << path;
+    }
+}
+
 TEST(DumpText, a_name_that_no_attribute_can_have_is_refused_with_its_line) {
     std::istringstream in("# file: f\nuser.a=\"1\"\n" + std::string(256, 'a') + "=\"2\"\n");
     DumpReader reader(in);
@@ -310,6 +343,30 @@ TEST(WorkLog, remembers_what_was_done_by_the_same_command_only) {
     EXPECT_EQ(WorkLog::open(path, "two", true).error().kind, ErrorKind::invalid_argument);
     EXPECT_EQ((*WorkLog::open(path, "one", true))->done_before(), 3U);
     EXPECT_EQ((*WorkLog::open(path, "one", false))->done_before(), 0U);
+}
+
+TEST(WorkLog, what_is_no_log_of_this_command_is_left_as_it_is) {
+    const TempDir folder;
+    const auto text_of = [](const std::string& path) {
+        std::ostringstream text;
+        text << std::ifstream(path).rdbuf();
+        return text.str();
+    };
+    for (const char* text : {"a thesis", "xbucket-work 1 two\ndone a\n", "\n"}) {
+        const std::string path = folder.write("file", text);
+        for (const bool resume : {false, true}) {
+            EXPECT_EQ(WorkLog::open(path, "one", resume).error().kind, ErrorKind::invalid_argument);
+        }
+        EXPECT_EQ(text_of(path), text);
+    }
+    const std::string fifo = folder / "fifo";
+    ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+    EXPECT_EQ(WorkLog::open(fifo, "one", false).error().kind, ErrorKind::invalid_argument);
+    // Nothing, and a head that was not written to its end.
+    for (const char* text : {"", "xbucket-wo", "xbucket-work 1 one"}) {
+        EXPECT_TRUE(WorkLog::open(folder.write("file", text), "one", false)) << text;
+        EXPECT_TRUE(WorkLog::open(folder.write("file", text), "one", true)) << text;
+    }
 }
 
 }  // namespace

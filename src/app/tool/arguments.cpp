@@ -21,6 +21,9 @@ Arguments::Arguments(std::string_view command, Takes settings_taken) : command_(
 }
 
 std::optional<ExitCode> Arguments::parse(std::vector<std::string> words) {
+    // As a mount takes them, so that a command can stand in front of its command line.
+    const auto options_end = std::find(words.begin(), words.end(), "--");
+    std::transform(words.begin(), options_end, words.begin(), with_hyphens);
     if (const auto parsed = parser_.parse(std::move(words)); !parsed) {
         return usage(parsed.error().message);
     }

@@ -71,11 +71,51 @@ std::string value_text(std::string_view value) {
     return out + '"';
 }
 
+std::string key_text(std::string_view key) {
+    std::string out;
+    for (;;) {
+        const size_t end = std::min(key.find('/'), key.size());
+        const std::string_view part = key.substr(0, end);
+        const bool dots = part == "." || part == "..";
+        out += dots ? octal('.') + std::string(part.substr(1)) : quote_name(part, "");
+        if (end == key.size()) return out;
+        out += part.empty() ? octal('/') : "/";
+        key.remove_prefix(end + 1);
+    }
+}
+
+// getfattr writes neither of these two so.
+bool has_octal_of_path(std::string_view text) {
+    for (size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '\\') continue;
+        const std::string_view four = text.substr(i, 4);
+        if (four == octal('/') || four == octal('.')) return true;
+        ++i;
+    }
+    return false;
+}
+
 }  // namespace
+
+size_t start_of_path(std::string_view text) {
+    size_t n = 0;
+    for (;;) {
+        const std::string_view rest = text.substr(n);
+        if (rest == ".") return n + 1;
+        if (rest.starts_with('/')) {
+            n += 1;
+        } else if (rest.starts_with("./")) {
+            n += 2;
+        } else {
+            return n;
+        }
+    }
+}
 
 std::string dump_text(const DumpedFile& file) {
     if (file.attributes.empty()) return "";
-    std::string out = fmt::format("{}{}\n", kFile, quote_name(file.path, ""));
+    std::string out =
+        fmt::format("{}{}\n", kFile, file.is_key ? key_text(file.path) : quote_name(file.path, ""));
     for (const auto& [name, value] : file.attributes) {
         out += fmt::format("{}={}\n", quote_name(name, "="), value_text(value));
     }
@@ -117,7 +157,10 @@ Result<bool> DumpReader::next(DumpedFile& file) {
         if (text.empty()) {
             if (begun) return true;
         } else if (text.starts_with(kFile)) {
-            file.path = unquote(std::string_view(text).substr(kFile.size()));
+            const std::string_view written = std::string_view(text).substr(kFile.size());
+            file.path = unquote(written);
+            file.start = start_of_path(written);
+            file.is_key = has_octal_of_path(written);
             file.line = line_;
             begun = true;
             if (file.path.empty()) return bad(line_, "no path behind '# file:'");

@@ -19,10 +19,18 @@ namespace xbucket::app {
 
 struct DumpedFile {
     std::string path;
+    // So many bytes in front of it only say where it begins: "/", "./".
+    size_t start = 0;
+    // It is a key, whose every byte counts. Where it reads as another path does (a leading '/',
+    // "//", "." or ".."), that is written with \ooo, and read as a key again.
+    bool is_key = false;
     std::vector<std::pair<std::string, std::string>> attributes;  // in the text's order
     unsigned line = 0;                                            // of "# file:"
     friend bool operator==(const DumpedFile&, const DumpedFile&) = default;
 };
+
+// How much of a path only says where it begins: "/", "./", or "." alone.
+size_t start_of_path(std::string_view text);
 
 // As getfattr writes: a text value in quotes with what a shell or terminal would trip over as
 // octal, everything else in base64. Ends with an empty line; "" for a file without attributes.

@@ -200,7 +200,7 @@ ExitCode ChangeRun::finish(Forest& forest) {
         progress_.say(fmt::format(
             "xbucket: {}; give the same command with --resume to go on (it remembers in {})",
             stopped ? "interrupted" : "some failed", log_->path()));
-    } else if (log_) {
+    } else if (log_ && options_.log_file.empty()) {
         log_->remove();
     }
     if (!sent) return arguments_.complain(ExitCode::some_failed, sent.error().message);

@@ -38,8 +38,9 @@ object has stays as it is.
   -n, --dry-run            only show what would change
   --resume                 go on where an interrupted run of the same command ended, and try again
                            what failed
-  --log-file=FILE          where that is remembered (default: in the state directory)
-  --jobs=N                 objects at a time (default: 192 in a mount, 256 by URL)
+  --log-file=FILE          where that is remembered, new or of this command (default: in the
+                           state directory, until all is done)
+  --jobs=N                 objects at a time (default: 384)
   -q, --quiet              no progress bar and no summary
   -h, --help               this text
 A URL takes the options of a mount that say how to reach its service and with which key
@@ -64,8 +65,9 @@ The first word is a NAME, and so is each that follows it and begins with "user."
   -n, --dry-run            only show what would change
   --resume                 go on where an interrupted run of the same command ended, and try again
                            what failed
-  --log-file=FILE          where that is remembered (default: in the state directory)
-  --jobs=N                 objects at a time (default: 192 in a mount, 256 by URL)
+  --log-file=FILE          where that is remembered, new or of this command (default: in the
+                           state directory, until all is done)
+  --jobs=N                 objects at a time (default: 384)
   -q, --quiet              no progress bar and no summary
   -h, --help               this text
 A URL takes the options of a mount that say how to reach its service and with which key
@@ -128,8 +130,9 @@ Attributes that the dump does not name stay.
   -n, --dry-run            only show what would change
   --resume                 go on where an interrupted run of the same command ended, and try again
                            what failed
-  --log-file=FILE          where that is remembered (default: in the state directory)
-  --jobs=N                 objects at a time (default: 192 in a mount, 256 by URL)
+  --log-file=FILE          where that is remembered, new or of this command (default: in the
+                           state directory, until all is done)
+  --jobs=N                 objects at a time (default: 384)
   -q, --quiet              no progress bar and no summary
   -h, --help               this text
 A URL takes the options of a mount that say how to reach its service and with which key
@@ -176,8 +179,8 @@ constexpr std::string_view kSyncHelp =
 
 Usage: xbucket sync PATH... [options]
 
-PATH is a file, or a directory: then everything below it. It is an fsync; unlike sync -f, which Linux
-does not pass on to a mount of this kind.
+PATH is a file, or a directory: then everything below it. It is an fsync, also of files that are open
+and written still; unlike sync -f, which Linux does not pass on to a mount of this kind.
 
   -h, --help               this text
 )";

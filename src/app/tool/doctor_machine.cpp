@@ -78,16 +78,12 @@ void check_spool(const Config& config, const Environment& environment, const Fin
         found({Level::bad, "spool", place.error().message, ""});
         return;
     }
-    // A mount makes it: until then what counts is where it will be made.
-    std::filesystem::path there = *place;
-    std::error_code ignored;
-    while (!there.empty() && there != "/" && !std::filesystem::exists(there, ignored)) {
-        there = there.parent_path();
-    }
+    const auto there = examine_spool(config, *place);
     struct statvfs st {};
-    if (statvfs(there.c_str(), &st) != 0 || access(there.c_str(), W_OK | X_OK) != 0) {
-        found({Level::bad, "spool", fmt::format("{}: {}", there.string(), std::strerror(errno)),
-               "give a directory of your own with --spool"});
+    if (!there || statvfs(there->c_str(), &st) != 0) {
+        found({Level::bad, "spool",
+               there ? fmt::format("{}: {}", *there, std::strerror(errno)) : there.error().message,
+               std::string(kSpoolAdvice)});
         return;
     }
     const uint64_t free = static_cast<uint64_t>(st.f_bavail) * st.f_frsize;

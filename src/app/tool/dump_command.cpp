@@ -17,23 +17,27 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <filesystem>
+#include <optional>
 #include <sstream>
 #include <unistd.h>
+#include <unordered_map>
 
 namespace xbucket::app {
 namespace {
 
 // The path that a dump gives an object: its key for a URL, so that it fits any bucket.
-std::string dumped_path(const Node& node, bool absolute) {
-    std::string path = is_object_url(node.shown) ? node.id : node.shown;
-    if (!absolute && path.starts_with('/')) path.erase(0, path.find_first_not_of('/'));
-    return path.empty() ? "." : path;
+void name_file(const Node& node, bool absolute, DumpedFile& file) {
+    file.is_key = is_object_url(node.shown) && !node.id.empty();
+    file.path = is_object_url(node.shown) ? node.id : node.shown;
+    if (!file.is_key && !absolute && file.path.starts_with('/')) {
+        file.path.erase(0, file.path.find_first_not_of('/'));
+    }
+    if (file.path.empty()) file.path.push_back('.');
 }
 
 Result<std::string> dump_of(Tree& tree, const Node& node, bool all, bool absolute) {
     DumpedFile file;
-    file.path = dumped_path(node, absolute);
+    name_file(node, absolute, file);
     std::vector<std::string> names = TRY(tree.list(node, all));
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
@@ -84,10 +88,30 @@ ExitCode dump_all(const Arguments& arguments, const DumpOptions& options, Forest
     return interrupted() ? ExitCode::interrupted : outcome.code();
 }
 
-std::string below(const std::string& root, std::string path) {
-    if (root.empty()) return path;
-    path.erase(0, std::min(path.find_first_not_of('/'), path.size()));
-    return fmt::format("{}{}{}", root, root.ends_with('/') ? "" : "/", path);
+// One name for the ways to write a path that are the same in every file system. A '/' at the end
+// stays: in a key it counts.
+std::string without_detours(std::string_view path) {
+    std::string out = path.starts_with('/') ? "/" : "";
+    while (!path.empty()) {
+        const size_t end = std::min(path.find('/'), path.size());
+        const std::string_view part = path.substr(0, end);
+        if (!part.empty() && part != ".") out += path.substr(0, end + 1);
+        path.remove_prefix(std::min(end + 1, path.size()));
+    }
+    return out;
+}
+
+// Where a block of the text belongs. Errors: invalid_name.
+Result<std::string> target_of(const std::string& root, const DumpedFile& file) {
+    if (file.is_key && !is_object_url(root)) {
+        return fail(ErrorKind::invalid_name,
+                    fmt::format("{}: no path in a mount can name this key; restore it by URL",
+                                printable(file.path)));
+    }
+    if (root.empty()) return file.path;
+    std::string name = file.path.substr(file.start);
+    if (is_object_url(root) && !file.is_key) name = without_detours(name);
+    return fmt::format("{}{}{}", root, root.ends_with('/') || name.empty() ? "" : "/", name);
 }
 
 // All of a file; "-" is standard input. Errors: io with the reason.
@@ -114,32 +138,77 @@ Result<std::string> read_text(const std::string& name) {
     return result;
 }
 
-// A mistake anywhere in the text must not leave the half before it restored.
-Result<void> check_text(const std::string& text) {
-    std::istringstream in(text);
-    DumpReader reader(in);
-    DumpedFile file;
-    while (TRY(reader.next(file))) {
-    }
-    return {};
-}
+// A dump that is restored: what was told of an object several times is one change of it, in which
+// the last value holds. Changes run side by side, so two of one object would end in any order.
+class Restoring {
+  public:
+    Restoring(const std::string& text, std::string root) : text_(text), root_(std::move(root)) {}
 
-ExitCode restore_all(const std::string& text, const std::string& root, ChangeRun& run,
-                     Forest& forest) {
-    std::istringstream in(text);
-    DumpReader reader(in);
-    DumpedFile file;
-    for (bool more = true; more;) {
-        const auto read = reader.next(file);
-        if (!read || !*read) break;
-        std::vector<AttributeWord> changes;
-        for (auto& [name, value] : file.attributes) {
-            changes.push_back({std::move(name), std::move(value)});
+    // Reads all of it. A mistake anywhere in the text must not leave the half before it restored.
+    Result<void> check() {
+        std::istringstream in(text_);
+        DumpReader reader(in);
+        DumpedFile file;
+        while (TRY(reader.next(file))) {
+            if (const auto target = target_of(root_, file)) ++blocks_[name_of(*target)];
         }
-        more = run.add_word(forest, below(root, file.path), std::move(changes));
+        return {};
     }
-    return run.finish(forest);
-}
+
+    ExitCode run(ChangeRun& run, Forest& forest) {
+        std::istringstream in(text_);
+        DumpReader reader(in);
+        DumpedFile file;
+        for (bool more = true; more;) {
+            const auto read = reader.next(file);
+            if (!read || !*read) break;
+            const auto target = target_of(root_, file);
+            if (!target) {
+                run.not_found(file.path, target.error(), true);
+                continue;
+            }
+            if (auto changes = all_of(*target, file)) {
+                more = run.add_word(forest, *target, *std::move(changes));
+            }
+        }
+        return run.finish(forest);
+    }
+
+  private:
+    static std::string name_of(const std::string& target) {
+        if (is_object_url(target)) return target;
+        std::string name = without_detours(target);
+        if (name.size() > 1 && name.ends_with('/')) name.pop_back();
+        return name;
+    }
+
+    // All changes of an object with its last block; nothing before that.
+    std::optional<std::vector<AttributeWord>> all_of(const std::string& target, DumpedFile& file) {
+        const auto block = blocks_.find(name_of(target));
+        std::vector<AttributeWord> changes = std::move(waiting_[block->first]);
+        for (auto& [name, value] : file.attributes) {
+            const auto before =
+                std::find_if(changes.begin(), changes.end(),
+                             [&name = name](const AttributeWord& one) { return one.name == name; });
+            if (before == changes.end()) {
+                changes.push_back({std::move(name), std::move(value)});
+            } else {
+                before->value = std::move(value);
+            }
+        }
+        if (--block->second > 0) {
+            waiting_[block->first] = std::move(changes);
+            return std::nullopt;
+        }
+        waiting_.erase(block->first);
+        return changes;
+    }
+
+    const std::string& text_;
+    const std::string root_;
+    std::unordered_map<std::string, uint64_t> blocks_;  // still to come, of each object
+    std::unordered_map<std::string, std::vector<AttributeWord>> waiting_;  // for its last block
+};
 
 }  // namespace
 
@@ -174,15 +243,16 @@ ExitCode restore_command(const std::vector<std::string>& words, const Environmen
     // The whole text is what a resumed run must agree on.
     const auto text = read_text(given[0]);
     if (!text) return arguments.complain(ExitCode::system, text.error().message);
-    if (const auto good = check_text(*text); !good) return arguments.usage(good.error().message);
-    std::error_code ignored;
-    const std::string place =
-        is_object_url(root) ? root : std::filesystem::absolute(root, ignored).string();
-    auto run = ChangeRun::start(arguments, options, environment,
-                                fmt::format("restore {} {}", place, *text));
-    if (!run) return arguments.complain(exit_code_of(run.error()), run.error().message);
+    Restoring restoring(*text, root);
+    if (const auto good = restoring.check(); !good) return arguments.usage(good.error().message);
     Forest forest(environment, arguments.given_settings(), options.jobs);
-    return restore_all(*text, root, **run, forest);
+    std::string identity;
+    if (!options.dry_run) {
+        identity = fmt::format("restore {} {}", forest.place_of(root), *text);
+    }
+    auto run = ChangeRun::start(arguments, options, environment, identity);
+    if (!run) return arguments.complain(exit_code_of(run.error()), run.error().message);
+    return restoring.run(**run, forest);
 }
 
 }  // namespace xbucket::app

@@ -5,9 +5,31 @@
 #include "../options.h"
 #include "bucket_tree.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
 
 namespace xbucket::app {
+namespace {
+
+std::string absolute(const std::string& path) {
+    std::error_code ignored;
+    return std::filesystem::absolute(path.empty() ? "." : path, ignored).string();
+}
+
+// The address of a folder's own server differs from run to run.
+std::string place_of_config(const Config& config) {
+    const Source& source = config.source;
+    return fmt::format("{}\n{}\n{}\n{}",
+                       source.local                         ? "local"
+                       : source.dialect == DialectKind::oss ? "oss"
+                                                            : "s3",
+                       source.local ? absolute(source.directory) : config.endpoint,
+                       source.local ? "" : config.region, source.bucket);
+}
+
+}  // namespace
 
 Result<Config> config_of_source(const std::string& source, const std::vector<std::string>& service,
                                 const Environment& environment) {
@@ -26,10 +48,10 @@ void prepare_process(const Config& config) {
 }
 
 unsigned default_jobs(const std::vector<std::string>& words, Work work) {
+    if (work == Work::changes) return 384;
     const bool urls = std::any_of(words.begin(), words.end(),
                                   [](const std::string& word) { return is_object_url(word); });
-    if (urls) return 256;
-    return work == Work::changes ? 192 : 64;
+    return urls ? 256 : 64;
 }
 
 Result<Tree*> Forest::tree_of(const std::string& word) {
@@ -39,16 +61,38 @@ Result<Tree*> Forest::tree_of(const std::string& word) {
         return mounts.get();
     }
     const std::string source = TRY(parse_object_url(word)).source;
+    if (const auto failed = unreachable_.find(source); failed != unreachable_.end()) {
+        return failed->second;
+    }
     auto& tree = trees_[source];
     if (!tree) {
-        Config config = TRY(config_of_source(source, service_, environment_));
-        config.workers = std::max(config.workers, jobs_);
-        prepare_process(config);
-        auto bucket = TRY(Bucket::open(std::move(config), environment_));
-        TRY(bucket->reach());
-        tree = make_bucket_tree(std::move(bucket), source);
+        auto opened = open(source);
+        if (!opened) {
+            unreachable_.emplace(source, opened.error());
+            return std::move(opened).error();
+        }
+        tree = *std::move(opened);
     }
     return tree.get();
+}
+
+Result<std::unique_ptr<Tree>> Forest::open(const std::string& source) {
+    Config config = TRY(config_of_source(source, service_, environment_));
+    config.workers = std::max(config.workers, jobs_);
+    prepare_process(config);
+    raise_open_files_limit();
+    auto bucket = TRY(Bucket::open(std::move(config), environment_));
+    places_.insert_or_assign(source, place_of_config(bucket->config()));
+    TRY(bucket->reach());
+    return make_bucket_tree(std::move(bucket), source);
+}
+
+std::string Forest::place_of(const std::string& word) {
+    if (!is_object_url(word)) return absolute(word);
+    static_cast<void>(tree_of(word).has_value());
+    const auto url = parse_object_url(word);
+    const auto place = url ? places_.find(url->source) : places_.end();
+    return place == places_.end() ? word : fmt::format("{}\n{}", place->second, url->key);
 }
 
 Result<Place> Forest::find(const std::string& word) {

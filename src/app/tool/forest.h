@@ -29,14 +29,22 @@ class Forest {
     Result<Place> find(const std::string& word);
     // Only opens. Not thread-safe; the tree lives as long as this. The same errors.
     Result<Tree*> tree_of(const std::string& word);
+    // What `word` stands for with these settings, for a run that another must agree with: the same
+    // words can mean another folder or another service. "" is the current directory. Opens what
+    // URLs need; errors are told when it is used.
+    std::string place_of(const std::string& word);
     // The first error of all trees' finish().
     Result<void> finish();
 
   private:
+    Result<std::unique_ptr<Tree>> open(const std::string& source);
+
     const Environment& environment_;
     const std::vector<std::string> service_;
     const unsigned jobs_;
     std::map<std::string, std::unique_ptr<Tree>> trees_;  // by source; "" is the mounts'
+    std::map<std::string, std::string> places_;           // of sources that could be opened
+    std::map<std::string, Error> unreachable_;            // sources; tried once
 };
 
 enum class Work { reads, changes };

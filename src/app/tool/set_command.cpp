@@ -1,11 +1,8 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // `xbucket set` and `xbucket unset`.
-#include "bucket_tree.h"
 #include "change_run.h"
 #include "interrupt.h"
 #include "selection.h"
-
-#include <filesystem>
 
 namespace xbucket::app {
 namespace {
@@ -14,7 +11,7 @@ using SplitWords = Result<ChangeWords> (*)(const std::vector<std::string>&);
 
 // What the log of one run must agree on with the next. NUL stands between the parts.
 std::string identity_of(std::string_view command, const ChangeWords& words,
-                        const Selection& selection) {
+                        const Selection& selection, Forest& forest) {
     std::string out(command);
     const auto add = [&out](std::string_view part) {
         out += '\0';
@@ -25,10 +22,7 @@ std::string identity_of(std::string_view command, const ChangeWords& words,
         if (change.value) add(*change.value);
     }
     add(selection.recursive ? "below" : "these");
-    for (const std::string& word : words.paths) {
-        std::error_code ignored;
-        add(is_object_url(word) ? word : std::filesystem::absolute(word, ignored).string());
-    }
+    for (const std::string& word : words.paths) add(forest.place_of(word));
     for (const std::string& pattern : selection.includes) add("include " + pattern);
     return out;
 }
@@ -48,11 +42,13 @@ ExitCode run_changes(std::string_view command, SplitWords split,
     options.choose_jobs(selection.words);
     watch_interrupts();
 
-    const bool large = selection.recursive || parts->paths.size() > 1 || options.resume;
-    auto run = ChangeRun::start(arguments, options, environment,
-                                large ? identity_of(command, *parts, selection) : "");
-    if (!run) return arguments.complain(exit_code_of(run.error()), run.error().message);
+    const bool large = selection.recursive || parts->paths.size() > 1 || options.resume ||
+                       !options.log_file.empty();
     Forest forest(environment, arguments.given_settings(), options.jobs);
+    const bool logged = large && !options.dry_run;
+    auto run = ChangeRun::start(arguments, options, environment,
+                                logged ? identity_of(command, *parts, selection, forest) : "");
+    if (!run) return arguments.complain(exit_code_of(run.error()), run.error().message);
     select(
         forest, selection,
         [&](Tree& tree, const Node& node) { return (*run)->add(tree, node, parts->changes); },

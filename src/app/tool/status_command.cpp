@@ -7,13 +7,14 @@
 #include "progress.h"
 
 #include "xbucket/base/encoding.h"
+#include "xbucket/meta/left_journals.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <set>
+#include <map>
 #include <sstream>
 #include <unistd.h>
 
@@ -119,7 +120,7 @@ class StatusReport {
             }
             return;
         }
-        spools_.insert(text_member(*stats, "spool"));
+        spools_[text_member(*stats, "spool")] = mount.source;
         const uint64_t failures = number_at(*stats, "journal.failures");
         if (failures > 0) trouble_ = true;
         if (json_) {
@@ -152,14 +153,18 @@ class StatusReport {
         std::error_code error;
         for (std::filesystem::directory_iterator it(*state, error), end; !error && it != end;
              it.increment(error)) {
-            if (count_kept_files(it->path().string()) != 0) add_spool(it->path().string());
+            add_spool(it->path().string());
         }
     }
-    void add_spool(const std::string& spool) { spools_.insert(spool); }
+    void add_spool(const std::string& spool) { spools_.try_emplace(spool); }
 
     ExitCode finish() {
-        for (const std::string& spool : spools_) {
-            if (!spool.empty()) show_spool(spool);
+        for (const auto& [spool, source] : spools_) {
+            if (spool.empty()) continue;
+            show_spool(spool);
+            for (const LeftJournal& one : left_journals(spool + "/journal")) {
+                show_journal(one, source);
+            }
         }
         return trouble_ ? ExitCode::some_failed : ExitCode::ok;
     }
@@ -224,10 +229,47 @@ class StatusReport {
         }
     }
 
+    // What a mount acknowledged and did not live to send.
+    void show_journal(const LeftJournal& one, const std::string& source) {
+        trouble_ = true;
+        if (json_) {
+            Json out{{"journal", json_of_bytes(one.file)}};
+            if (!source.empty()) out["source"] = json_of_bytes(source);
+            if (one.unreadable.empty()) {
+                out["changes"] = one.changes;
+                out["failures"] = one.failures;
+            } else {
+                out["error"] = one.unreadable;
+            }
+            print_out(json_line(out));
+            return;
+        }
+        const std::string file = printable(one.file);
+        if (!one.unreadable.empty()) {
+            print_out(
+                fmt::format("a mount that is gone left a journal that cannot be read: {}\n"
+                            "  {}\n",
+                            file, printable(one.unreadable)));
+            return;
+        }
+        const std::string next = fmt::format(
+            "the next mount of {}", source.empty() ? "the same source" : printable(source));
+        std::string text = fmt::format("a mount that is gone left a journal: {}\n", file);
+        if (one.changes > 0) {
+            text += fmt::format("  {} to be sent: {} sends them\n",
+                                counted(one.changes, "change", " of attributes"), next);
+        }
+        if (one.failures > 0) {
+            text += fmt::format("  {} could not be sent: {} lists them\n",
+                                counted(one.failures, "change", " of attributes"), next);
+        }
+        print_out(text);
+    }
+
     const Arguments& arguments_;
     const bool json_;
     bool trouble_ = false;
-    std::set<std::string> spools_;
+    std::map<std::string, std::string> spools_;  // with their sources, where a mount tells
 };
 
 }  // namespace

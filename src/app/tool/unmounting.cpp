@@ -6,6 +6,7 @@
 
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/file_descriptor.h"
+#include "xbucket/fuse/session.h"
 
 #include <climits>
 #include <fmt/format.h>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -47,18 +49,25 @@ Result<void> unmount_dead(const MountEntry& mount, bool force) {
                                            printable(mount.mountpoint)));
 }
 
-}  // namespace
-
-Result<void> sync_path(const std::string& path) {
+Result<void> send(const std::string& path, bool open_too) {
     const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!fd.is_open()) {
         return fail(ErrorKind::io, fmt::format("{}: {}", printable(path), std::strerror(errno)));
     }
-    if (fsync(fd.get()) == 0) return {};
+    if (open_too) {
+        if (ioctl(fd.get(), kSyncIoctl) == 0) return {};
+        // A file, or a mount by an older xbucket, does not know it.
+        if (errno == ENOTTY || errno == ENOSYS) open_too = false;
+    }
+    if (!open_too && fsync(fd.get()) == 0) return {};
     return fail(ErrorKind::io, fmt::format("{}: not everything could be sent: {}; the mount's log "
                                            "and xbucket status say what",
                                            printable(path), std::strerror(errno)));
 }
+
+}  // namespace
+
+Result<void> sync_path(const std::string& path) { return send(path, true); }
 
 Result<void> unmount_in_order(const MountEntry& mount, const UnmountOptions& options) {
     const std::string& path = mount.mountpoint;
@@ -72,7 +81,7 @@ Result<void> unmount_in_order(const MountEntry& mount, const UnmountOptions& opt
     }
     const auto pid = stats ? static_cast<pid_t>(number_at(*stats, "pid")) : 0;
     const Daemon daemon(pid);
-    auto sent = sync_path(path);
+    auto sent = send(path, false);
     if (!sent && !options.force) {
         return std::move(sent).error().with_context("still mounted, --force unmounts all the same");
     }

@@ -11,8 +11,8 @@
 
 namespace xbucket::app {
 
-// Returns when what was written to the file, or below the directory, is in the bucket: fsync of a
-// directory means its subtree here. Blocks on the network. Errors: io (what could not be sent).
+// Returns when what was written to the file, or below the directory, is in the bucket, also through
+// descriptors that are open. Blocks on the network. Errors: io (what could not be sent).
 Result<void> sync_path(const std::string& path);
 
 struct UnmountOptions {

@@ -5,12 +5,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace xbucket::app {
@@ -30,15 +32,22 @@ std::string escaped(std::string_view object) {
     return out;
 }
 
-std::string read_whole(int fd) {
+// As much of it as `max` allows.
+std::string read_text(int fd, size_t max) {
     std::string text;
     std::array<char, 65536> buffer;
-    for (;;) {
-        const ssize_t n = read(fd, buffer.data(), buffer.size());
+    while (text.size() < max) {
+        const ssize_t n = read(fd, buffer.data(), std::min(buffer.size(), max - text.size()));
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return text;
+        if (n <= 0) break;
         text.append(buffer.data(), static_cast<size_t>(n));
     }
+    return text;
+}
+
+bool is_plain_file(int fd) {
+    struct stat st {};
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 }  // namespace
@@ -57,20 +66,24 @@ Result<std::unique_ptr<WorkLog>> WorkLog::open(const std::string& path, std::str
         return fail(ErrorKind::busy,
                     fmt::format("the same command is running already (it holds {})", path));
     }
+    if (!is_plain_file(fd)) {
+        return fail(ErrorKind::invalid_argument, fmt::format("{} is no plain file", path));
+    }
     const std::string head = fmt::format("xbucket-work 1 {}\n", identity);
-    if (resume) {
-        const std::string text = read_whole(fd);
-        if (text.starts_with(head)) {
-            log->take_up(std::string_view(text).substr(head.size()));
-            // What a killed run wrote of its last line says nothing.
-            const auto whole = static_cast<off_t>(text.rfind('\n') + 1);
-            if (ftruncate(fd, whole) != 0) return broken("cannot write");
-            return log;
-        }
-        if (!text.empty()) {
-            return fail(ErrorKind::invalid_argument,
-                        fmt::format("{} is of another command: nothing to resume", path));
-        }
+    const std::string text = read_text(fd, resume ? std::string::npos : head.size());
+    const bool ours = text.starts_with(head);
+    // A run that was killed, or a full disk, leaves the beginning of a head.
+    if (!ours && !head.starts_with(text)) {
+        return fail(ErrorKind::invalid_argument,
+                    fmt::format("{} is not empty and not the log of this command: {}", path,
+                                resume ? "nothing to resume" : "it stays as it is"));
+    }
+    if (resume && ours) {
+        log->take_up(std::string_view(text).substr(head.size()));
+        // What a killed run wrote of its last line says nothing.
+        const auto whole = static_cast<off_t>(text.rfind('\n') + 1);
+        if (ftruncate(fd, whole) != 0) return broken("cannot write");
+        return log;
     }
     if (ftruncate(fd, 0) != 0) return broken("cannot write");
     log->append(head);

@@ -21,9 +21,10 @@ namespace xbucket::app {
 // Thread-safe.
 class WorkLog {
   public:
-    // `identity` says what is done to what; a log of another identity is never taken up. With
-    // `resume` what an earlier run finished is known, else the log begins anew.
-    // Errors: io (cannot be written), busy (another run holds it), invalid_argument (no such log).
+    // `identity` says what is done to what. With `resume` what an earlier run finished is known,
+    // else the log begins anew. A file that holds anything but a log of that identity stays as it
+    // is. Errors: io (cannot be written), busy (another run holds it), invalid_argument (such a
+    // file).
     static Result<std::unique_ptr<WorkLog>> open(const std::string& path, std::string_view identity,
                                                  bool resume);
 
@@ -32,7 +33,7 @@ class WorkLog {
     void done(const std::string& object) EXCLUDES(mutex_);
     void failed(const std::string& object, std::string_view reason) EXCLUDES(mutex_);
     const std::string& path() const { return path_; }
-    // All is finished: the log goes.
+    // All is finished, and nobody asked for the file: it goes.
     void remove();
 
   private:
