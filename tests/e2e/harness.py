@@ -4,6 +4,7 @@ a client of its own. XBUCKET names the binary. Everything started here is ended 
 
 import atexit
 import errno
+import glob
 import http.client
 import json
 import mmap
@@ -40,6 +41,18 @@ def wait_for(condition, seconds=20.0, what="condition"):
             return value
         time.sleep(0.01)
     raise AssertionError(f"gave up waiting for {what}")
+
+
+def waits_in_fuse(pid):
+    """Whether a thread of the process waits for a FUSE mount."""
+    for wchan in glob.glob(f"/proc/{pid}/task/*/wchan"):
+        try:
+            with open(wchan, encoding="ascii") as file:
+                if re.search("fuse|request|folio", file.read()):
+                    return True
+        except OSError:
+            pass  # that thread has ended
+    return False
 
 
 def error_of(call, *arguments, **keywords):

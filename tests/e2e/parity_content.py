@@ -96,14 +96,36 @@ def reading_at_and_behind_the_end(_):
 
 
 @case
-def memory_that_is_mapped(_):
-    write("f", b"a" * 10_000)
-    fd = os.open("f", os.O_RDWR)
-    with mmap.mmap(fd, 0) as memory:
-        memory[5000] = 90
-        memory.flush()
+def appending_that_begins_and_ends_while_it_is_open(_):
+    write("f", b"12345")
+    fd = os.open("f", os.O_RDWR | os.O_APPEND)
+    os.write(fd, b"6")
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    fcntl.fcntl(fd, fcntl.F_SETFL, flags & ~os.O_APPEND)
+    os.pwrite(fd, b"A", 0)
+    fcntl.fcntl(fd, fcntl.F_SETFL, flags)
+    os.pwrite(fd, b"7", 0)
     os.close(fd)
-    return read("f")[4999:5002]
+    fd = os.open("f", os.O_RDWR)
+    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_APPEND)
+    os.pwrite(fd, b"8", 0)
+    os.close(fd)
+    return read("f")
+
+
+@case
+def memory_that_is_mapped(_):
+    seen = []
+    for flags in (0, os.O_APPEND):
+        write("f", b"a" * 10_000)
+        fd = os.open("f", os.O_RDWR | flags)
+        with mmap.mmap(fd, 0) as memory:
+            memory[5000] = 90
+            memory.flush()
+        seen.append((os.fstat(fd).st_size, os.pread(fd, 3, 4999)))
+        os.close(fd)
+        seen.append((os.stat("f").st_size, read("f")[4999:5002]))
+    return seen
 
 
 @case

@@ -16,7 +16,7 @@ import unittest
 import urllib.parse
 import zlib
 
-from harness import BucketCase, both_dialects, wait_for
+from harness import BucketCase, both_dialects, wait_for, waits_in_fuse
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 sys.path.insert(0, os.path.join(ROOT, "scripts/nautilus"))
@@ -133,12 +133,38 @@ class PropertiesPage:
         self.assertEqual(model.group_of("user.xbucket.stats"), (None, None))
         self.assertEqual(model.group_of("security.selinux"), (None, None))
 
-    def test_values_that_are_no_text_are_shown_and_stay_unless_changed(self):
+    def enter(self, selection, name, text=None):
+        """What the window does on Enter in a field of the metadata; without `text` an untouched one."""
+        value = selection.groups["metadata"][name]
+        if model.asks_for_change(value, model.shown(value) if text is None else text):
+            self.assertEqual(selection.change("metadata", name, text), [])
+
+    def test_enter_in_an_untouched_field_changes_nothing(self):
+        selection = model.Selection(self.files)
+        self.assertIs(selection.groups["metadata"]["year"], model.DIFFERENT)
+        for name in ("year", "x"):
+            self.enter(selection, name)
+        self.assertEqual([self.client.metadata(key) for key in ("a.txt", "b.txt")],
+                         [{"year": "2020", "x": "1"}, {"year": "2021", "x": "1"}])
+        self.enter(selection, "year", "2022")
+        self.assertEqual([self.client.metadata(key)["year"] for key in ("a.txt", "b.txt")], ["2022", "2022"])
+
+    def test_values_that_are_no_text_are_shown_and_cannot_be_edited(self):
         os.setxattr(self.files[0], "user.bytes", b"a\0\xff")
+        os.setxattr(self.files[1], "user.bytes", b"a\\x00\\xff")
         selection = model.Selection(self.files[:1])
-        self.assertEqual(selection.groups["metadata"]["bytes"], "a\\x00\\xff")
-        self.assertEqual(selection.change("metadata", "bytes", "a\\x00\\xff"), [])  # Enter, and nothing else
+        value = selection.groups["metadata"]["bytes"]
+        self.assertEqual(value, "a\\x00\\xff")
+        self.assertFalse(model.is_editable(value))
+        self.enter(selection, "bytes")
+        self.enter(selection, "bytes", "a\\x00\\xff and more")
         self.assertEqual(os.getxattr(self.files[0], "user.bytes"), b"a\0\xff")
+        # The text that looks like them is another value, and can be given to all.
+        selection = model.Selection(self.files)
+        self.assertIs(selection.groups["metadata"]["bytes"], model.DIFFERENT)
+        self.enter(selection, "bytes", "a\\x00\\xff")
+        for path in self.files:
+            self.assertEqual(os.getxattr(path, "user.bytes"), b"a\\x00\\xff")
 
     def test_only_files_of_a_mount_of_ours_have_the_page(self):
         self.assertTrue(model.is_on_mount(self.files[0]))
@@ -158,8 +184,8 @@ def png(path, seed):
                    chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
 
 
-def cpu_seconds_of_session(session):
-    ticks = 0
+def programs_of_session(session):
+    """The process id and the rest of the fields of /proc/PID/stat of each, from the state on."""
     for entry in os.scandir("/proc"):
         try:
             with open(f"/proc/{int(entry.name)}/stat", encoding="utf-8", errors="replace") as file:
@@ -167,8 +193,25 @@ def cpu_seconds_of_session(session):
         except (ValueError, OSError):
             continue
         if int(fields[3]) == session:
-            ticks += int(fields[11]) + int(fields[12])
+            yield int(entry.name), fields
+
+
+def cpu_seconds_of_session(session):
+    ticks = sum(int(fields[11]) + int(fields[12]) for _, fields in programs_of_session(session))
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def end(window):
+    try:
+        os.killpg(window.pid, signal.SIGTERM)
+        window.wait(timeout=10)
+    except (ProcessLookupError, subprocess.TimeoutExpired):
+        pass
+
+
+def is_listing(entry, prefix):
+    asked = urllib.parse.parse_qs(entry["query"])
+    return entry["kind"] == "list" and asked.get("prefix") == [prefix] and asked.get("delimiter") == ["/"]
 
 
 @unittest.skipUnless(os.environ.get("XBUCKET_TEST_DESKTOP") or os.environ.get("XBUCKET_TEST_LONG"),
@@ -209,18 +252,7 @@ class FileManagers(BucketCase):
         self.addCleanup(screen.wait)
         self.addCleanup(screen.terminate)
         wait_for(lambda: os.path.exists(f"/tmp/.X11-unix/X{display[1:]}"), what="Xvfb")
-        before = len(self.server.requests())
-        window = subprocess.Popen(["dbus-run-session", "--", program, self.mnt / "album"], env=env,
-                                  start_new_session=True, **quiet)
-
-        def end():
-            try:
-                os.killpg(window.pid, signal.SIGTERM)
-                window.wait(timeout=10)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                pass
-        self.addCleanup(end)
-        wait_for(lambda: any(e["kind"] == "list" for e in self.server.requests()[before:]), 60, "the first listing")
+        window, before = self.open_folder(program, env, quiet)
         # It has shown what it wants to show when it asks for nothing and does nothing, for five seconds.
         seen, worked, still, deadline = -1, 0, 0, time.monotonic() + 600
         while still < 5:
@@ -232,8 +264,28 @@ class FileManagers(BucketCase):
         folder = os.environ.get("XBUCKET_SCREENSHOTS")
         if folder and shutil.which("import"):
             subprocess.run(["import", "-window", "root", os.path.join(folder, f"{program}.png")], env=env, check=False)
-        end()
+        end(window)
         return self.server.requests()[before:]
+
+    def open_folder(self, program, env, quiet):
+        """A window that has asked for what is in the folder, and how many requests there were before it. At
+        times Nautilus waits for its own services, for minutes: as long as nobody waits for the mount, it is
+        started again."""
+        for _ in range(3):
+            before = len(self.server.requests())
+            window = subprocess.Popen(["dbus-run-session", "--", program, self.mnt / "album"], env=env,
+                                      start_new_session=True, **quiet)
+            self.addCleanup(end, window)
+            try:
+                wait_for(lambda: any(is_listing(e, "album/") for e in self.server.requests()[before:]), 60,
+                         "the folder's listing")
+                return window, before
+            except AssertionError:
+                waiting = [pid for pid, _ in programs_of_session(window.pid) if waits_in_fuse(pid)]
+                self.assertEqual(waiting, [], f"{program} gets no answer")
+                print(f"{program} did not come as far as the folder: once more", file=sys.stderr)
+                end(window)
+        raise AssertionError(f"{program} never asked for the folder")
 
     def judge(self, requests):
         """The listing, the names that are probed for, each again only when it is forgotten, and content at
@@ -257,8 +309,9 @@ class FileManagers(BucketCase):
         self.assertLessEqual(len(probes), 8, probes)
         for key, times in probes.items():
             self.assertLessEqual(times, again, key)
-            # Looking for a name is a HEAD of it and a LIST of what may be below it.
-            self.assertLessEqual(lists.pop(key + "/", 0), again, key)
+            # Looking for a name is a HEAD of it and a LIST of what may be below it. The kernel counts in ticks:
+            # it may ask once in the last one that the HEAD's answer is good for, and that look is a LIST alone.
+            self.assertLessEqual(lists.pop(key + "/", 0), 2 * again, key)
         # What is left is the folder itself, in two pages, looked at by way of its name, too.
         self.assertLessEqual(sum(lists.values()), 6 + seconds / 30, lists)
         self.assertLessEqual(len(kinds.get("head", [])) - sum(probes.values()), 4 + seconds / 30)

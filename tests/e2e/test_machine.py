@@ -6,6 +6,7 @@ import ctypes
 import datetime
 import errno
 import json
+import mmap
 import os
 import re
 import resource
@@ -126,6 +127,20 @@ class Machine(FaultCase):
         os.close(fd)
         self.assertEqual(self.client.get("old"), b"fits")
 
+    def test_mapping_that_finds_no_room_is_an_error_and_the_old_object_stands(self):
+        self.with_metadata("old", b"old", n="1")
+        disk = self.small_disk("900k")
+        mount = self.mount("--spool", disk, "--write-memory=0")
+        fd = os.open(mount / "old", os.O_RDWR)
+        os.ftruncate(fd, MIB)
+        with mmap.mmap(fd, MIB) as mapping:
+            mapping[:] = bytes([7]) * MIB
+            failures = {error_of(mapping.flush), error_of(os.fsync, fd)}
+        failures.add(error_of(os.close, fd))
+        self.assertIn("ENOSPC", failures)
+        wait_for(lambda: kept_in(disk), what="recovery")
+        self.assertEqual((self.client.get("old"), self.client.metadata("old")), (b"old", {"n": "1"}))
+
     def test_what_was_taken_into_memory_is_kept_however_full_the_disk_is_by_then(self):
         disk = self.small_disk()
         mount = self.mount("--spool", disk)
@@ -181,7 +196,8 @@ class Machine(FaultCase):
         for _ in range(2):
             with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
                 file.write("1")
-        self.assertEqual(error_of(os.close, fd), "EIO")
+        # What the disk below said, where it is told of a write, or that a read failed.
+        self.assertIn(error_of(os.close, fd), ("EIO", "ENOSPC"))
         self.assertEqual(self.client.get("f"), b"old")
 
     def test_disk_that_becomes_read_only_is_an_error_for_who_writes_and_nobody_else(self):

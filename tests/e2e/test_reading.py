@@ -10,7 +10,7 @@ import random
 import threading
 import unittest
 
-from harness import both_dialects, error_of
+from harness import both_dialects, error_of, wait_for
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -88,6 +88,19 @@ class Reading:
         self.client.put("f", content_of(3 * MIB, 2))
         os.setxattr(mount / "f", "user.xbucket.refresh", b"1")
         self.assertEqual(read_all(mount / "f"), content_of(3 * MIB, 2))
+        # An own edit goes on top of what somebody else has put there.
+        self.client.put("f", content_of(3 * MIB, 3))
+        os.setxattr(mount / "f", "user.year", b"2021")
+        self.assertEqual(read_all(mount / "f"), content_of(3 * MIB, 3))
+
+    def test_what_another_made_is_there_after_a_refresh(self):
+        self.client.put("d/f", b"")
+        mount = self.mount("-o", "negative_ttl=60s")
+        self.assertFalse(os.path.exists(mount / "d/new"))
+        self.client.put("d/new", b"")
+        self.assertFalse(os.path.exists(mount / "d/new"))
+        os.setxattr(mount / "d", "user.xbucket.refresh", b"1")
+        wait_for(lambda: os.path.exists(mount / "d/new"), what="the new name")
 
     def test_object_replaced_while_it_is_open_is_stale(self):
         self.client.put("f", content_of(40 * MIB))

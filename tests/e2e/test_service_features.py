@@ -48,6 +48,35 @@ class NoVersions:
 
 
 @both_dialects
+class ForcedDownload:
+    def stored(self):
+        self.server.set_faults()
+        disposition = self.client.head("a.jpg").get("content-disposition")
+        self.server.set_faults("head:*:force-download", "get:*:force-download")
+        return disposition
+
+    def test_what_the_service_adds_for_browsers_is_neither_shown_nor_stored(self):
+        self.client.put("a.jpg", b"x", **{"cache-control": "no-store"})
+        self.assertIsNone(self.stored())
+        mount = self.mount()
+        name = "user.http.content-disposition"
+        os.setxattr(mount / "a.jpg", "user.x", b"1")
+        os.chmod(mount / "a.jpg", 0o600)
+        self.assertIsNone(self.stored())
+        with open(mount / "a.jpg", "r+b") as file:
+            file.write(b"longer")
+        self.assertIsNone(self.stored())
+        self.assertNotIn(name, os.listxattr(mount / "a.jpg"))
+        self.assertEqual(os.getxattr(mount / "a.jpg", "user.http.cache-control"), b"no-store")
+        self.assertEqual(error_of(os.setxattr, mount / "a.jpg", name, b"attachment"), "EINVAL")
+        self.assertIsNone(self.stored())
+        os.setxattr(mount / "a.jpg", name, b"attachment; filename=b.jpg")
+        self.assertEqual(self.stored(), "attachment; filename=b.jpg")
+        os.setxattr(mount / "a.jpg", "user.x", b"2")
+        self.assertEqual(self.stored(), "attachment; filename=b.jpg")
+
+
+@both_dialects
 class CustomerKey:
     KEY = bytes(range(32))
 

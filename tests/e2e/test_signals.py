@@ -2,16 +2,14 @@
 """Programs that get signals while a request of theirs waits (reliability.md 2, row 38): a harmless one
 breaks nothing, a fatal one ends the program although the server never answers."""
 
-import glob
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 import unittest
 
-from harness import BucketCase, wait_for
+from harness import BucketCase, wait_for, waits_in_fuse
 
 
 def ends_within(process, seconds):
@@ -116,14 +114,7 @@ class Fatal(BucketCase):
         """Until a request of the program's is with the daemon."""
         def in_fuse():
             self.assertIsNone(process.poll(), "ended before the signal")
-            for wchan in glob.glob(f"/proc/{process.pid}/task/*/wchan"):
-                try:
-                    with open(wchan, encoding="ascii") as file:
-                        if re.search("fuse|request|folio", file.read()):
-                            return True
-                except OSError:
-                    pass  # that thread has ended
-            return False
+            return waits_in_fuse(process.pid)
         wait_for(in_fuse, what="a request that waits")
         time.sleep(0.3)  # for the daemon to have it
 
@@ -198,6 +189,22 @@ class Fatal(BucketCase):
         self.assertEqual(self.client.get("kept"), b"data")
         with open(mount / "kept", "rb") as file:
             self.assertEqual(file.read(), b"data")
+
+    def test_name_that_a_killed_rename_left_is_a_new_file_for_who_writes_to_it(self):
+        mount = self.mounted
+        self.client.put("from", b"precious")
+        os.stat(mount / "from")
+        self.server.set_faults("copy@to:1:delay:3000")
+        process = self.start("mv", mount / "from", mount / "to")
+        self.waits(process)
+        process.kill()
+        self.assertTrue(ends_within(process, self.QUICK))
+        os.stat(mount / "from")  # it is there still, and the kernel keeps that
+        wait_for(lambda: self.client.request("HEAD", "from")[0] == 404, what="the rename")
+        wait_for(lambda: not os.path.exists(mount / "from"), what="the kernel to forget the name")
+        with open(mount / "from", "w", encoding="ascii") as file:
+            file.write("new")
+        self.assertEqual((self.client.get("from"), self.client.get("to")), (b"new", b"precious"))
 
     def test_mount_works_and_ends_in_order_after_many_were_killed(self):
         mount = self.mounted

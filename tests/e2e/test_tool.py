@@ -9,6 +9,7 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 import unittest
 
 from harness import BINARY, BucketCase, both_dialects, wait_for
@@ -362,6 +363,24 @@ class Mounts(ToolCase, BucketCase):
         self.assertIsNotNone(mounted.process.poll())
         self.assertEqual(float(self.client.metadata("f")["mtime"]), 1)
         self.assertIn("not inside a mount", self.tool("unmount", mounted.path, code=SYSTEM).stderr)
+
+    def test_sync_of_a_directory_sends_what_open_files_have_so_far(self):
+        mounted = self.mount()
+        # Another process that starts none: whatever inherits the file sends it when it closes it. So do
+        # redirections of a shell.
+        script = ("import sys; file = open(sys.argv[1], 'wb', buffering=0); file.write(b'one'); "
+                  "print('ready', flush=True); sys.stdin.readline(); file.write(b' two')")
+        with subprocess.Popen([sys.executable, "-c", script, mounted / "log"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as writer:
+            self.assertEqual(writer.stdout.readline(), "ready\n")
+            directory = os.open(mounted.path, os.O_RDONLY)
+            os.fsync(directory)  # a neighbour's
+            os.close(directory)
+            self.assertEqual(self.client.request("HEAD", "log")[0], 404)
+            self.tool("sync", mounted.path)
+            self.assertEqual(self.client.get("log"), b"one")
+            writer.communicate("go\n")
+        self.assertEqual(self.client.get("log"), b"one two")
 
     def umount(self, *words, code=OK):
         """As umount(8) runs the helper of a file system of this type."""

@@ -15,7 +15,8 @@ from harness import BINARY, BucketCase, both_dialects, error_of, wait_for
 from tool_case import INTERRUPTED, OK, SOME_FAILED, SYSTEM, UNREACHABLE, USAGE, ToolCase
 
 NAMES = ["-dash", "--", "with blank", "new\nline", "tab\there", "é.txt", "日本.txt", "a=b", "back\\slash", "quo\"te",
-         "*", "#hash", "100%", "~", "{x}", "user.year"]
+         "*", "#hash", "100%", "~", "{x}", "user.year",
+         "[x]", "[a,b]", "[]", "{}"]
 
 
 @both_dialects
@@ -129,6 +130,11 @@ class Unusual(ToolCase):
         self.tool("set", "there=yes", "--", "-dash", "--")
         self.assertEqual(self.client.metadata("odd/-dash")["there"], "yes")
         self.assertEqual(self.client.metadata("odd/--")["there"], "yes")
+        for name in ("[x]", "[a,b]", "[]", "{}"):
+            self.tool("set", "listed=" + name, name)
+            self.assertEqual(self.client.metadata(f"odd/{name}")["listed"], name)
+            self.tool("unset", "user.listed", name)
+        self.assertEqual(self.tool("find", ".", "type=f", "name", "~", "[.]", "--count").stdout, "3\n")
         kept = self.tool("dump", "-r", ".").stdout
         self.tool("unset", "-r", "user.there", "user.how", "user.n", ".")
         self.assertEqual(self.client.metadata("odd/new\nline"), {})

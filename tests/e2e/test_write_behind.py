@@ -172,6 +172,48 @@ class WriteBehind:
         sync(first.path)
         self.assertEqual(self.client.metadata("a")["x"], "1")
 
+    def status(self, *words, code=0):
+        spool = os.path.join(self.scratch.name, "spool")
+        env = dict(os.environ, XDG_STATE_HOME=os.path.join(self.scratch.name, "state"))
+        done = subprocess.run([BINARY, "status", "--spool", spool, *words], env=env, capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_changes_of_a_mount_that_is_gone_are_told_until_the_next_one_sends_them(self):
+        self.client.put("a")
+        self.client.put("b")
+        options = ("-o", LATER, "--spool", os.path.join(self.scratch.name, "spool"))
+        mount = self.mount(*options)
+        os.setxattr(mount / "a", "user.x", b"1")
+        os.setxattr(mount / "b", "user.x", b"1")
+        self.assertNotIn("is gone", self.status(mount.path))
+        mount.kill()
+        self.assertIn("2 changes of attributes to be sent: the next mount of the same source sends them",
+                      self.status(code=4))
+        said = [json.loads(line) for line in self.status("--json", code=4).splitlines()]
+        ours = [one for one in said if one.get("journal", "").startswith(self.scratch.name)]
+        self.assertEqual([(one["changes"], one["failures"]) for one in ours], [(2, 0)])
+        # Looking changes nothing: what was acknowledged arrives.
+        self.client.ok("DELETE", "b")
+        again = self.mount(*options)
+        wait_for(lambda: self.client.metadata("a").get("x") == "1", what="the replay")
+        wait_for(lambda: self.journal(again)["failures"] == 1, what="the failure")
+        again.kill()
+        self.assertIn("1 change of attributes could not be sent: the next mount of the same source lists them",
+                      self.status(code=4))
+        last = self.mount(*options)
+        os.removexattr(last.path, "user.xbucket.failures")
+        self.assertNotIn("is gone", self.status(last.path))
+
+    def test_a_journal_that_cannot_be_read_is_named(self):
+        folder = os.path.join(self.scratch.name, "spool/journal")
+        os.makedirs(folder)
+        for ending, text in ((".lock", b""), (".db", b"this is no database, and long enough to be read as one" * 9)):
+            with open(f"{folder}/00{ending}", "wb") as file:
+                file.write(text)
+        self.assertIn(f"cannot be read: {folder}/00.db", self.status(code=4))
+
     def test_a_conflict_is_told_by_close_and_listed_until_it_is_cleared(self):
         self.client.put("a", b"body")
         mount = self.mount("-o", LATER)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 
-from harness import BINARY, STATE, both_dialects, error_of, wait_for
+from harness import BINARY, STATE, both_dialects, error_of, wait_for, waits_in_fuse
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -154,6 +154,30 @@ class Writing:
             write_all(mount / "big", content_of(20 * MIB, number))
             self.assertTrue(self.client.get("big") == content_of(20 * MIB, number), rules)
 
+    def test_lost_replies_and_requests_of_a_copy(self):
+        self.client.put("source", content_of(9 * MIB))
+        mount = self.mount()
+        for rule in ("copy:1:apply-drop", "copy:1:reset"):
+            self.server.set_faults(rule)
+            since = len(self.server.requests())
+            with open(mount / "source", "rb") as source, open(mount / rule, "xb", buffering=0) as copy:
+                while os.copy_file_range(source.fileno(), copy.fileno(), 1 << 30):
+                    pass
+            self.assertTrue(self.client.get(rule) == content_of(9 * MIB), rule)
+            kinds = self.kinds(since, rule)
+            self.assertEqual((kinds.get("put"), kinds.get("part")), (None, None), "the service copied it")
+
+    def test_mode_that_is_set_when_a_big_file_is_whole(self):
+        mount = self.mount("--part-size=5M")
+        fd = os.open(mount / "f", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(fd, "wb", buffering=0) as file:
+            for _ in range(20):
+                file.write(content_of(MIB))
+            wait_for(lambda: self.uploads() != [], what="the begin of the upload")
+            os.fchmod(fd, 0o644)
+        mount.stop()
+        self.assertEqual(os.stat(self.mount() / "f").st_mode & 0o7777, 0o644)
+
     # row 2
     def test_error_that_stays_fails_close_keeps_the_data_and_leaves_the_object(self):
         self.client.put("f", b"old")
@@ -215,6 +239,29 @@ class Writing:
             mapping[5000:5008] = b"by a map"
             self.assertEqual(mount.stop(), 0)
             self.assertEqual(self.client.get("f")[4999:5009], b"\0by a map\0")
+
+    def test_sigterm_sends_what_was_written_to_a_mapping_beside_a_long_upload(self):
+        """The kernel's pages wait for it, longer than for anything else at the end of a mount."""
+        self.client.put("f", bytes(4 * MIB))
+        mount = self.mount()
+        fd = os.open(mount / "f", os.O_RDWR)
+        self.addCleanup(error_of, os.close, fd)  # ENOTCONN: the mount is gone
+        with mmap.mmap(fd, 0) as mapping:
+            places = [number * 4096 for number in (100, 300, 500, 700, 900)]
+            os.pwrite(fd, b"x", 10)
+            self.server.set_faults("put@f:1:delay:12000")
+            sender = threading.Thread(target=os.fsync, args=(fd,))
+            since = len(self.server.requests())
+            sender.start()
+            self.addCleanup(sender.join)
+            wait_for(lambda: waits_in_fuse(os.getpid()), what="the upload")
+            for place in places:
+                mapping[place] = 7
+            self.assertEqual(mount.stop(), 0)
+            content = self.client.get("f")
+        self.assertEqual([content[place] for place in places], [7] * len(places))
+        self.assertEqual(content[10:11], b"x")
+        self.assertGreater(len(self.server.requests()), since)
 
     def test_writes_attributes_renames_and_deletes_of_one_key_at_once(self):
         mount = self.mount()
