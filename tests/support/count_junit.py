@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: the xbucket authors
-"""Prints "PASSED FAILED SKIPPED" of a JUnit report (meson's or gtest's).
+"""Prints "PASSED FAILED SKIPPED" of a JUnit report (meson's or gtest's), and the names of what failed.
 
 usage: count_junit.py REPORT STATUS     STATUS: the exit status of what wrote it
 
@@ -19,9 +19,11 @@ def main():
         print(problem, file=sys.stderr)
         return 1
     passed = failed = skipped = 0
+    names = []
     for case in root.iter("testcase"):
         if case.find("failure") is not None or case.find("error") is not None:
             failed += 1
+            names.append(f'{case.get("classname", "")}.{case.get("name", "")}'.replace(" ", "_"))
         elif case.find("skipped") is not None or case.get("status") == "notrun" or \
                 case.get("result") in ("skipped", "suppressed"):
             skipped += 1
@@ -29,7 +31,7 @@ def main():
             passed += 1
     if status not in (0, 77) and failed == 0:
         failed = 1
-    print(passed, failed, skipped)
+    print(passed, failed, skipped, *names)
     return 0
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: the xbucket authors
-"""Prints "PASSED FAILED SKIPPED" of the output of `python3 -m unittest -v`.
+"""Prints "PASSED FAILED SKIPPED" of the output of `python3 -m unittest -v`, and the names of what failed.
 
 usage: count_unittest.py LOG STATUS
 """
@@ -23,10 +23,17 @@ def counts_of(text, status):
     return {"passed": max(int(ran[-1]) - failed - skipped, 0), "failed": failed, "skipped": skipped}
 
 
+def failed_in(text):
+    """As unittest tells them, each once: "module.Class.test"."""
+    told = re.findall(r"^(?:FAIL|ERROR): (\w+) \(([\w.]+)\)", text, re.MULTILINE)
+    return list(dict.fromkeys(place if place.endswith(name) else f"{place}.{name}" for name, place in told))
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8", errors="replace") as log:
-        counts = counts_of(log.read(), int(sys.argv[2]))
-    print(counts["passed"], counts["failed"], counts["skipped"])
+        text = log.read()
+    counts = counts_of(text, int(sys.argv[2]))
+    print(counts["passed"], counts["failed"], counts["skipped"], *failed_in(text))
 
 
 if __name__ == "__main__":
