@@ -61,7 +61,7 @@ TEST(CredentialProcess, one_that_hangs_is_killed_with_all_that_it_started) {
     const std::string pids = home / "pids";
     const std::string said =
         run("sleep 1000 & echo $! > " + pids + "; echo $$ >> " + pids + "; sleep 1000", true,
-            {.timeout = std::chrono::milliseconds(300), .output_max = 100});
+            {.timeout = std::chrono::seconds(3), .output_max = 100});
     EXPECT_THAT(said, HasSubstr("did not end"));
     std::ifstream list(pids);
     pid_t pid = 0;

@@ -32,6 +32,17 @@ class LookupAheadTest : public FsTest {
         // Its names arrive a moment later.
         while (store_.count(StoreCall::list) == 0) std::this_thread::yield();
     }
+    // The listing is complete a moment after its last page is known: when it answers for names that
+    // are not there.
+    void wait_until_complete(size_t last) {
+        while (meta_->knowledge(ObjectKey(name(last))) == Knowledge::nothing)
+            std::this_thread::yield();
+        size_t before = 0;
+        do {
+            before = store_.count(StoreCall::head);
+            EXPECT_FALSE(look_up("d/other" + std::to_string(before)));
+        } while (store_.count(StoreCall::head) != before);
+    }
 };
 
 TEST_F(LookupAheadTest, several_lookups_have_the_directory_listed_and_the_rest_cost_nothing) {
@@ -58,12 +69,7 @@ TEST_F(LookupAheadTest, lookups_of_names_that_are_not_there_are_answered_by_the_
     put_files(10);
     for (size_t i = 0; i < 8; ++i) EXPECT_FALSE(look_up("d/none" + std::to_string(i)));
     wait_for_listing();
-    while (meta_->knowledge(ObjectKey(name(9))) == Knowledge::nothing) std::this_thread::yield();
-    size_t before = 0;
-    do {  // the listing is complete a moment after its page is known
-        before = store_.count(StoreCall::head);
-        EXPECT_FALSE(look_up("d/other" + std::to_string(before)));
-    } while (store_.count(StoreCall::head) != before);
+    wait_until_complete(9);
 }
 
 TEST_F(LookupAheadTest, an_object_put_by_another_client_is_found_after_a_listing_nobody_asked_for) {
@@ -84,7 +90,7 @@ TEST_F(LookupAheadTest, with_stat_meta_the_attributes_of_what_comes_are_fetched_
     mount(config);
     put_files(100);
     for (size_t i = 0; i < 3; ++i) look_up(name(i)).value();
-    while (meta_->knowledge(ObjectKey(name(99))) == Knowledge::nothing) std::this_thread::yield();
+    wait_until_complete(99);
     for (size_t i = 3; i < 100; ++i) EXPECT_EQ(look_up(name(i))->attr.mode & 0777U, 0600U);
     unmount();
     size_t ahead = 0;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <chrono>
 #include <sys/stat.h>
 #include <thread>
 
@@ -247,6 +248,15 @@ TEST_F(RenameTest, directory_moves_with_what_is_closed_in_it_meanwhile) {
     EXPECT_EQ(ino("n/new"), number);
 }
 
+// Until another thread has begun, and then as long as it is not through: for the time in which one
+// that does not wait for us would be.
+template <typename Beginning, typename Going>
+void yield_while(const Beginning& beginning, const Going& going) {
+    while (beginning()) std::this_thread::yield();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
+    while (going() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+}
+
 // Behind the last look at the old name everything that is there would stay there.
 TEST_F(RenameTest, what_is_closed_or_made_while_the_rename_ends_goes_to_the_new_name) {
     put("d/a", "A");
@@ -270,7 +280,7 @@ TEST_F(RenameTest, what_is_closed_or_made_while_the_rename_ends_goes_to_the_new_
         if (!in_bucket("n/a") || maker.joinable()) return;
         maker = std::thread(make);
         // Who does not wait is through by then.
-        for (int i = 0; !begun || (!done && i < 100'000); ++i) std::this_thread::yield();
+        yield_while([&] { return !begun; }, [&] { return !done; });
     };
     faulty_.after(StoreCall::list, on_listed).on("d/").always();
     ASSERT_TRUE(rename("d", "n"));
@@ -309,7 +319,7 @@ TEST_F(RenameTest, a_rename_into_a_directory_that_moves_goes_to_its_new_name) {
             begun = true;
             EXPECT_TRUE(fs_->rename(kRootInode, "f", directory, "f", false));
         });
-        for (int i = 0; !begun || (in_bucket("f") && i < 100'000); ++i) std::this_thread::yield();
+        yield_while([&] { return !begun; }, [&] { return in_bucket("f"); });
     };
     faulty_.after(StoreCall::list, on_listed).on("d/").always();
     ASSERT_TRUE(rename("d", "n"));

@@ -209,23 +209,23 @@ TEST_F(FaultsTest, server_that_drips_is_given_up_too) {
 }
 
 TEST_F(FaultsTest, slow_but_steady_reply_outlives_the_stall_limit) {
-    // 40 bytes every 10 ms are 4 KB/s, four times the limit, for more than five stall limits.
+    // 100 bytes every 25 ms are 4 KB/s, four times the limit, for more than three stall limits.
     server.next([](RawConnection& connection) {
-        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n");
-        for (int i = 0; i < 50; ++i) {
-            connection.stall_for(std::chrono::milliseconds(10));
-            connection.send(std::string(40, 'x'));
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 6400\r\n\r\n");
+        for (int i = 0; i < 64; ++i) {
+            connection.stall_for(std::chrono::milliseconds(25));
+            connection.send(std::string(100, 'x'));
         }
     });
     HttpRequest made = request(HttpMethod::get);
-    made.timeouts.stall = ms(100);
+    made.timeouts.stall = ms(500);
     const auto response = send(std::move(made));
     ASSERT_TRUE(response) << response.error().describe();
-    EXPECT_EQ(response->body.size(), 2000U);
+    EXPECT_EQ(response->body.size(), 6400U);
 }
 
 TEST_F(FaultsTest, upload_that_drains_slowly_from_the_kernel_outlives_the_stall_limit) {
-    constexpr size_t kBody = 2U << 20;
+    constexpr size_t kBody = 6U << 20;
     RawServer slow({.receive_buffer = 128 * 1024});
     slow.next([](RawConnection& connection) {
         connection.read_body_slowly(32 * 1024, std::chrono::milliseconds(10));
@@ -233,8 +233,8 @@ TEST_F(FaultsTest, upload_that_drains_slowly_from_the_kernel_outlives_the_stall_
     });
     HttpRequest made = request(HttpMethod::put);
     made.origin = slow.origin();
-    made.body.assign(kBody, 'x');  // takes the peer 640 ms
-    made.timeouts.stall = ms(200);
+    made.body.assign(kBody, 'x');  // takes the peer 2 s
+    made.timeouts.stall = ms(700);
     const auto response = send(std::move(made));
     ASSERT_TRUE(response) << response.error().describe();
     EXPECT_EQ(slow.request(0).body.size(), kBody);
@@ -262,7 +262,7 @@ TEST_F(FaultsTest, total_limit_ends_what_moves_all_the_time) {
         }
     });
     HttpRequest made = request(HttpMethod::post);
-    made.timeouts.total = ms(500);  // long enough for a busy machine to have sent the request
+    made.timeouts.total = ms(2000);  // long enough for a busy machine to have sent the request
     const auto response = send(std::move(made));
     ASSERT_FALSE(response);
     EXPECT_EQ(response.error().kind, ErrorKind::timed_out);

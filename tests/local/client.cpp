@@ -55,7 +55,7 @@ bool RawConnection::connect() {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int one = 1;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    const timeval patience{20, 0};
+    const timeval patience{120, 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     return ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }

@@ -134,14 +134,18 @@ TEST(Durability, kill_9_loses_nothing_acknowledged_and_leaves_no_garbage) {
             ChildServer child(folder.path());
             ASSERT_NE(child.port(), 0);
             std::atomic<int> writes = 0;
+            std::atomic<size_t> running = known.size();
             std::vector<std::thread> writers;
             for (unsigned i = 0; i < known.size(); ++i) {
                 known[i].acknowledged = expected;
                 writers.emplace_back([&, i] {
                     write_until_killed(child.port(), clock, round * 10 + i, known[i], writes);
+                    --running;
                 });
             }
-            while (writes < 150 + static_cast<int>(round) * 37) std::this_thread::yield();
+            while (writes < 150 + static_cast<int>(round) * 37 && running > 0)
+                std::this_thread::yield();
+            EXPECT_GT(running, 0U) << "a writer left before its server was killed";
             child.kill();
             for (auto& w : writers) w.join();
         }

@@ -215,12 +215,13 @@ TEST_F(LocalServerTest, latency_is_added_to_every_request_by_the_servers_clock) 
         put = other.put("k", "x");
         done = true;
     });
-    // The clock stands still until moved, and with it the reply.
+    // The clock stands still until moved, and with it the reply. Not so fast that the server finds
+    // the signature old.
     int moved = 0;
     while (!done) {
         clock_.advance(std::chrono::milliseconds(10));
         ++moved;
-        std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     thread.join();
     EXPECT_EQ(put.status, 200);

@@ -54,7 +54,7 @@ TEST_F(WriteBehindTest, a_key_that_cannot_be_sent_takes_one_place_however_often_
     put("b");
     ASSERT_EQ(set("a", "user.x", "1"), std::nullopt);
     auto turn = engine->order().acquire(ObjectKey("a"));  // as a long upload does
-    const auto deadline = std::chrono::steady_clock::now() + seconds(20);
+    const auto deadline = std::chrono::steady_clock::now() + seconds(120);
     const auto wait_for = [&](const auto& condition) {
         while (!condition() && std::chrono::steady_clock::now() < deadline)
             std::this_thread::yield();

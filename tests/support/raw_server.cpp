@@ -286,7 +286,7 @@ std::vector<RawRequest> RawServer::requests() const {
 
 bool RawServer::wait_for_requests(size_t count) const {
     const SystemClock clock;
-    const TimePoint deadline = clock.now() + std::chrono::seconds(10);
+    const TimePoint deadline = clock.now() + std::chrono::seconds(60);
     LockGuard lock(mutex_);
     while (requests_.size() < count && clock.now() < deadline) {
         changed_.wait_until(mutex_, clock, deadline);
