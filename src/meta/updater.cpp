@@ -298,6 +298,10 @@ void Updater::drive(GuardedUpdate& update, const ObjectKey& key) {
                                   if (reply) parts_.behind.note_accepted(key, begun);
                                   return update.on_created(std::move(reply), now());
                               },
+                              [&](const ReadLock& read) {
+                                  auto lock = store.get_lock(key, read.head, kUpdateCall);
+                                  return update.on_lock(std::move(lock), begun, now());
+                              },
                               [&](const ReadVersion& version) {
                                   return update.on_version(
                                       read_version(store, key, version.version), now());
@@ -308,6 +312,11 @@ void Updater::drive(GuardedUpdate& update, const ObjectKey& key) {
                               },
                               [&](const WriteTags& write) {
                                   auto written = store.put_tags(key, write.tags, kUpdateCall);
+                                  return update.on_written(std::move(written), now());
+                              },
+                              [&](const WriteLock& write) {
+                                  auto written =
+                                      store.put_lock(key, write.lock, write.version, kUpdateCall);
                                   return update.on_written(std::move(written), now());
                               },
                               [&](const Done&) -> UpdateStep { return Done{}; },

@@ -351,7 +351,7 @@ Result<void> FaultyStore::put_acl(const ObjectKey& key, const std::string& canne
                      [this, key, canned, options] { return inner_.put_acl(key, canned, options); });
 }
 
-Result<void> FaultyStore::restore(const ObjectKey& key, unsigned days, const std::string& tier,
+Result<void> FaultyStore::restore(const ObjectKey& key, std::optional<unsigned> days, const std::string& tier,
                                   const CallOptions& options) {
     return run<void>(StoreCall::restore, key, [this, key, days, tier, options] {
         return inner_.restore(key, days, tier, options);

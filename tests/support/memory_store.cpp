@@ -268,7 +268,7 @@ Result<void> MemoryStore::put_acl(const ObjectKey& key, const std::string& canne
     return bucket_->put_acl(key, canned);
 }
 
-Result<void> MemoryStore::restore(const ObjectKey& key, unsigned days, const std::string& tier,
+Result<void> MemoryStore::restore(const ObjectKey& key, std::optional<unsigned> days, const std::string& tier,
                                   const CallOptions& options) {
     note(StoreCall::restore, key, options);
     return bucket_->restore(key, days, tier);
