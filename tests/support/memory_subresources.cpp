@@ -66,6 +66,25 @@ Result<void> MemoryBucket::put_acl(const ObjectKey& key, const std::string& cann
     return {};
 }
 
+Result<ObjectLock> MemoryBucket::get_lock(const ObjectKey& key) const {
+    if (!service_.locks_readable)
+        return service_error(ErrorKind::access_denied, 403, "AccessDenied", "no right to read it");
+    LockGuard lock(mutex_);
+    const MemoryVersion* object = TRY(find(key, {}));
+    return object->attributes.lock;
+}
+
+Result<void> MemoryBucket::put_lock(const ObjectKey& key, const ObjectLock& wanted,
+                                    const VersionId& version) {
+    LockGuard lock(mutex_);
+    MemoryVersion* object = current(key);
+    if (object == nullptr) return no_such_key();
+    if (object->id != version)
+        return service_error(ErrorKind::not_found, 404, "NoSuchVersion", "no such version");
+    object->attributes.lock = wanted;
+    return {};
+}
+
 Result<void> MemoryBucket::restore(const ObjectKey& key, std::optional<unsigned> days, const std::string&) {
     LockGuard lock(mutex_);
     MemoryVersion* object = current(key);
