@@ -4,6 +4,9 @@
 
 #include "xbucket/base/encoding.h"
 
+#include <algorithm>
+#include <array>
+
 namespace xbucket {
 namespace {
 
@@ -19,21 +22,13 @@ bool is_gone(const Error& error) {
 
 // Says nothing of the bucket, and another time it may.
 bool is_of_the_moment(const Error& error, const StoreTraits& traits) {
-    switch (error.kind) {
-        case ErrorKind::timed_out:
-        case ErrorKind::network:
-        case ErrorKind::tls:
-        case ErrorKind::throttled:
-        case ErrorKind::cancelled:
-        case ErrorKind::bad_credentials:
-        case ErrorKind::expired_credentials:
-        case ErrorKind::clock_skew:
-            return true;
-        case ErrorKind::server_error:
-            return traits.copy_conditions_known;  // others answer so to what they do not know
-        default:
-            return false;
-    }
+    static constexpr std::array kPassing = {
+        ErrorKind::timed_out,           ErrorKind::network,   ErrorKind::tls,
+        ErrorKind::throttled,           ErrorKind::cancelled, ErrorKind::bad_credentials,
+        ErrorKind::expired_credentials, ErrorKind::clock_skew};
+    // Others answer so to what they do not know.
+    if (error.kind == ErrorKind::server_error) return traits.copy_conditions_known;
+    return std::find(kPassing.begin(), kPassing.end(), error.kind) != kPassing.end();
 }
 
 }  // namespace

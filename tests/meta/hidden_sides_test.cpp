@@ -48,9 +48,9 @@ TEST_F(RestoredOnS3, a_change_that_would_archive_it_again_is_refused_and_says_wh
 TEST_F(RestoredOnS3, a_change_that_sets_the_class_as_well_is_made) {
     put_restored("a", "DEEP_ARCHIVE");
     std::vector<AttrChange> changes(2);
-    changes[0].name = parse_attr_name_of("user.y");
+    changes[0].name = AttrName::parse("user.y").value();
     changes[0].value = "2";
-    changes[1].name = parse_attr_name_of("user.object.storage-class");
+    changes[1].name = AttrName::parse("user.object.storage-class").value();
     changes[1].value = "STANDARD";
     ASSERT_TRUE(engine->change_attributes(ObjectKey("a"), changes));
     EXPECT_EQ(stored("a").at("y"), "2");
@@ -91,6 +91,21 @@ TEST_F(RestoredVersion, a_new_version_would_be_archived_and_is_not_made) {
     EXPECT_EQ(set("a", "user.y", "2"), ErrorKind::archived);
     EXPECT_TRUE(read_object(raw, "a"));
     EXPECT_EQ(raw.bucket()->versions(ObjectKey("a")).size(), 1U);
+}
+
+class Archived : public EngineFixture {
+  protected:
+    Archived() : EngineFixture(MemoryService::s3()) {}
+};
+
+TEST_F(Archived, new_content_goes_into_the_class_that_the_object_had) {
+    put("a", {.storage_class = "GLACIER"});
+    const UploadPlan plan = engine->plan_upload(ObjectKey("a"), {}).value();
+    EXPECT_EQ(plan.attributes.storage_class, "GLACIER");
+    const auto reply = put_object(raw, "a", "new", plan.attributes).value();
+    ASSERT_TRUE(engine->finish_upload(ObjectKey("a"), plan, reply, 3));
+    EXPECT_EQ(read_object(raw, "a").error().kind, ErrorKind::archived);
+    EXPECT_EQ(set("a", "user.x", "1"), ErrorKind::archived);
 }
 
 class Tiering : public EngineFixture {
