@@ -43,8 +43,8 @@ bool take_grantees(std::string_view text, std::string_view permission, Grants& i
         const std::string_view kind = text.substr(0, equals);
         const size_t end = text.find('"', equals + 2);
         if ((kind != "id" && kind != "uri") || end == std::string_view::npos) return false;
-        into.insert({permission, kind == "uri",
-                     std::string(text.substr(equals + 2, end - equals - 2))});
+        into.insert(
+            {permission, kind == "uri", std::string(text.substr(equals + 2, end - equals - 2))});
         text.remove_prefix(end + 1);
         while (!text.empty() && (text.front() == ',' || text.front() == ' ')) text.remove_prefix(1);
     }
@@ -72,8 +72,7 @@ Grants grants_of(std::string_view acl) {
         grants.insert({"full-control", false, std::string(kOwner)});
         if (acl.starts_with("public-read")) grants.insert({"read", true, group("AllUsers")});
         if (acl == "public-read-write") grants.insert({"write", true, group("AllUsers")});
-        if (acl == "authenticated-read")
-            grants.insert({"read", true, group("AuthenticatedUsers")});
+        if (acl == "authenticated-read") grants.insert({"read", true, group("AuthenticatedUsers")});
         return grants;
     }
     while (!acl.empty()) {

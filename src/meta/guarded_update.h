@@ -115,10 +115,10 @@ struct WriteLock {
 };
 struct Done {};
 }  // namespace update_step
-using UpdateStep = std::variant<update_step::Read, update_step::Wait, update_step::Copy,
-                                update_step::Create, update_step::ReadLock,
-                                update_step::ReadVersion, update_step::WriteAcl,
-                                update_step::WriteTags, update_step::WriteLock, update_step::Done>;
+using UpdateStep =
+    std::variant<update_step::Read, update_step::Wait, update_step::Copy, update_step::Create,
+                 update_step::ReadLock, update_step::ReadVersion, update_step::WriteAcl,
+                 update_step::WriteTags, update_step::WriteLock, update_step::Done>;
 
 // Confined to one thread. References must outlive it.
 class GuardedUpdate {

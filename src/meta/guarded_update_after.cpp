@@ -331,7 +331,7 @@ UpdateStep GuardedUpdate::verify(const ObjectInfo& found, TimePoint now) {
     }
     if (ours && was_dropped(found.attributes)) return restore(missing, now);
     if (missing.empty() && ours) facts_.verified(AttributeShape::of(wanted_));
-    if (!ours) lock_checked_ = true;  // ours lies in the history, as it was sent
+    if (!ours) lock_checked_ = true;    // ours lies in the history, as it was sent
     if (!ours) result_is_own_ = false;  // somebody edited since, as is his right
     result_->info = found;
     return verify_rest(now);
@@ -445,8 +445,8 @@ UpdateStep GuardedUpdate::on_written(Result<void> written, TimePoint now) {
         const char* what = phase_ == Phase::verify_tags   ? "tags"
                            : phase_ == Phase::verify_lock ? "lock"
                                                           : "ACL";
-        return fail_all(std::move(written).error().with_context(fmt::format(
-            "the service dropped the object's {}, which could not be put back", what)));
+        return fail_all(std::move(written).error().with_context(
+            fmt::format("the service dropped the object's {}, which could not be put back", what)));
     }
     if (phase_ == Phase::verify_lock) {
         result_->info.attributes.lock = sent_lock_;

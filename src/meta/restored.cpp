@@ -7,7 +7,8 @@ namespace xbucket {
 
 bool would_archive_again(const ObjectInfo& base, std::string_view wanted_class) {
     // What HEAD tells of a link is its target's class.
-    return base.type != ObjectType::symlink && !base.restore.empty() && is_archived_class(base.attributes.storage_class) &&
+    return base.type != ObjectType::symlink && !base.restore.empty() &&
+           is_archived_class(base.attributes.storage_class) &&
            wanted_class == base.attributes.storage_class;
 }
 

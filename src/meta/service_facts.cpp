@@ -169,11 +169,12 @@ void ServiceFacts::tags_refused(const Error& error) {
 void ServiceFacts::lock_refused(const Error& error) {
     lock_refusals_.fetch_add(1);
     if (!lock_logged_.exchange(true))
-        log_warning("meta",
-                    "retention and legal holds of objects cannot be read ({}): the new version that "
-                    "a change makes has none. Grant the permissions to read them, or mount with "
-                    "-o preserve=strict to refuse such changes",
-                    error.describe());
+        log_warning(
+            "meta",
+            "retention and legal holds of objects cannot be read ({}): the new version that "
+            "a change makes has none. Grant the permissions to read them, or mount with "
+            "-o preserve=strict to refuse such changes",
+            error.describe());
 }
 
 bool ServiceFacts::is_untried(const AttributeShape& shape) const {

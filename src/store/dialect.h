@@ -229,7 +229,8 @@ class Dialect {
     virtual std::string_view acl_header() const = 0;
     virtual Result<void> add_acl(Headers& headers, const std::string& acl) const;
     virtual std::string_view replace_word() const = 0;  // of the tagging directive
-    virtual std::string restore_body(std::optional<unsigned> days, const std::string& tier) const = 0;
+    virtual std::string restore_body(std::optional<unsigned> days,
+                                     const std::string& tier) const = 0;
     virtual std::string decode_token(std::string token, bool url_encoded) const = 0;
 
     const DialectConfig config_;

@@ -59,9 +59,8 @@ Result<RequestParts> Dialect::put_retention(const ObjectKey& key, const ObjectLo
         start_lock("PUT_RETENTION", HttpMethod::put, key, version, LockPart::retention);
     set_xml_body(
         parts,
-        fmt::format(
-            "<Retention><Mode>{}</Mode><RetainUntilDate>{}</RetainUntilDate></Retention>",
-            TRY(escaped(lock.mode)), TRY(escaped(lock.retain_until))));
+        fmt::format("<Retention><Mode>{}</Mode><RetainUntilDate>{}</RetainUntilDate></Retention>",
+                    TRY(escaped(lock.mode)), TRY(escaped(lock.retain_until))));
     return parts;
 }
 

@@ -85,10 +85,9 @@ Result<std::vector<std::pair<std::string, std::string>>> read_grants(std::string
         const std::string_view item = acl.substr(0, end);
         acl.remove_prefix(std::min(end + 1, acl.size()));
         const size_t equals = std::min(item.find('='), item.size());
-        const bool known =
-            std::any_of(kPermissions.begin(), kPermissions.end(), [&](const auto& permission) {
-                return permission.second == item.substr(0, equals);
-            });
+        const bool known = std::any_of(
+            kPermissions.begin(), kPermissions.end(),
+            [&](const auto& permission) { return permission.second == item.substr(0, equals); });
         if (!known || equals + 1 >= item.size())
             return fail(ErrorKind::invalid_argument,
                         "an ACL is a canned name, or grants as full-control=id=\"...\"");

@@ -219,8 +219,7 @@ class S3Dialect final : public Dialect {
     std::string_view replace_word() const override { return "REPLACE"; }
 
     std::string restore_body(std::optional<unsigned> days, const std::string& tier) const override {
-        std::string out =
-            "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
+        std::string out = "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
         if (days) out += fmt::format("<Days>{}</Days>", *days);
         if (!tier.empty()) {
             out +=

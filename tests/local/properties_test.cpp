@@ -98,9 +98,9 @@ TEST_F(LocalServerTest, grants_that_no_canned_name_describes_are_kept_until_a_co
     ASSERT_EQ(s3().copy("k", "k", {{"x-amz-metadata-directive", "REPLACE"}}).status, 200);
     EXPECT_EQ(granted().find("zoe"), std::string::npos) << "as S3 does";
     EXPECT_EQ(s3().put("k", "x", {{"x-amz-grant-read", "nobody"}}).code(), "InvalidArgument");
-    EXPECT_EQ(s3().put("k", "x", {{"x-amz-grant-read", "id=\"a\""}, {"x-amz-acl", "private"}})
-                  .code(),
-              "InvalidRequest");
+    EXPECT_EQ(
+        s3().put("k", "x", {{"x-amz-grant-read", "id=\"a\""}, {"x-amz-acl", "private"}}).code(),
+        "InvalidRequest");
 }
 
 TEST_F(LocalServerTest, a_copy_in_place_stays_restored_only_as_unversioned_metadata_of_oss) {

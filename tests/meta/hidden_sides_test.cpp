@@ -149,9 +149,7 @@ class HiddenTags : public EngineFixture {
         return s3;
     }
     HiddenTags() : EngineFixture(service()) {}
-    void hide() {
-        store.fail(StoreCall::get_tags, Error(ErrorKind::access_denied, "no")).always();
-    }
+    void hide() { store.fail(StoreCall::get_tags, Error(ErrorKind::access_denied, "no")).always(); }
     Result<UploadPlan> plan(const std::string& key) {
         const auto turn = engine->order().acquire(ObjectKey(key));
         return engine->plan_upload(ObjectKey(key), {});
@@ -204,9 +202,8 @@ TEST_F(TagCounts, that_are_told_say_that_tags_can_be_read) {
 
 // ---- locks -------------------------------------------------------------------------------------
 
-const ObjectLock kHeld{.mode = "GOVERNANCE",
-                       .retain_until = "2040-01-01T00:00:00.000Z",
-                       .legal_hold = "ON"};
+const ObjectLock kHeld{
+    .mode = "GOVERNANCE", .retain_until = "2040-01-01T00:00:00.000Z", .legal_hold = "ON"};
 
 class Locks : public EngineFixture {
   protected:

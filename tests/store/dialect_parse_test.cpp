@@ -563,9 +563,10 @@ TEST(ParseAcl, other_grants_become_the_headers_that_make_them) {
     const std::string all = other + group_grant("AllUsers", "READ");
     const auto acl = s3()->parse_acl(xml(acl_document(all)));
     ASSERT_TRUE(acl);
-    EXPECT_EQ(*acl, "full-control=id=\"me\",id=\"zoe\";"
-                    "read=uri=\"http://acs.amazonaws.com/groups/global/AllUsers\";"
-                    "read-acp=id=\"bob\"");
+    EXPECT_EQ(*acl,
+              "full-control=id=\"me\",id=\"zoe\";"
+              "read=uri=\"http://acs.amazonaws.com/groups/global/AllUsers\";"
+              "read-acp=id=\"bob\"");
     PutRequest put{.key = ObjectKey("k")};
     put.attributes.acl = *acl;
     for (const auto& parts : {s3()->put(put), s3()->put_acl(ObjectKey("k"), *acl),

@@ -365,8 +365,8 @@ Result<void> FaultyStore::put_lock(const ObjectKey& key, const ObjectLock& lock,
     });
 }
 
-Result<void> FaultyStore::restore(const ObjectKey& key, std::optional<unsigned> days, const std::string& tier,
-                                  const CallOptions& options) {
+Result<void> FaultyStore::restore(const ObjectKey& key, std::optional<unsigned> days,
+                                  const std::string& tier, const CallOptions& options) {
     return run<void>(StoreCall::restore, key, [this, key, days, tier, options] {
         return inner_.restore(key, days, tier, options);
     });

@@ -284,8 +284,8 @@ Result<void> MemoryStore::put_lock(const ObjectKey& key, const ObjectLock& lock,
     return bucket_->put_lock(key, lock, version);
 }
 
-Result<void> MemoryStore::restore(const ObjectKey& key, std::optional<unsigned> days, const std::string& tier,
-                                  const CallOptions& options) {
+Result<void> MemoryStore::restore(const ObjectKey& key, std::optional<unsigned> days,
+                                  const std::string& tier, const CallOptions& options) {
     note(StoreCall::restore, key, options);
     return bucket_->restore(key, days, tier);
 }

@@ -88,8 +88,8 @@ class MemoryStore final : public ObjectStore {
                                 const CallOptions& options = {}) override;
     Result<void> put_lock(const ObjectKey& key, const ObjectLock& lock, const VersionId& version,
                           const CallOptions& options = {}) override;
-    Result<void> restore(const ObjectKey& key, std::optional<unsigned> days, const std::string& tier,
-                         const CallOptions& options = {}) override;
+    Result<void> restore(const ObjectKey& key, std::optional<unsigned> days,
+                         const std::string& tier, const CallOptions& options = {}) override;
     Result<void> put_symlink(const ObjectKey& key, const ObjectKey& target,
                              const ObjectAttributes& attributes,
                              const CallOptions& options = {}) override;

@@ -85,7 +85,8 @@ Result<void> MemoryBucket::put_lock(const ObjectKey& key, const ObjectLock& want
     return {};
 }
 
-Result<void> MemoryBucket::restore(const ObjectKey& key, std::optional<unsigned> days, const std::string&) {
+Result<void> MemoryBucket::restore(const ObjectKey& key, std::optional<unsigned> days,
+                                   const std::string&) {
     LockGuard lock(mutex_);
     MemoryVersion* object = current(key);
     if (object == nullptr) return no_such_key();

@@ -245,8 +245,8 @@ class ObjectStore {
     // RestoreObject. No `days`: for good, which is what traits().class_restored_for_good takes, and
     // nothing else. `tier` "" = the service's default. Errors: conflict when already in progress,
     // unsupported when not archived.
-    virtual Result<void> restore(const ObjectKey& key, std::optional<unsigned> days, const std::string& tier,
-                                 const CallOptions& options = {}) = 0;
+    virtual Result<void> restore(const ObjectKey& key, std::optional<unsigned> days,
+                                 const std::string& tier, const CallOptions& options = {}) = 0;
 
     // PutSymlink / GetSymlink (OSS). Target: a key of this bucket. Errors: unsupported.
     virtual Result<void> put_symlink(const ObjectKey& key, const ObjectKey& target,
