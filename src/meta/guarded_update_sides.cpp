@@ -63,7 +63,7 @@ bool GuardedUpdate::take_tags(UpdateStep& other_step, TimePoint now) {
     Result<Tags> tags = *std::exchange(read_tags_, std::nullopt);
     tags_at_ = read_begun_;
     if (tags) {
-        facts_.tags_read();
+        if (tags->empty() || base_.info.tag_count) facts_.tags_read();
         tags_ = tags->empty() && may_have_dropped_tags() ? owed_tags_ : *std::move(tags);
         return true;
     }

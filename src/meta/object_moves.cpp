@@ -132,7 +132,8 @@ Result<void> ObjectMoves::complete_tags(const ObjectKey& key, const ObjectInfo& 
     if (!info.tag_count && parts_.traits.copy_conditions_known && pointless) return {};
     auto tags = parts_.store.get_tags(key, kUpdateCall);
     if (tags) {
-        parts_.facts.tags_read();
+        // Tags without a count: this service tells none, and says nothing of the next object.
+        if (tags->empty() || info.tag_count) parts_.facts.tags_read();
         if (!tags->empty()) attributes.tags = *std::move(tags);
         return {};
     }

@@ -187,6 +187,13 @@ TEST_F(HiddenTags, whether_they_can_be_read_is_asked_once_of_the_first_object_wi
     EXPECT_EQ(store.count(StoreCall::get_tags), 1U);
 }
 
+TEST_F(HiddenTags, a_service_that_tells_no_counts_is_asked_for_every_object) {
+    for (const char* key : {"a", "b", "c"}) {
+        put(key, {.tags = Tags{{"Owner", "me"}}});
+        EXPECT_EQ(plan(key)->attributes.tags, (Tags{{"Owner", "me"}})) << key;
+    }
+}
+
 class TagCounts : public EngineFixture {
   protected:
     TagCounts() : EngineFixture(MemoryService::s3()) {}
