@@ -171,8 +171,8 @@ void ServiceFacts::lock_refused(const Error& error) {
     if (!lock_logged_.exchange(true))
         log_warning(
             "meta",
-            "retention and legal holds of objects cannot be read ({}): the new version that "
-            "a change makes has none. Grant the permissions to read them, or mount with "
+            "whether objects are under retention or legal hold cannot be read ({}): the version "
+            "that a change makes goes without. Grant the permissions to read them, or mount with "
             "-o preserve=strict to refuse such changes",
             error.describe());
 }
