@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "grants.h"
 
+#include "reply.h"
 #include "xml_writer.h"
 
 #include <fmt/format.h>
