@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // Canned ACLs of objects and buckets (protocol.md 7): OSS names them in a grant, S3 spells them as
-// lists of grants. What no canned name describes is refused.
+// lists of grants, and takes grants that no canned name describes.
+#include "grants.h"
 #include "handlers.h"
 #include "rewrite.h"
 #include "xml_reader.h"
@@ -12,64 +13,19 @@ namespace xbucket::local {
 
 namespace {
 
-constexpr std::string_view kGroups = "http://acs.amazonaws.com/groups/global/";
-
-void write_grant(std::string& out, bool group, std::string_view name, std::string_view permission) {
-    out += "<Grant><Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"";
-    if (group) {
-        out += fmt::format("Group\"><URI>{}{}</URI>", kGroups, name);
-    } else {
-        out += fmt::format("CanonicalUser\"><ID>{0}</ID><DisplayName>{0}</DisplayName>", name);
-    }
-    out += fmt::format("</Grantee><Permission>{}</Permission></Grant>", permission);
-}
-
 std::string acl_xml(const Request& request, const std::string& acl, std::string_view unset) {
     XmlWriter xml("AccessControlPolicy",
                   request.oss() ? "" : "http://s3.amazonaws.com/doc/2006-03-01/");
     xml.open("Owner").element("ID", "xbucket").element("DisplayName", "xbucket").close("Owner");
     xml.open("AccessControlList");
     if (request.oss()) {
-        xml.element("Grant", acl.empty() ? unset : std::string_view(acl));
+        const std::string_view read = is_public(acl) ? "public-read" : "private";
+        const bool canned = acl.find('=') == std::string::npos;
+        xml.element("Grant", !canned ? read : acl.empty() ? unset : std::string_view(acl));
     } else {
-        std::string grants;
-        write_grant(grants, false, "xbucket", "FULL_CONTROL");
-        if (acl == "public-read" || acl == "public-read-write") {
-            write_grant(grants, true, "AllUsers", "READ");
-        }
-        if (acl == "public-read-write") write_grant(grants, true, "AllUsers", "WRITE");
-        if (acl == "authenticated-read") write_grant(grants, true, "AuthenticatedUsers", "READ");
-        xml.raw(grants);
+        xml.raw(grants_xml(acl));
     }
     return xml.close("AccessControlList").finish();
-}
-
-// The canned name for S3's grants.
-Outcome<std::string> canned_of(const XmlElement& policy) {
-    bool read = false;
-    bool write = false;
-    bool authenticated = false;
-    const auto lists = policy.children("AccessControlList");
-    if (lists.size() != 1) return malformed_xml();
-    for (const auto& grant : lists.front().children("Grant")) {
-        const auto grantees = grant.children("Grantee");
-        if (grantees.size() != 1) return malformed_xml();
-        const std::string uri = grantees.front().text("URI");
-        const std::string permission = grant.text("Permission");
-        if (uri.empty()) continue;  // a user; there is only the owner here
-        if (uri == std::string(kGroups) + "AllUsers" && permission == "READ") {
-            read = true;
-        } else if (uri == std::string(kGroups) + "AllUsers" && permission == "WRITE") {
-            write = true;
-        } else if (uri == std::string(kGroups) + "AuthenticatedUsers" && permission == "READ") {
-            authenticated = true;
-        } else {
-            return Refusal(501, "NotImplemented", "This server knows canned ACLs only.");
-        }
-    }
-    if (write) return std::string("public-read-write");
-    if (read) return std::string("public-read");
-    return std::string(authenticated ? "authenticated-read" : "");
 }
 
 // From header or body, in stored form.
@@ -83,13 +39,14 @@ Outcome<std::string> wanted_acl(const Call& call, std::string_view header) {
                                     std::string(*canned));
         return *acl == "private" && !request.oss() ? std::string() : *acl;
     }
+    if (std::string grants = ASK(grants_from_headers(request)); !grants.empty()) return grants;
     if (request.oss() || call.body.text.empty()) {
         return Refusal(400, request.oss() ? "MissingArgument" : "MissingSecurityHeader",
                        "Your request was missing the header of the ACL.")
             .detail("ArgumentName", std::string(request.prefix()) + std::string(header));
     }
     const XmlDocument document = ASK(XmlDocument::parse(call.body.text, "AccessControlPolicy"));
-    return canned_of(document.root());
+    return acl_from_policy(document.root());
 }
 
 }  // namespace

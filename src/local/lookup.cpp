@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "lookup.h"
 
+#include "grants.h"
 #include "importer.h"
 
 #include "xbucket/base/encoding.h"
@@ -197,7 +198,7 @@ Outcome<void> check_access(Site& site, const Request& request, Access access) {
         if (record && !record->acl.empty()) acl = record->acl;
     }
     const bool writable = acl == "public-read-write";
-    const bool readable = writable || acl == "public-read";
+    const bool readable = is_public(acl);
     if (access == Access::object_write ? writable : readable) return {};
     return access_denied("You have no right to access this object because of bucket acl.");
 }

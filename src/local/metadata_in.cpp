@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "customer_key.h"
+#include "grants.h"
 #include "metadata.h"
 
 #include "xbucket/base/encoding.h"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <span>
 
 namespace xbucket::local {
 
@@ -173,14 +175,23 @@ Outcome<void> take_encryption(const Request& request, Attributes& into) {
     return {};
 }
 
-Outcome<void> take_s3_extras(const Request& request, int64_t now, Attributes& into) {
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kExtras = {{
+// Retention and legal hold, and S3's redirection.
+Outcome<void> take_extras(const Request& request, int64_t now, Attributes& into) {
+    using Names = std::pair<std::string_view, std::string_view>;
+    static constexpr std::array<Names, 4> kOfS3 = {{
         {"website-redirect-location", "website-redirect"},
         {"object-lock-mode", "lock-mode"},
         {"object-lock-retain-until-date", "lock-until"},
         {"object-lock-legal-hold", "lock-hold"},
     }};
-    for (const auto& [header, name] : kExtras) {
+    static constexpr std::array<Names, 3> kOfOss = {{
+        {"object-worm-mode", "lock-mode"},
+        {"object-worm-retain-until-date", "lock-until"},
+        {"object-worm-legal-hold", "lock-hold"},
+    }};
+    const std::span<const Names> names =
+        request.oss() ? std::span<const Names>(kOfOss) : std::span<const Names>(kOfS3);
+    for (const auto& [header, name] : names) {
         const std::string_view value = request.ext(header);
         if (!value.empty()) into.set(AttributeKind::system, name, std::string(value));
         if (!value.empty() && name == "lock-until") ASK(check_retention(value, now));
@@ -203,11 +214,8 @@ Outcome<NewMetadata> metadata_from(const Request& request, int64_t now) {
     ASK(take_user_metadata(request, metadata.attributes));
     ASK(check_metadata_size(request, metadata.attributes));
     ASK(take_encryption(request, metadata.attributes));
-    if (request.oss()) {
-        ASK(take_persistent_headers(request, metadata.attributes));
-    } else {
-        ASK(take_s3_extras(request, now, metadata.attributes));
-    }
+    if (request.oss()) ASK(take_persistent_headers(request, metadata.attributes));
+    ASK(take_extras(request, now, metadata.attributes));
     const std::string_view wire_class = request.ext("storage-class");
     if (!wire_class.empty()) {
         const auto stored = class_from_wire(wire_class);
@@ -225,6 +233,8 @@ Outcome<NewMetadata> metadata_from(const Request& request, int64_t now) {
     }
     // S3's objects are private unless said otherwise; that is OSS's default as well.
     metadata.acl = !request.oss() && *acl == "private" ? "" : *acl;
+    if (std::string grants = ASK(grants_from_headers(request)); !grants.empty())
+        metadata.acl = std::move(grants);
     if (const auto tags = request.ext_if("tagging"); tags && !tags->empty()) {
         metadata.tags = ASK(tags_from_header(*tags, request.dialect));
     }

@@ -100,6 +100,15 @@ std::string s3_value(const std::string& stored) {
     return fmt::format("=?ISO-8859-1?B?{}?=", base64_encode(stored));
 }
 
+void add_lock(Reply& reply, bool oss, const Attribute& a) {
+    if (oss && a.name == "lock-hold" && a.value != "ON") return;
+    const std::string prefix = oss ? "x-oss-object-worm-" : "x-amz-object-lock-";
+    const std::string_view what = a.name == "lock-mode"    ? "mode"
+                                  : a.name == "lock-until" ? "retain-until-date"
+                                                           : "legal-hold";
+    reply.add(prefix + std::string(what), a.value);
+}
+
 void add_metadata(Reply& reply, const Request& request, const Attributes& attributes) {
     const bool oss = request.oss();
     // A checksum is of the whole object: with a part of it, clients would find it wrong.
@@ -123,15 +132,12 @@ void add_metadata(Reply& reply, const Request& request, const Attributes& attrib
                 reply.add(a.name, a.value);
                 break;
             case AttributeKind::system:
-                if (oss) break;
-                if (a.name == "website-redirect") {
+                if (a.name.starts_with("lock-")) {
+                    add_lock(reply, oss, a);
+                } else if (oss) {
+                    break;
+                } else if (a.name == "website-redirect") {
                     reply.add("x-amz-website-redirect-location", a.value);
-                } else if (a.name == "lock-mode") {
-                    reply.add("x-amz-object-lock-mode", a.value);
-                } else if (a.name == "lock-until") {
-                    reply.add("x-amz-object-lock-retain-until-date", a.value);
-                } else if (a.name == "lock-hold") {
-                    reply.add("x-amz-object-lock-legal-hold", a.value);
                 } else if (checksums && a.name.starts_with("checksum-")) {
                     reply.add("x-amz-" + a.name, a.value);
                 }

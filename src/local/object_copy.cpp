@@ -98,14 +98,15 @@ ObjectRecord compose(const Request& request, const BucketState& bucket, const Co
     to.crc64 = from.crc64;
     to.target = from.target;
     const bool in_place = is_in_place(request, source);
-    const bool takes_request =
-        directives.replace_metadata || (request.oss() && in_place && bucket.versioning.empty());
     std::string tags = directives.replace_tags ? std::move(wanted.tags) : from.tags;
-    if (in_place && wanted.storage_class == from.storage_class) {
+    // Elsewhere a copy is a new object, which nobody has restored.
+    const bool only_metadata = request.oss() && in_place && bucket.versioning.empty();
+    if (only_metadata && wanted.storage_class == from.storage_class) {
         to.restore_ready = from.restore_ready;
         to.restore_until = from.restore_until;
         to.restore_days = from.restore_days;
     }
+    const bool takes_request = directives.replace_metadata || only_metadata;
     apply(std::move(wanted), to);
     to.tags = std::move(tags);
     if (!takes_request) {

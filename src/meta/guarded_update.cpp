@@ -5,6 +5,7 @@
 
 #include "content_types.h"
 #include "posix_entry.h"
+#include "restored.h"
 
 #include "xbucket/base/encoding.h"
 
@@ -21,8 +22,6 @@ using namespace update_step;
 
 constexpr Duration kSettled = std::chrono::seconds(2);  // one for the resolution, one for skew
 constexpr Duration kRunMax = std::chrono::seconds(10);  // of own edits without a settled read
-// What changes without moving Last-Modified (ACL, tag count, legal hold, class) may be this old.
-constexpr Duration kFresh = std::chrono::seconds(1);
 constexpr Duration kSettleWaitMin = std::chrono::milliseconds(50);
 constexpr Duration kSettleJitter = std::chrono::milliseconds(250);
 constexpr Duration kRetryFirst = std::chrono::milliseconds(50);
@@ -78,6 +77,10 @@ UpdateStep GuardedUpdate::start(TimePoint now) {
             tags_ = base_.tags;
             tags_at_ = base_.tags_read_at;
         }
+        if (base_.lock && now - base_.lock_read_at <= kFresh) {
+            lock_ = base_.lock;
+            lock_at_ = base_.lock_read_at;
+        }
         return proceed(now);
     }
     return read_base(now);
@@ -111,6 +114,7 @@ UpdateStep GuardedUpdate::on_read(FacetReplies replies, TimePoint begun, TimePoi
         case Phase::verify_acl:
             return verify_acl(*std::move(replies.acl), begun, now);
         case Phase::base:
+        case Phase::verify_lock:  // in which nothing is read
             break;
     }
     read_acl_ = std::move(replies.acl);
@@ -153,7 +157,9 @@ void GuardedUpdate::take_base(ObjectInfo info, TimePoint begun, TimePoint now) {
     if (info.etag != base_.info.etag || info.last_modified != base_.info.last_modified) {
         acl_at_.reset();
         tags_.reset();
+        lock_.reset();
     }
+    if (begun - lock_at_ > kFresh) lock_.reset();
     base_ = UpdateBase{.info = std::move(info), .read_at = begun};
     absent_ = false;
     from_own_ = false;
@@ -290,6 +296,9 @@ UpdateStep GuardedUpdate::prepare_copy(TimePoint now) {
                      "the object has {} bytes and the service copies at most {} at once; copying "
                      "in parts cannot be guarded here. -o bigcopy does it nevertheless",
                      base_.info.size, traits_.copy_bytes_max)));
+    if (!keeps_restored(traits_, base_.info) &&
+        would_archive_again(base_.info, wanted_.storage_class))
+        return fail_all(archives_again("a change", traits_));
 
     const CopyConditions conditions = facts_.conditions();
     if (conditions == CopyConditions::honoured) {
@@ -300,6 +309,7 @@ UpdateStep GuardedUpdate::prepare_copy(TimePoint now) {
             return Wait{settling_time()};
         }
     }
+    if (needs_lock()) return ReadLock{base_.info};
     const bool lacks_tags = needs_tags();
     const bool lacks_acl = needs_acl(now);
     const Facets facets{.acl = lacks_acl && !read_acl_, .tags = lacks_tags && !read_tags_};
@@ -349,78 +359,6 @@ bool GuardedUpdate::in_parts() const {
     return traits_.copy_bytes_max != 0 && base_.info.size > traits_.copy_bytes_max;
 }
 
-bool GuardedUpdate::needs_tags() const {
-    if (tags_ || !traits_.tagging) return false;
-    if (base_.info.tag_count == 0U && !may_have_dropped_tags()) return false;
-    return in_parts() || facts_.tag_fate() != TagFate::kept;
-}
-
-// A copy of ours has been applied, perhaps, by a service that takes the tags away with it: that
-// there are none now says nothing.
-bool GuardedUpdate::may_have_dropped_tags() const {
-    return owed_tags_ && !owed_tags_->empty() && facts_.tag_fate() != TagFate::kept;
-}
-
-bool GuardedUpdate::needs_acl(TimePoint now) const {
-    if (traits_.default_acl.empty()) return false;
-    if (acl_at_ && now - *acl_at_ <= kFresh) return false;
-    return policy_.preserve == PreservePolicy::strict || !facts_.acls_hidden();
-}
-
-// Takes what was read; false: `other_step` comes instead of a copy.
-bool GuardedUpdate::take_acl(UpdateStep& other_step, TimePoint now) {
-    Result<std::string> acl = *std::exchange(read_acl_, std::nullopt);
-    acl_at_ = read_begun_;
-    if (acl) {
-        facts_.acl_read();
-        acl_ = *std::move(acl);
-        return true;
-    }
-    const Error& error = acl.error();
-    const bool strict = policy_.preserve == PreservePolicy::strict;
-    const bool unreadable =
-        error.kind == ErrorKind::access_denied || error.kind == ErrorKind::unsupported;
-    if (error.kind == ErrorKind::not_found) {
-        other_step = read_base(now);
-        return false;
-    }
-    if (!unreadable) {
-        other_step = fail_all(std::move(acl).error().with_context("reading the ACL"));
-        return false;
-    }
-    acl_.clear();
-    if (has_no_acls(error)) return true;
-    if (strict) {
-        other_step = fail_all(acl_would_be_lost(error));
-        return false;
-    }
-    facts_.acl_refused(error);
-    return true;
-}
-
-bool GuardedUpdate::take_tags(UpdateStep& other_step, TimePoint now) {
-    Result<Tags> tags = *std::exchange(read_tags_, std::nullopt);
-    tags_at_ = read_begun_;
-    if (tags) {
-        tags_ = tags->empty() && may_have_dropped_tags() ? owed_tags_ : *std::move(tags);
-        return true;
-    }
-    const ErrorKind kind = tags.error().kind;
-    if (kind == ErrorKind::not_found) {
-        other_step = read_base(now);
-        return false;
-    }
-    const bool passable =
-        kind == ErrorKind::unsupported ||
-        (kind == ErrorKind::access_denied && policy_.preserve == PreservePolicy::best_effort);
-    if (!passable) {
-        other_step = fail_all(std::move(tags).error().with_context("reading the tags"));
-        return false;
-    }
-    tags_.emplace();
-    return true;
-}
-
 CopyGuard GuardedUpdate::make_guard() const {
     CopyGuard guard;
     const WallTime modified = base_.info.last_modified;
@@ -449,8 +387,12 @@ CopyRequest GuardedUpdate::make_request(const ObjectAttributes& attributes) cons
     request.source_bytes = base_.info.size;
     if (acl_ != traits_.default_acl) request.replace->acl = acl_;
     const TagFate fate = facts_.tag_fate();
-    if (tags_ && !tags_->empty() && (in_parts() || fate == TagFate::lost || fate == TagFate::sent))
+    request.tags_required = policy_.preserve == PreservePolicy::strict;
+    // Those that were read need not be read again for a copy in parts, also where there are none.
+    if (tags_ && in_parts()) request.replace->tags = tags_;
+    if (tags_ && !tags_->empty() && (fate == TagFate::lost || fate == TagFate::sent))
         request.replace->tags = tags_;
+    request.replace->lock = lock_to_send(attributes.lock);
     // A link's class and encryption as told are its target's.
     if (base_.info.type == ObjectType::symlink) {
         request.replace->storage_class.clear();
@@ -466,6 +408,8 @@ UpdateStep GuardedUpdate::send(TimePoint now) {
     sent_once_ = true;
     sent_base_ = base_;
     if (tags_) owed_tags_ = tags_;
+    sent_lock_ = lock_to_send(wanted_.lock);
+    lock_checked_ = false;
     sent_settled_ = settled_;
     if (++attempts_ == 1 && !from_own_) {
         if (has_stood_still(Duration::zero()))
@@ -493,6 +437,7 @@ UpdateStep GuardedUpdate::retry_later(TimePoint now, Error reason) {
     from_own_ = false;
     read_again_ = false;
     tags_.reset();
+    lock_.reset();
     tags_checked_ = false;
     if (now >= deadline_) {
         if (last_look_) return fail_all(gave_up());

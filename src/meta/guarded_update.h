@@ -30,6 +30,9 @@
 
 namespace xbucket {
 
+// What changes without moving Last-Modified (ACL, tag count, legal hold, class) may be this old.
+inline constexpr Duration kFresh = std::chrono::seconds(1);
+
 // A complete reading of an object, or this mount's own last result.
 struct UpdateBase {
     ObjectInfo info;
@@ -38,6 +41,8 @@ struct UpdateBase {
     TimePoint acl_read_at;     // it moves without Last-Modified, so it grows old by itself
     std::optional<Tags> tags;  // where they had to be read, as the ACL
     TimePoint tags_read_at;
+    std::optional<ObjectLock> lock;  // where HEAD may have hidden it, as the tags
+    TimePoint lock_read_at;
     TimePoint read_at;    // when the request that told it was begun
     TimePoint run_began;  // own results: when the run of own edits began with a settled base
 };
@@ -92,6 +97,9 @@ struct Copy {
 struct Create {
     PutRequest request;
 };
+struct ReadLock {
+    ObjectInfo head;
+};
 struct ReadVersion {
     VersionId version;
 };
@@ -101,11 +109,16 @@ struct WriteAcl {
 struct WriteTags {
     Tags tags;
 };
+struct WriteLock {
+    ObjectLock lock;
+    VersionId version;
+};
 struct Done {};
 }  // namespace update_step
-using UpdateStep = std::variant<update_step::Read, update_step::Wait, update_step::Copy,
-                                update_step::Create, update_step::ReadVersion,
-                                update_step::WriteAcl, update_step::WriteTags, update_step::Done>;
+using UpdateStep =
+    std::variant<update_step::Read, update_step::Wait, update_step::Copy, update_step::Create,
+                 update_step::ReadLock, update_step::ReadVersion, update_step::WriteAcl,
+                 update_step::WriteTags, update_step::WriteLock, update_step::Done>;
 
 // Confined to one thread. References must outlive it.
 class GuardedUpdate {
@@ -119,13 +132,14 @@ class GuardedUpdate {
     UpdateStep on_waited(TimePoint now);
     UpdateStep on_copied(Result<CopyReply> reply, TimePoint begun, TimePoint now);
     UpdateStep on_created(Result<PutReply> reply, TimePoint now);
+    UpdateStep on_lock(Result<ObjectLock> lock, TimePoint begun, TimePoint now);
     UpdateStep on_version(Result<ObjectInfo> info, TimePoint now);
-    UpdateStep on_written(Result<void> written, TimePoint now);  // WriteAcl, WriteTags
+    UpdateStep on_written(Result<void> written, TimePoint now);  // WriteAcl, -Tags, -Lock
 
     const UpdateOutcome& outcome() const { return outcome_; }
 
   private:
-    enum class Phase { base, verify, created, verify_tags, verify_acl, restored };
+    enum class Phase { base, verify, created, verify_tags, verify_acl, verify_lock, restored };
 
     // guarded_update.cpp: the way to a copy
     UpdateStep proceed(TimePoint now);
@@ -138,8 +152,6 @@ class GuardedUpdate {
     UpdateStep base_missing(TimePoint now, Error error);
     void take_base(ObjectInfo info, TimePoint begun, TimePoint now);
     bool has_stood_still(Duration request) const;
-    bool take_acl(UpdateStep& other_step, TimePoint now);
-    bool take_tags(UpdateStep& other_step, TimePoint now);
     void judge();
     void judge_patches();
     void judge_posix();
@@ -151,12 +163,21 @@ class GuardedUpdate {
     bool is_own_result() const;
     Duration settling_time();
     bool in_parts() const;
-    bool needs_tags() const;
-    bool may_have_dropped_tags() const;
-    bool needs_acl(TimePoint now) const;
     CopyGuard make_guard() const;
     CopyRequest make_request(const ObjectAttributes& attributes) const;
     UpdateStep send(TimePoint now);
+
+    // guarded_update_sides.cpp: what HEAD does not tell
+    bool needs_tags() const;
+    bool may_have_dropped_tags() const;
+    bool needs_acl(TimePoint now) const;
+    bool take_acl(UpdateStep& other_step, TimePoint now);
+    bool take_tags(UpdateStep& other_step, TimePoint now);
+    bool needs_lock() const;
+    // `lock` as HEAD told it, with what it hid.
+    ObjectLock lock_to_send(ObjectLock lock) const;
+    bool lock_at_risk() const;
+    UpdateStep verify_lock(TimePoint now);
 
     // guarded_update_after.cpp: what came of it
     UpdateStep copy_failed(Error error, TimePoint now);
@@ -209,6 +230,10 @@ class GuardedUpdate {
     // What the object had before a copy of ours that may have taken them away; until they are seen
     // to be there, or written again.
     std::optional<Tags> owed_tags_;
+    std::optional<ObjectLock> lock_;
+    TimePoint lock_at_;
+    ObjectLock sent_lock_;       // with the last copy
+    bool lock_checked_ = false;  // after the copy: seen to be there, or put back
     bool tags_checked_ = false;  // after the copy: seen to be there, or written again
     bool read_again_ = false;    // the one extra HEAD of this attempt was spent
 

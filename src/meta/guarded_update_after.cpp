@@ -2,6 +2,7 @@
 // What came of a copy: refused, unknown, done; and reading back what the service really stored
 // (DESIGN 3.2, 3.3, 3.4, 3.6).
 #include "guarded_update.h"
+#include "restored.h"
 #include "value_codec.h"
 
 #include "xbucket/base/encoding.h"
@@ -173,6 +174,8 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
     result.info.last_modified = reply.last_modified;
     result.info.date = reply.date;
     result.info.version_id = reply.version_id;
+    const bool same_class = wanted_.storage_class == base_.info.attributes.storage_class;
+    if (!same_class || !keeps_restored(traits_, base_.info)) result.info.restore.clear();
     result.acl = acl_;
     result.acl_known = acl_at_.has_value();
     if (acl_at_) result.acl_read_at = *acl_at_;
@@ -213,7 +216,7 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
     result_ = std::move(result);
     const bool acl_at_risk = !acl_.empty() && acl_ != traits_.default_acl && !facts_.acl_kept();
     const bool looks_for_races = may_have_raced() && policy_.verify != VerifyPolicy::never;
-    if (!dated || tags_at_risk() || acl_at_risk || looks_for_races ||
+    if (!dated || tags_at_risk() || acl_at_risk || lock_at_risk() || looks_for_races ||
         facts_.wants_verification(policy_.verify, AttributeShape::of(wanted_))) {
         phase_ = Phase::verify;
         // A copy of another client that passed the same guard has landed when as much time is over
@@ -295,6 +298,7 @@ UpdateStep GuardedUpdate::on_result_head(Result<HeadReply> reply, TimePoint begu
         if (outcome_.missing) result_.reset();
         if (outcome_.missing || phase_ == Phase::created) return finish(now);
         result_->info.tag_count.reset();  // the base's, of which nothing is known now
+        result_->info.attributes.lock = {};
         return verify_rest(now);
     }
     if (phase_ == Phase::created) {
@@ -327,6 +331,7 @@ UpdateStep GuardedUpdate::verify(const ObjectInfo& found, TimePoint now) {
     }
     if (ours && was_dropped(found.attributes)) return restore(missing, now);
     if (missing.empty() && ours) facts_.verified(AttributeShape::of(wanted_));
+    if (!ours) lock_checked_ = true;    // ours lies in the history, as it was sent
     if (!ours) result_is_own_ = false;  // somebody edited since, as is his right
     result_->info = found;
     return verify_rest(now);
@@ -378,6 +383,7 @@ bool GuardedUpdate::tags_at_risk() const {
 }
 
 UpdateStep GuardedUpdate::verify_rest(TimePoint now) {
+    if (lock_at_risk()) return verify_lock(now);
     if (tags_at_risk()) {
         phase_ = Phase::verify_tags;
         if (facts_.tag_fate() == TagFate::rewritten) return write_tags_again();
@@ -436,10 +442,15 @@ UpdateStep GuardedUpdate::verify_acl(Result<std::string> found, TimePoint begun,
 UpdateStep GuardedUpdate::on_written(Result<void> written, TimePoint now) {
     if (!written) {
         outcome_unknown_ = true;  // what was asked for is there; what went with it is not
+        const char* what = phase_ == Phase::verify_tags   ? "tags"
+                           : phase_ == Phase::verify_lock ? "lock"
+                                                          : "ACL";
         return fail_all(std::move(written).error().with_context(
-            phase_ == Phase::verify_tags
-                ? "the service dropped the object's tags and they could not be put back"
-                : "the service dropped the object's ACL and it could not be put back"));
+            fmt::format("the service dropped the object's {}, which could not be put back", what)));
+    }
+    if (phase_ == Phase::verify_lock) {
+        result_->info.attributes.lock = sent_lock_;
+        return verify_rest(now);
     }
     if (phase_ == Phase::verify_tags) {
         owed_tags_.reset();
@@ -514,6 +525,8 @@ UpdateStep GuardedUpdate::finish(TimePoint now) {
     if (result_) {
         result_->tags = tags_;
         result_->tags_read_at = tags_at_;
+        result_->lock = lock_;
+        result_->lock_read_at = lock_at_;
         if (result_->info.last_modified != WallTime{}) outcome_.info = result_->info;
         if (result_is_own_) outcome_.own = result_;
         forget_edited_of_others();

@@ -467,7 +467,13 @@ Result<void> Engine::restore(const ObjectKey& key, const std::string& order) {
     if (colon < order.size() && (tier.empty() || !std::all_of(tier.begin(), tier.end(), is_letter)))
         return fail(ErrorKind::invalid_argument, "a tier is one word: Expedited, Standard or Bulk");
     const KeyOrder::Turn turn = parts_.order.acquire(key);
-    auto restored = parts_.store.restore(key, static_cast<unsigned>(*days), tier, kUpdateCall);
+    std::optional<unsigned> for_days = static_cast<unsigned>(*days);
+    const std::string& to_stay = parts_.traits.class_restored_for_good;
+    if (!to_stay.empty()) {
+        const Reader::Reading reading = TRY(reader_.complete(key));
+        if (reading.info->attributes.storage_class == to_stay) for_days.reset();
+    }
+    auto restored = parts_.store.restore(key, for_days, tier, kUpdateCall);
     parts_.own.drop(key);
     parts_.cache.forget(key);
     return restored;

@@ -3,6 +3,7 @@
 #include "object_moves.h"
 
 #include "content_types.h"
+#include "object_lock.h"
 #include "posix_entry.h"
 #include "value_codec.h"
 
@@ -115,16 +116,29 @@ Result<void> ObjectMoves::complete_set(const ObjectKey& key, const ObjectInfo& i
     const bool strict = parts_.config.preserve == PreservePolicy::strict;
     if (!parts_.traits.default_acl.empty() && (strict || !parts_.facts.acls_hidden()))
         TRY(complete_acl(key, attributes));
-    // Known services tell a count where there are tags that the caller may read.
-    const bool no_tags =
-        info.tag_count ? *info.tag_count == 0 : parts_.traits.copy_conditions_known;
-    if (!parts_.traits.tagging || no_tags) return {};
+    TRY(complete_lock(key, info, attributes));
+    return complete_tags(key, info, attributes);
+}
+
+// Known services tell a count where there are tags that the caller may read. Whether he may, the
+// first object without a count must tell.
+Result<void> ObjectMoves::complete_tags(const ObjectKey& key, const ObjectInfo& info,
+                                        ObjectAttributes& attributes) {
+    if (!parts_.traits.tagging || info.tag_count == 0U) return {};
+    const bool strict = parts_.config.preserve == PreservePolicy::strict;
+    using enum ServiceFacts::TagAccess;
+    const auto access = parts_.facts.tag_access();
+    const bool pointless = access == readable || (access == hidden && !strict);
+    if (!info.tag_count && parts_.traits.copy_conditions_known && pointless) return {};
     auto tags = parts_.store.get_tags(key, kUpdateCall);
     if (tags) {
+        // Tags without a count: this service tells none, and says nothing of the next object.
+        if (tags->empty() || info.tag_count) parts_.facts.tags_read();
         if (!tags->empty()) attributes.tags = *std::move(tags);
         return {};
     }
     const ErrorKind kind = tags.error().kind;
+    if (kind == ErrorKind::access_denied && !strict) parts_.facts.tags_refused(tags.error());
     const bool passable = kind == ErrorKind::unsupported || kind == ErrorKind::not_found ||
                           (kind == ErrorKind::access_denied && !strict);
     if (!passable) return std::move(tags).error().with_context("reading the tags");
@@ -143,7 +157,25 @@ Result<void> ObjectMoves::complete_acl(const ObjectKey& key, ObjectAttributes& a
     if (error.kind != ErrorKind::access_denied && error.kind != ErrorKind::unsupported)
         return std::move(acl).error().with_context("reading the ACL");
     if (parts_.config.preserve == PreservePolicy::strict) return acl_would_be_lost(error);
-    parts_.facts.acl_refused(error);
+    parts_.facts.acl_refused(key, error);
+    return {};
+}
+
+Result<void> ObjectMoves::complete_lock(const ObjectKey& key, const ObjectInfo& info,
+                                        ObjectAttributes& attributes) {
+    const bool strict = parts_.config.preserve == PreservePolicy::strict;
+    if (!strict && parts_.facts.locks_hidden()) return {};
+    auto lock = parts_.store.get_lock(key, info, kUpdateCall);
+    if (lock) {
+        attributes.lock = *std::move(lock);
+        return {};
+    }
+    const ErrorKind kind = lock.error().kind;
+    if (kind == ErrorKind::not_found) return {};
+    if (kind != ErrorKind::access_denied)
+        return std::move(lock).error().with_context("reading the object's lock");
+    if (strict) return lock_would_be_lost(lock.error());
+    parts_.facts.lock_refused(lock.error());
     return {};
 }
 
@@ -319,6 +351,7 @@ Result<ETag> ObjectMoves::apply_late(const ObjectKey& key, const UploadPlan& pla
 // tags that come with a copy or the start of a multipart upload).
 Result<void> ObjectMoves::put_sides_back(const ObjectKey& key, const ObjectAttributes& sent,
                                          const ObjectInfo& found) {
+    TRY(put_lock_back(key, sent, found));
     if (parts_.traits.copy_conditions_known) return {};
     const auto lost = [&](Error error, const char* what) {
         return std::move(error).with_context(
@@ -346,6 +379,29 @@ Result<void> ObjectMoves::put_sides_back(const ObjectKey& key, const ObjectAttri
     if (auto put = parts_.store.put_acl(key, sent.acl, kUpdateCall); !put)
         return lost(std::move(put).error(), "ACL");
     return {};
+}
+
+Result<void> ObjectMoves::put_lock_back(const ObjectKey& key, const ObjectAttributes& sent,
+                                        const ObjectInfo& found) {
+    if (!protects(sent.lock) || parts_.facts.locks_kept()) return {};
+    ObjectLock there = found.attributes.lock;
+    VersionId version = found.version_id;
+    if (found.etag.empty()) {  // not looked at yet
+        const HeadReply head = TRY(parts_.store.head(key, kUpdateCall));
+        there = head.info.attributes.lock;
+        version = head.info.version_id;
+    }
+    if (same_lock(there, sent.lock)) {
+        parts_.facts.learn_locks_kept();
+        return {};
+    }
+    parts_.facts.counters.put_back.fetch_add(1);
+    auto put = parts_.store.put_lock(key, sent.lock, version, kUpdateCall);
+    if (put) return {};
+    return std::move(put).error().with_context(
+        fmt::format("'{}' was stored, but the service dropped its retention or legal hold, which "
+                    "could not be put back",
+                    printable(key.str())));
 }
 
 // A service that says 200 and drops entries (servers.md) must not go unnoticed.
@@ -395,6 +451,7 @@ Result<ObjectStat> ObjectMoves::finish_upload(const ObjectKey& key, const Upload
         info.size = size;
         info.last_modified = WallTime::from_seconds(reply.date.seconds());
         info.version_id = reply.version_id;
+        info.attributes.lock = {};  // who knows
         TRY(put_sides_back(key, plan.attributes, info));
         TRY(apply_late(key, plan));
         return parts_.stat_of(key, info, parts_.clock.now());

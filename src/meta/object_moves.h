@@ -24,6 +24,10 @@ class ObjectMoves {
     Result<void> complete_set(const ObjectKey& key, const ObjectInfo& info,
                               ObjectAttributes& attributes);
     Result<void> complete_acl(const ObjectKey& key, ObjectAttributes& attributes);
+    Result<void> complete_lock(const ObjectKey& key, const ObjectInfo& info,
+                               ObjectAttributes& attributes);
+    Result<void> complete_tags(const ObjectKey& key, const ObjectInfo& info,
+                               ObjectAttributes& attributes);
     void carry_journaled(const ObjectKey& key, const ObjectInfo* base, UploadPlan& plan);
     // `base`: the object that is there, or null.
     void carry_posix(const ObjectKey& key, const ObjectInfo* base, const Patch& staged,
@@ -35,6 +39,8 @@ class ObjectMoves {
     Result<void> apply_late_sides(const ObjectKey& key, const UploadPlan& plan);
     Result<void> put_sides_back(const ObjectKey& key, const ObjectAttributes& sent,
                                 const ObjectInfo& found);
+    Result<void> put_lock_back(const ObjectKey& key, const ObjectAttributes& sent,
+                               const ObjectInfo& found);
     Result<void> check_stored(const ObjectKey& key, const UploadPlan& plan, const ObjectInfo& info);
 
     MetaParts& parts_;

@@ -4,6 +4,7 @@
 // in which another client's edit of the source is lost; the man page says so.
 #include "content_types.h"
 #include "object_moves.h"
+#include "restored.h"
 
 #include "xbucket/base/encoding.h"
 #include "xbucket/store/content_hash.h"
@@ -103,6 +104,7 @@ CopyRequest Rename::make_request(const ObjectInfo& base, ObjectAttributes attrib
     request.source = from_;
     request.destination = to_;
     request.source_bytes = base.size;
+    request.tags_required = parts_.config.preserve == PreservePolicy::strict;
     request.guard.source_unmodified_since = parts_.facts.compares_finer()
                                                 ? base.last_modified + std::chrono::seconds(1)
                                                 : base.last_modified;
@@ -255,6 +257,8 @@ Result<ObjectInfo> Rename::run(CompleteSet complete_set, PutBack put_back) {
         if (attempts_ > 1 && parts_.clock.now() >= copy_deadline_) return gave_up();
         TRY(check_free());
         ObjectAttributes attributes = target_attributes(base);
+        if (would_archive_again(base, attributes.storage_class))
+            return archives_again("a rename", parts_.traits);
         TRY(complete_set(base, attributes));
         TRY(copy(base, attributes));
         if (copied_) TRY(put_back(attributes));

@@ -36,6 +36,7 @@ class OwnResults {
         found->second.read_at = found->second.read_at - kUseful;
         found->second.acl_known = false;
         found->second.tags.reset();
+        found->second.lock.reset();
     }
     void drop(const ObjectKey& key) {
         LockGuard lock(mutex_);

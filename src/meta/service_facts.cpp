@@ -3,6 +3,7 @@
 
 #include "name_codec.h"
 
+#include "xbucket/base/encoding.h"
 #include "xbucket/base/log.h"
 
 #include <fmt/format.h>
@@ -18,6 +19,8 @@ constexpr size_t kSafeEntries = 32;
 constexpr size_t kSafeNameBytes = 48;
 constexpr size_t kSafeValueBytes = 256;
 constexpr size_t kSafeBytes = 1500;
+
+constexpr int kUnsentLogged = 20;
 
 bool is_our_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
@@ -91,6 +94,7 @@ ServiceFacts::ServiceFacts(const StoreTraits& traits)
       destination_if_match_(traits.destination_conditions),
       both_time_conditions_(traits.both_time_conditions),
       acl_kept_(traits.copy_conditions_known),
+      locks_kept_(traits.locks_kept),
       entries_max_(kSafeEntries),
       name_bytes_max_(kSafeNameBytes),
       value_bytes_max_(kSafeValueBytes),
@@ -131,7 +135,18 @@ void ServiceFacts::learn_no_both_time_conditions() {
         log_info("meta", "the service takes only one time condition on a copy; doing with one");
 }
 
-void ServiceFacts::acl_refused(const Error& error) {
+void ServiceFacts::acl_refused(const ObjectKey& key, const Error& error) {
+    // Without a status the reply was read, and was not the kind that could be sent.
+    if (error.kind == ErrorKind::unsupported && error.http_status == 0) {
+        const int before = acls_unsent_.fetch_add(1);
+        if (before < kUnsentLogged)
+            log_warning("meta",
+                        "key={} its ACL goes back to the default: it cannot be sent along with a "
+                        "change ({}). Mount with -o preserve=strict to refuse such changes{}",
+                        printable(key.str()), error.describe(),
+                        before + 1 == kUnsentLogged ? "; of further objects it is not logged" : "");
+        return;
+    }
     if (error.kind == ErrorKind::access_denied) acl_refusals_.fetch_add(1);
     if (!acl_logged_.exchange(true))
         log_warning("meta",
@@ -139,6 +154,27 @@ void ServiceFacts::acl_refused(const Error& error) {
                     "the default. Grant the permission to read ACLs, or mount with "
                     "-o preserve=strict to refuse such changes",
                     error.describe());
+}
+
+void ServiceFacts::tags_refused(const Error& error) {
+    tags_.store(TagAccess::hidden);
+    if (!tags_logged_.exchange(true))
+        log_warning("meta",
+                    "object tags cannot be read ({}): what replaces an object, as an upload, a "
+                    "rename or a copy in parts, loses its tags. Grant the permission to read tags, "
+                    "or mount with -o preserve=strict to refuse such changes",
+                    error.describe());
+}
+
+void ServiceFacts::lock_refused(const Error& error) {
+    lock_refusals_.fetch_add(1);
+    if (!lock_logged_.exchange(true))
+        log_warning(
+            "meta",
+            "whether objects are under retention or legal hold cannot be read ({}): the version "
+            "that a change makes goes without. Grant the permissions to read them, or mount with "
+            "-o preserve=strict to refuse such changes",
+            error.describe());
 }
 
 bool ServiceFacts::is_untried(const AttributeShape& shape) const {

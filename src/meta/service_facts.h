@@ -57,10 +57,24 @@ class ServiceFacts {
 
     // Reading ACLs is refused throughout: asking before every update would only cost requests.
     bool acls_hidden() const { return acl_refusals_.load() >= kAclRefusalsMax; }
-    // Logged once per mount. Only the lack of permission says anything of other objects: an ACL
-    // that has no canned name is this one's.
-    void acl_refused(const Error& error);
+    // The lack of permission is logged once per mount, and says something of other objects. An ACL
+    // that cannot be sent along is this one's: of those the first ones are logged by key.
+    void acl_refused(const ObjectKey& key, const Error& error);
     void acl_read() { acl_refusals_.store(INT32_MIN / 2); }
+
+    // Whether the caller may read tags. Known services tell their count to those only, and say
+    // nothing where there are none: the first object without a count is asked for its tags.
+    enum class TagAccess { unknown, readable, hidden };
+    TagAccess tag_access() const { return tags_.load(); }
+    void tags_read() { tags_.store(TagAccess::readable); }
+    void tags_refused(const Error& error);  // logged once per mount
+
+    // As acls_hidden(), of locks that HEAD does not tell.
+    bool locks_hidden() const { return lock_refusals_.load() >= kAclRefusalsMax; }
+    void lock_refused(const Error& error);  // logged once per mount
+    // Whether a lock that goes along with a copy or an upload is known to be kept.
+    bool locks_kept() const { return locks_kept_.load(); }
+    void learn_locks_kept() { locks_kept_.store(true); }
 
     // Whether the last update made a copy of what had stood still, so that the next one will need
     // what a copy needs: it then asks for all of it at the same time, at the risk of a request for
@@ -118,6 +132,12 @@ class ServiceFacts {
     std::atomic<bool> expects_tags_{false};
     std::atomic<int> acl_refusals_{0};
     std::atomic<bool> acl_logged_{false};
+    std::atomic<int> acls_unsent_{0};
+    std::atomic<TagAccess> tags_{TagAccess::unknown};
+    std::atomic<bool> tags_logged_{false};
+    std::atomic<int> lock_refusals_{0};
+    std::atomic<bool> lock_logged_{false};
+    std::atomic<bool> locks_kept_;
     std::atomic<uint64_t> verified_updates_{0};
     // The largest that a read-back has confirmed.
     std::atomic<size_t> entries_max_;

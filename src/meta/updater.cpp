@@ -279,40 +279,48 @@ void Updater::drive(GuardedUpdate& update, const ObjectKey& key) {
     while (!std::holds_alternative<Done>(step)) {
         const TimePoint begun = clock.now();
         const auto now = [&] { return clock.now(); };
-        step = std::visit(Overloaded{
-                              [&](const Read& read) {
-                                  auto replies = store.read_facets(key, read.facets, kUpdateCall);
-                                  return update.on_read(std::move(replies), begun, now());
-                              },
-                              [&](const Wait& wait) {
-                                  clock.sleep_for(wait.time);
-                                  return update.on_waited(now());
-                              },
-                              [&](const Copy& copy) {
-                                  auto reply = store.copy(copy.request, kUpdateCall);
-                                  if (reply) parts_.behind.note_accepted(key, begun);
-                                  return update.on_copied(std::move(reply), begun, now());
-                              },
-                              [&](const Create& create) {
-                                  auto reply = store.put(create.request, kUpdateCall);
-                                  if (reply) parts_.behind.note_accepted(key, begun);
-                                  return update.on_created(std::move(reply), now());
-                              },
-                              [&](const ReadVersion& version) {
-                                  return update.on_version(
-                                      read_version(store, key, version.version), now());
-                              },
-                              [&](const WriteAcl& write) {
-                                  auto written = store.put_acl(key, write.acl, kUpdateCall);
-                                  return update.on_written(std::move(written), now());
-                              },
-                              [&](const WriteTags& write) {
-                                  auto written = store.put_tags(key, write.tags, kUpdateCall);
-                                  return update.on_written(std::move(written), now());
-                              },
-                              [&](const Done&) -> UpdateStep { return Done{}; },
-                          },
-                          step);
+        step = std::visit(
+            Overloaded{
+                [&](const Read& read) {
+                    auto replies = store.read_facets(key, read.facets, kUpdateCall);
+                    return update.on_read(std::move(replies), begun, now());
+                },
+                [&](const Wait& wait) {
+                    clock.sleep_for(wait.time);
+                    return update.on_waited(now());
+                },
+                [&](const Copy& copy) {
+                    auto reply = store.copy(copy.request, kUpdateCall);
+                    if (reply) parts_.behind.note_accepted(key, begun);
+                    return update.on_copied(std::move(reply), begun, now());
+                },
+                [&](const Create& create) {
+                    auto reply = store.put(create.request, kUpdateCall);
+                    if (reply) parts_.behind.note_accepted(key, begun);
+                    return update.on_created(std::move(reply), now());
+                },
+                [&](const ReadLock& read) {
+                    auto lock = store.get_lock(key, read.head, kUpdateCall);
+                    return update.on_lock(std::move(lock), begun, now());
+                },
+                [&](const ReadVersion& version) {
+                    return update.on_version(read_version(store, key, version.version), now());
+                },
+                [&](const WriteAcl& write) {
+                    auto written = store.put_acl(key, write.acl, kUpdateCall);
+                    return update.on_written(std::move(written), now());
+                },
+                [&](const WriteTags& write) {
+                    auto written = store.put_tags(key, write.tags, kUpdateCall);
+                    return update.on_written(std::move(written), now());
+                },
+                [&](const WriteLock& write) {
+                    auto written = store.put_lock(key, write.lock, write.version, kUpdateCall);
+                    return update.on_written(std::move(written), now());
+                },
+                [&](const Done&) -> UpdateStep { return Done{}; },
+            },
+            step);
     }
 }
 

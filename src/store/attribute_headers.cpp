@@ -76,19 +76,16 @@ void read_user_metadata(const Headers& headers, std::string_view meta_prefix, Us
     }
 }
 
-// A retention that has run out protects nothing, and services take none whose end lies in the past:
-// resent, it would make the object one that cannot be changed any more. By the service's own clock.
-void drop_ended_retention(ObjectInfo& info) {
-    ObjectLock& lock = info.attributes.lock;
-    const auto until = parse_rfc3339(lock.retain_until);
-    if (!until || info.date == WallTime{} || *until > info.date) return;
-    lock.mode.clear();
-    lock.retain_until.clear();
-}
-
 constexpr uint64_t kSizeMax = INT64_MAX;
 
 }  // namespace
+
+void drop_ended_retention(ObjectLock& lock, WallTime now) {
+    const auto until = parse_rfc3339(lock.retain_until);
+    if (!until || now == WallTime{} || *until > now) return;
+    lock.mode.clear();
+    lock.retain_until.clear();
+}
 
 Result<void> add_safe_header(Headers& headers, std::string_view name, std::string_view value) {
     if (!is_safe_header_name(name)) {
@@ -164,7 +161,7 @@ Result<void> Dialect::add_attributes(Headers& headers, const ObjectAttributes& a
         TRY(add_encryption(headers, attributes.sse));
     }
     if (!attributes.acl.empty() && attributes.acl != traits_.default_acl) {
-        TRY(add_safe_header(headers, acl_header(), attributes.acl));
+        TRY(add_acl(headers, attributes.acl));
     }
     if (attributes.tags) {
         // Without the directive a copy keeps the source's tags and ignores these.
@@ -176,6 +173,10 @@ Result<void> Dialect::add_attributes(Headers& headers, const ObjectAttributes& a
         }
     }
     return add_own_attributes(headers, attributes);
+}
+
+Result<void> Dialect::add_acl(Headers& headers, const std::string& acl) const {
+    return add_safe_header(headers, acl_header(), acl);
 }
 
 Result<std::optional<uint64_t>> Dialect::parse_crc64(const Headers& headers) const {
@@ -229,7 +230,7 @@ Result<ObjectInfo> Dialect::parse_object(const Headers& headers,
         info.missing_metadata = static_cast<unsigned>(*missing);
     }
     read_own_attributes(headers, info);
-    drop_ended_retention(info);
+    drop_ended_retention(info.attributes.lock, info.date);
     return info;
 }
 

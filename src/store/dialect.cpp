@@ -11,9 +11,7 @@
 #include <algorithm>
 
 namespace xbucket {
-namespace {
 
-// Both services insist on it, or check it, for bodies that name many things (protocol.md 6, 7).
 void set_xml_body(RequestParts& parts, std::string xml) {
     parts.headers.add("Content-Type", "application/xml");
     parts.headers.add("Content-MD5", base64_encode(md5(xml)));
@@ -25,6 +23,8 @@ Result<std::string> escaped(std::string_view text) {
     if (!out) return fail(ErrorKind::invalid_name, "a NUL byte cannot be part of a name");
     return std::move(*out);
 }
+
+namespace {
 
 std::string range_value(uint64_t offset, uint64_t length) {
     return length == 0 ? fmt::format("bytes={}-", offset)
@@ -333,11 +333,11 @@ Result<RequestParts> Dialect::get_acl(const ObjectKey& key) const {
 Result<RequestParts> Dialect::put_acl(const ObjectKey& key, const std::string& canned) const {
     RequestParts parts = start("PUT_ACL", HttpMethod::put, key);
     parts.query = {{"acl", ""}};
-    TRY(add_safe_header(parts.headers, acl_header(), canned));
+    TRY(add_acl(parts.headers, canned));
     return parts;
 }
 
-Result<RequestParts> Dialect::restore(const ObjectKey& key, unsigned days,
+Result<RequestParts> Dialect::restore(const ObjectKey& key, std::optional<unsigned> days,
                                       const std::string& tier) const {
     RequestParts parts = start("RESTORE", HttpMethod::post, key);
     parts.query = {{"restore", ""}};

@@ -117,7 +117,15 @@ class Dialect {
     Result<RequestParts> put_tags(const ObjectKey& key, const Tags& tags) const;  // empty: deletes
     Result<RequestParts> get_acl(const ObjectKey& key) const;
     Result<RequestParts> put_acl(const ObjectKey& key, const std::string& canned) const;
-    Result<RequestParts> restore(const ObjectKey& key, unsigned days,
+    // Retention and legal hold. `version` "" = current.
+    RequestParts bucket_lock() const;
+    RequestParts get_retention(const ObjectKey& key, const VersionId& version) const;
+    RequestParts get_legal_hold(const ObjectKey& key, const VersionId& version) const;
+    Result<RequestParts> put_retention(const ObjectKey& key, const ObjectLock& lock,
+                                       const VersionId& version) const;
+    Result<RequestParts> put_legal_hold(const ObjectKey& key, const ObjectLock& lock,
+                                        const VersionId& version) const;
+    Result<RequestParts> restore(const ObjectKey& key, std::optional<unsigned> days,
                                  const std::string& tier) const;
     virtual Result<RequestParts> append(const ObjectKey& key, uint64_t position,
                                         std::shared_ptr<BodySource> body) const;
@@ -153,6 +161,10 @@ class Dialect {
     Result<PutReply> parse_complete(const HttpResponse& response) const;
     Result<UploadsPage> parse_uploads(const HttpResponse& response) const;
     Result<Tags> parse_tags(const HttpResponse& response) const;
+    Result<bool> parse_bucket_lock(const HttpResponse& response) const;
+    // One that has run out, by the reply's Date, is none.
+    Result<ObjectLock> parse_retention(const HttpResponse& response) const;
+    Result<std::string> parse_legal_hold(const HttpResponse& response) const;  // "ON", "OFF"
     virtual Result<std::string> parse_acl(const HttpResponse& response) const = 0;
     virtual Result<ObjectKey> parse_symlink(const HttpResponse& response) const;
     virtual Result<std::string> parse_versioning(const HttpResponse& response) const = 0;
@@ -196,6 +208,9 @@ class Dialect {
         return config_.official || config_.trusted_conditions || traits_.dialect == "oss";
     }
     RequestParts start(std::string_view kind, HttpMethod method, const ObjectKey& key) const;
+    enum class LockPart { retention, legal_hold };
+    RequestParts start_lock(std::string_view kind, HttpMethod method, const ObjectKey& key,
+                            const VersionId& version, LockPart part) const;
     // "/bucket/key" (S3: without the first slash) with the key encoded, and the version where one
     // is meant.
     std::string copy_source(const ObjectKey& source, const VersionId& version) const;
@@ -212,8 +227,10 @@ class Dialect {
     virtual void add_range_options(Headers& headers) const = 0;
     virtual void add_checksum_options(Headers& headers) const = 0;
     virtual std::string_view acl_header() const = 0;
+    virtual Result<void> add_acl(Headers& headers, const std::string& acl) const;
     virtual std::string_view replace_word() const = 0;  // of the tagging directive
-    virtual std::string restore_body(unsigned days, const std::string& tier) const = 0;
+    virtual std::string restore_body(std::optional<unsigned> days,
+                                     const std::string& tier) const = 0;
     virtual std::string decode_token(std::string token, bool url_encoded) const = 0;
 
     const DialectConfig config_;
@@ -226,6 +243,13 @@ std::unique_ptr<Dialect> make_s3_dialect(DialectConfig config);
 
 // Shared by the builders and the store. Errors: invalid_argument for an unsafe name or value.
 Result<void> add_safe_header(Headers& headers, std::string_view name, std::string_view value);
+// Both services insist on an MD5, or check it, for bodies that name many things (protocol.md 6, 7).
+void set_xml_body(RequestParts& parts, std::string xml);
+Result<std::string> escaped(std::string_view text);  // for XML
+// A retention that has run out protects nothing, and services take none whose end lies in the past:
+// resent, it would make the object one that cannot be changed any more. `now` by the service's
+// clock; {} = it did not say.
+void drop_ended_retention(ObjectLock& lock, WallTime now);
 // A Content-Disposition that says no more than to download.
 bool is_bare_attachment(std::string_view disposition);
 // "\"abc\"" and the text inside them.

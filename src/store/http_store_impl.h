@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // ObjectStore over a Dialect and a Requester. Each method is: whole key, build, run, parse. The
 // definitions are spread by noun: http_store_objects.cpp, http_store_uploads.cpp,
-// http_store_properties.cpp, multipart_copy.cpp.
+// http_store_properties.cpp, http_store_locks.cpp, multipart_copy.cpp.
 #pragma once
 
 #include "checked_source.h"
@@ -70,8 +70,12 @@ class HttpStore final : public ObjectStore {
     Result<std::string> get_acl(const ObjectKey& key, const CallOptions& options) override;
     Result<void> put_acl(const ObjectKey& key, const std::string& canned,
                          const CallOptions& options) override;
-    Result<void> restore(const ObjectKey& key, unsigned days, const std::string& tier,
-                         const CallOptions& options) override;
+    Result<ObjectLock> get_lock(const ObjectKey& key, const ObjectInfo& head,
+                                const CallOptions& options) override;
+    Result<void> put_lock(const ObjectKey& key, const ObjectLock& lock, const VersionId& version,
+                          const CallOptions& options) override;
+    Result<void> restore(const ObjectKey& key, std::optional<unsigned> days,
+                         const std::string& tier, const CallOptions& options) override;
     Result<void> put_symlink(const ObjectKey& key, const ObjectKey& target,
                              const ObjectAttributes& attributes,
                              const CallOptions& options) override;
@@ -121,6 +125,7 @@ class HttpStore final : public ObjectStore {
     // same one of its own, so that the next change could not keep it.
     Result<void> check_disposition(const CopyRequest& request, const CallOptions& options);
     Result<HeadReply> head_in(const ObjectKey& key, Result<HttpResponse> response);
+    Result<bool> may_have_locks(const CallOptions& options);
     Result<Tags> tags_in(Result<HttpResponse> response) const;
     Result<std::string> acl_in(Result<HttpResponse> response) const;
     // Whether what was sent is what the reply says is stored; "" = yes, or the reply says nothing.
@@ -136,6 +141,8 @@ class HttpStore final : public ObjectStore {
     std::atomic<bool> demands_md5_{false};
     std::atomic<bool> no_create_condition_{false};
     std::atomic<bool> adds_dispositions_{false};
+    enum class BucketLock { unknown, none, possible };
+    std::atomic<BucketLock> bucket_lock_{BucketLock::unknown};
     EtagDoubts etag_doubts_;
     Requester requester_;  // last: waits for its calls, which use the dialect
 };

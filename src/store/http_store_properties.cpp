@@ -42,8 +42,8 @@ Result<void> HttpStore::put_acl(const ObjectKey& key, const std::string& canned,
     return {};
 }
 
-Result<void> HttpStore::restore(const ObjectKey& key, unsigned days, const std::string& tier,
-                                const CallOptions& options) {
+Result<void> HttpStore::restore(const ObjectKey& key, std::optional<unsigned> days,
+                                const std::string& tier, const CallOptions& options) {
     if (days == 0) {
         return fail(ErrorKind::invalid_argument, "an object is restored for at least one day");
     }

@@ -76,8 +76,18 @@ Result<ObjectAttributes> MultipartCopy::attributes_for(const ObjectInfo& source)
     }
     ObjectAttributes attributes = request_.replace ? *request_.replace : source.attributes;
     // A new upload has no tags of its own; a single copy would have kept the source's.
-    if (!attributes.tags && source.tag_count.value_or(0) != 0) {
-        attributes.tags = TRY(store_.get_tags(request_.source, options_));
+    // Their count is not told to who may not read them.
+    if (!attributes.tags && source.tag_count != 0U) {
+        auto tags = store_.get_tags(request_.source, options_);
+        const ErrorKind kind = tags ? ErrorKind::internal : tags.error().kind;
+        const bool hidden = kind == ErrorKind::access_denied && !request_.tags_required;
+        const bool passable = !source.tag_count && (hidden || kind == ErrorKind::unsupported);
+        if (!tags && !passable) return std::move(tags.error()).with_context("reading the tags");
+        if (tags) attributes.tags = std::move(*tags);
+        if (hidden && passable) {
+            log_warning("store", "key='{}' is copied in parts, without tags that it may have: {}",
+                        printable(request_.source.str()), tags.error().describe());
+        }
     }
     return attributes;
 }

@@ -12,4 +12,14 @@ FacetReplies ObjectStore::read_facets(const ObjectKey& key, Facets facets,
     return replies;
 }
 
+Result<ObjectLock> ObjectStore::get_lock(const ObjectKey&, const ObjectInfo& head,
+                                         const CallOptions&) {
+    return head.attributes.lock;
+}
+
+Result<void> ObjectStore::put_lock(const ObjectKey&, const ObjectLock&, const VersionId&,
+                                   const CallOptions&) {
+    return fail(ErrorKind::unsupported, "this service has no locks of objects");
+}
+
 }  // namespace xbucket

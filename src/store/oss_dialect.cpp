@@ -88,6 +88,7 @@ StoreTraits oss_traits(const DialectConfig& config) {
     traits.default_acl = "default";
     traits.default_storage_class = "Standard";
     traits.storage_class_listed = true;
+    traits.copy_keeps_restored = true;
     traits.native_symlinks = true;
     traits.appendable = true;
     traits.tagging = true;
@@ -182,13 +183,22 @@ class OssDialect final : public Dialect {
             list.append(name).append(":").append(base64_encode(value));
         }
         if (!list.empty()) headers.add("x-oss-persistent-headers", list);
-        return {};
+        const auto add = [&headers](const char* name, const std::string& value) -> Result<void> {
+            if (value.empty()) return {};
+            return add_safe_header(headers, name, value);
+        };
+        TRY(add("x-oss-object-worm-mode", attributes.lock.mode));
+        TRY(add("x-oss-object-worm-retain-until-date", attributes.lock.retain_until));
+        return add("x-oss-object-worm-legal-hold", attributes.lock.legal_hold);
     }
 
     void read_own_attributes(const Headers& headers, ObjectInfo& info) const override {
         ServerSideEncryption& sse = info.attributes.sse;
         sse.key_id = own_value(headers, "server-side-encryption-key-id");
         sse.data_algorithm = own_value(headers, "server-side-data-encryption");
+        info.attributes.lock.mode = own_value(headers, "object-worm-mode");
+        info.attributes.lock.retain_until = own_value(headers, "object-worm-retain-until-date");
+        info.attributes.lock.legal_hold = own_value(headers, "object-worm-legal-hold");
         if (info.version_id.empty()) info.version_id = VersionId(own_value(headers, "versionId"));
         for (const HeaderView header : headers) {
             const std::string name = to_lower(header.name);
@@ -238,8 +248,9 @@ class OssDialect final : public Dialect {
     std::string_view acl_header() const override { return "x-oss-object-acl"; }
     std::string_view replace_word() const override { return "Replace"; }
 
-    std::string restore_body(unsigned days, const std::string& tier) const override {
-        std::string out = fmt::format("<RestoreRequest><Days>{}</Days>", days);
+    std::string restore_body(std::optional<unsigned> days, const std::string& tier) const override {
+        std::string out = "<RestoreRequest>";
+        if (days) out += fmt::format("<Days>{}</Days>", *days);
         if (!tier.empty()) {
             out += fmt::format("<JobParameters><Tier>{}</Tier></JobParameters>", tier);
         }

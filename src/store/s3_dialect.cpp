@@ -2,6 +2,7 @@
 // Amazon S3 and the servers that speak its protocol: what differs from OSS (protocol.md 2.2, 3.7,
 // 4.2, servers.md).
 #include "dialect.h"
+#include "grants.h"
 
 #include "xbucket/base/encoding.h"
 #include "xbucket/store/xml.h"
@@ -9,7 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <utility>
 
 namespace xbucket {
 namespace {
@@ -23,6 +24,9 @@ StoreTraits s3_traits(const DialectConfig& config) {
     traits.default_acl = "private";
     traits.default_storage_class = "STANDARD";
     traits.storage_class_listed = true;
+    traits.class_restored_for_good = "INTELLIGENT_TIERING";
+    traits.locks_kept = config.official || config.trusted_conditions;
+    traits.hides_locks = true;
     traits.tagging = true;
     if (config.official || config.trusted_conditions) traits.tag_punctuation = "+-=._:/@";
     // Ceph's gateway turns '_' into '-', so '_' is not among them (servers.md).
@@ -35,10 +39,6 @@ StoreTraits s3_traits(const DialectConfig& config) {
     traits.key_bytes_max = 1024 - std::min<size_t>(config.key_prefix_bytes, 1023);
     return traits;
 }
-
-constexpr std::string_view kAllUsers = "http://acs.amazonaws.com/groups/global/AllUsers";
-constexpr std::string_view kSignedInUsers =
-    "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
 
 class S3Dialect final : public Dialect {
   public:
@@ -55,29 +55,18 @@ class S3Dialect final : public Dialect {
         return document.root().child("Status").text();
     }
 
-    // Grants back to the canned name that makes them: the owner's own, and one group's.
     Result<std::string> parse_acl(const HttpResponse& response) const override {
         const XmlDocument document = TRY(parse_reply(response, "AccessControlPolicy"));
         const std::string owner = document.root().child("Owner").child("ID").text();
-        std::set<std::string> grants;
+        std::vector<AclGrant> grants;
         for (const XmlNode& grant : document.root().child("AccessControlList").children("Grant")) {
             const XmlNode grantee = grant.child("Grantee");
-            const std::string permission = grant.child("Permission").text();
-            const std::string uri = grantee.child("URI").text();
-            std::string who = "other";
-            if (uri == kAllUsers) who = "all";
-            if (uri == kSignedInUsers) who = "signed-in";
-            if (uri.empty() && grantee.child("ID").text() == owner) who = "owner";
-            grants.insert(who + " " + permission);
+            AclGrant read{grant.child("Permission").text(), grantee.child("URI").text(),
+                          grantee.child("ID").text()};
+            if (!read.group.empty()) read.user.clear();
+            grants.push_back(std::move(read));
         }
-        grants.erase("owner FULL_CONTROL");
-        using Grants = std::set<std::string>;
-        if (grants.empty()) return std::string("private");
-        if (grants == Grants{"all READ"}) return std::string("public-read");
-        if (grants == Grants{"all READ", "all WRITE"}) return std::string("public-read-write");
-        if (grants == Grants{"signed-in READ"}) return std::string("authenticated-read");
-        return fail(ErrorKind::unsupported,
-                    "the object's ACL has grants that no canned name describes");
+        return acl_of_grants(grants, owner);
     }
 
     std::optional<KeptChecksum> parse_checksum(const Headers& headers) const override {
@@ -220,12 +209,18 @@ class S3Dialect final : public Dialect {
         headers.add("x-amz-checksum-mode", "ENABLED");
     }
     std::string_view acl_header() const override { return "x-amz-acl"; }
+    Result<void> add_acl(Headers& headers, const std::string& acl) const override {
+        if (!is_grants(acl)) return Dialect::add_acl(headers, acl);
+        for (const auto& [permission, grantees] : TRY(read_grants(acl))) {
+            TRY(add_safe_header(headers, "x-amz-grant-" + permission, grantees));
+        }
+        return {};
+    }
     std::string_view replace_word() const override { return "REPLACE"; }
 
-    std::string restore_body(unsigned days, const std::string& tier) const override {
-        std::string out = fmt::format(
-            "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>{}</Days>",
-            days);
+    std::string restore_body(std::optional<unsigned> days, const std::string& tier) const override {
+        std::string out = "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
+        if (days) out += fmt::format("<Days>{}</Days>", *days);
         if (!tier.empty()) {
             out +=
                 fmt::format("<GlacierJobParameters><Tier>{}</Tier></GlacierJobParameters>", tier);

@@ -121,9 +121,19 @@ class AttributeRules:
         self.assertEqual(error_of(os.setxattr, path, "user.year", b"2021"), "EACCES")
         self.assertEqual(self.client.metadata("a.txt"), {"year": "2020"})
         os.setxattr(path, "user.object.restore", b"1")
+        if self.dialect == "oss":
+            os.setxattr(path, "user.year", b"2021")
+            self.assertEqual(os.getxattr(path, "user.object.storage-class").decode(), name)
+            self.assertEqual(path.read_bytes(), b"x", "as restored as before")
+            return
+        # The copy would be a new object, and archived again.
+        self.assertEqual(error_of(os.setxattr, path, "user.year", b"2021"), "EACCES")
+        self.assertEqual(error_of(os.rename, path, path.with_name("b.txt")), "EACCES")
+        self.assertEqual(path.read_bytes(), b"x")
+        os.setxattr(path, "user.object.storage-class", b"STANDARD")
         os.setxattr(path, "user.year", b"2021")
         self.assertEqual(self.client.metadata("a.txt"), {"year": "2021"})
-        self.assertEqual(os.getxattr(path, "user.object.storage-class").decode(), name)
+        self.assertEqual(path.read_bytes(), b"x")
 
     def test_a_name_that_cannot_be_shown_is_kept_by_updates(self):
         long = "n" * 252

@@ -81,6 +81,51 @@ TEST_F(LocalServerTest, acl_is_told_and_set_in_each_dialects_words) {
     EXPECT_EQ(oss().head("k").header("Last-Modified"), then);
 }
 
+TEST_F(LocalServerTest, grants_that_no_canned_name_describes_are_kept_until_a_copy_without_them) {
+    const std::string all = "http://acs.amazonaws.com/groups/global/AllUsers";
+    const Headers grants = {{"x-amz-grant-full-control", "id=\"xbucket\", id=\"zoe\""},
+                            {"x-amz-grant-read", "uri=\"" + all + "\""}};
+    ASSERT_EQ(s3().put("k", "x", grants).status, 200);
+    const auto granted = [&] { return s3().get("k", {}, {{"acl", ""}}).body; };
+    EXPECT_NE(granted().find("<ID>zoe</ID>"), std::string::npos) << granted();
+    EXPECT_NE(granted().find("<URI>" + all + "</URI>"), std::string::npos);
+    EXPECT_EQ(oss().get("k", {}, {{"acl", ""}}).xml("Grant"), "public-read");
+    const std::string policy = granted();
+    ASSERT_EQ(s3().put("k", "", {{"x-amz-acl", "private"}}, {{"acl", ""}}).status, 200);
+    EXPECT_EQ(granted().find("zoe"), std::string::npos);
+    ASSERT_EQ(s3().put("k", policy, {}, {{"acl", ""}}).status, 200);
+    EXPECT_EQ(granted(), policy);
+    ASSERT_EQ(s3().copy("k", "k", {{"x-amz-metadata-directive", "REPLACE"}}).status, 200);
+    EXPECT_EQ(granted().find("zoe"), std::string::npos) << "as S3 does";
+    EXPECT_EQ(s3().put("k", "x", {{"x-amz-grant-read", "nobody"}}).code(), "InvalidArgument");
+    EXPECT_EQ(
+        s3().put("k", "x", {{"x-amz-grant-read", "id=\"a\""}, {"x-amz-acl", "private"}}).code(),
+        "InvalidRequest");
+}
+
+TEST_F(LocalServerTest, a_copy_in_place_stays_restored_only_as_unversioned_metadata_of_oss) {
+    oss().put("k", "cold", {{"x-oss-storage-class", "Archive"}});
+    oss().post("k", "", {{"restore", ""}});
+    ASSERT_EQ(oss().get("k").body, "cold");
+    EXPECT_EQ(oss().copy("k", "k", {{"x-oss-storage-class", "Archive"}}).status, 200);
+    EXPECT_EQ(oss().get("k").body, "cold");
+    const Headers again = {{"x-amz-storage-class", "GLACIER"},
+                           {"x-amz-metadata-directive", "REPLACE"}};
+    EXPECT_EQ(s3().copy("k", "k", again).status, 200);
+    EXPECT_EQ(s3().get("k").code(), "InvalidObjectState");
+}
+
+TEST_P(PropertiesTest, locks_are_told_in_each_dialects_words_and_taken_along) {
+    const std::string word = is_oss() ? "object-worm-" : "object-lock-";
+    const Headers lock = {{ext(word + "mode"), "COMPLIANCE"},
+                          {ext(word + "retain-until-date"), "2040-01-01T00:00:00.000Z"},
+                          {ext(word + "legal-hold"), "ON"}};
+    ASSERT_EQ(any().put("k", "x", lock).status, 200);
+    const Answer head = any().head("k");
+    for (const HeaderView header : lock) EXPECT_EQ(head.header(header.name), header.value);
+    EXPECT_NE(any().put("k", "y").status, 200);
+}
+
 TEST_P(PropertiesTest, archived_objects_are_read_and_copied_only_once_restored) {
     auto slow = config();
     slow.restore_takes = std::chrono::seconds(100);

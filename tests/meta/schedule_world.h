@@ -171,7 +171,7 @@ class ScheduledStore final : public ObjectStore {
                                                     const CallOptions&) override {
         return not_here();
     }
-    Result<void> restore(const ObjectKey&, unsigned, const std::string&,
+    Result<void> restore(const ObjectKey&, std::optional<unsigned>, const std::string&,
                          const CallOptions&) override {
         return not_here();
     }

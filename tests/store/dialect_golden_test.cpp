@@ -23,6 +23,8 @@ using testing::StringSource;
 const ObjectKey kKey("dir/a b+\xC3\xA9.txt");
 const ETag kETag("E1");
 const UploadId kUpload("up/1+");
+const ObjectLock kLock{
+    .mode = "COMPLIANCE", .retain_until = "2031-01-01T00:00:00.000Z", .legal_hold = "ON"};
 
 // One line a header, sorted; bodies after a blank line.
 std::string render(const Result<RequestParts>& parts) {
@@ -146,6 +148,18 @@ const std::map<std::string, Build>& operations() {
         {"restore", [](const Dialect& d, bool) { return d.restore(kKey, 3, "Expedited"); }},
         {"restore_in_the_usual_tier",
          [](const Dialect& d, bool) { return d.restore(kKey, 1, ""); }},
+        {"restore_for_good",
+         [](const Dialect& d, bool) { return d.restore(kKey, std::nullopt, "Bulk"); }},
+        {"get_retention",
+         [](const Dialect& d, bool) -> Result<RequestParts> {
+             return d.get_retention(kKey, VersionId("v1"));
+         }},
+        {"put_retention",
+         [](const Dialect& d, bool) { return d.put_retention(kKey, kLock, VersionId("v1")); }},
+        {"get_legal_hold",
+         [](const Dialect& d, bool) -> Result<RequestParts> { return d.get_legal_hold(kKey, {}); }},
+        {"put_legal_hold",
+         [](const Dialect& d, bool) { return d.put_legal_hold(kKey, kLock, {}); }},
         {"put_symlink",
          [](const Dialect& d, bool) { return d.put_symlink(kKey, ObjectKey("t \xC3\xA9"), {}); }},
         {"get_symlink", [](const Dialect& d, bool) { return d.get_symlink(kKey); }},

@@ -141,6 +141,23 @@ TEST(ParseObject, what_the_service_adds_for_browsers_is_no_attribute) {
     EXPECT_EQ(disposition(*oss(), "attachment", "x-oss-request-id", "true"), "attachment");
 }
 
+TEST(ParseObject, what_protects_an_object_of_oss_goes_along_again) {
+    const auto info = oss()->parse_object(
+        object_headers({{"Date", "Fri, 24 Feb 2012 06:08:00 GMT"},
+                        {"x-oss-object-worm-mode", "COMPLIANCE"},
+                        {"x-oss-object-worm-retain-until-date", "2030-01-01T00:00:00.000Z"},
+                        {"x-oss-object-worm-legal-hold", "ON"}}));
+    ASSERT_TRUE(info);
+    EXPECT_EQ(info->attributes.lock.mode, "COMPLIANCE");
+    PutRequest put{.key = ObjectKey("k"), .attributes = info->attributes};
+    const auto parts = oss()->put(put);
+    ASSERT_TRUE(parts);
+    EXPECT_EQ(parts->headers.value_or_empty("x-oss-object-worm-mode"), "COMPLIANCE");
+    EXPECT_EQ(parts->headers.value_or_empty("x-oss-object-worm-retain-until-date"),
+              "2030-01-01T00:00:00.000Z");
+    EXPECT_EQ(parts->headers.value_or_empty("x-oss-object-worm-legal-hold"), "ON");
+}
+
 TEST(ParseObject, a_retention_that_has_run_out_is_no_attribute) {
     const auto lock = [](const char* until, const char* date) {
         const auto info =
@@ -530,16 +547,41 @@ TEST(ParseAcl, grants_become_the_canned_name_that_makes_them) {
               "public-read-write");
     EXPECT_EQ(*s3()->parse_acl(xml(acl_document(group_grant("AuthenticatedUsers", "READ")))),
               "authenticated-read");
-    EXPECT_EQ(kind(s3()->parse_acl(xml(acl_document(group_grant("AllUsers", "FULL_CONTROL"))))),
-              ErrorKind::unsupported);
-    EXPECT_EQ(
-        kind(s3()->parse_acl(xml(acl_document(
-            "<Grant><Grantee><ID>other</ID></Grantee><Permission>READ</Permission></Grant>")))),
-        ErrorKind::unsupported);
+    EXPECT_EQ(kind(s3()->parse_acl(xml(acl_document(group_grant("AuthenticatedUsers", "WRITE"))))),
+              ErrorKind::unsupported)
+        << "no request can make it";
     EXPECT_EQ(*oss()->parse_acl(xml("<AccessControlPolicy><AccessControlList><Grant>public-read"
                                     "</Grant></AccessControlList></AccessControlPolicy>")),
               "public-read");
     EXPECT_EQ(kind(oss()->parse_acl(xml("<AccessControlPolicy/>"))), ErrorKind::bad_reply);
+}
+
+TEST(ParseAcl, other_grants_become_the_headers_that_make_them) {
+    const std::string other =
+        "<Grant><Grantee><ID>zoe</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant>"
+        "<Grant><Grantee><ID>bob</ID></Grantee><Permission>READ_ACP</Permission></Grant>";
+    const std::string all = other + group_grant("AllUsers", "READ");
+    const auto acl = s3()->parse_acl(xml(acl_document(all)));
+    ASSERT_TRUE(acl);
+    EXPECT_EQ(*acl,
+              "full-control=id=\"me\",id=\"zoe\";"
+              "read=uri=\"http://acs.amazonaws.com/groups/global/AllUsers\";"
+              "read-acp=id=\"bob\"");
+    PutRequest put{.key = ObjectKey("k")};
+    put.attributes.acl = *acl;
+    for (const auto& parts : {s3()->put(put), s3()->put_acl(ObjectKey("k"), *acl),
+                              s3()->create_upload(ObjectKey("k"), put.attributes)}) {
+        ASSERT_TRUE(parts);
+        EXPECT_EQ(parts->headers.value_or_empty("x-amz-grant-full-control"),
+                  "id=\"me\",id=\"zoe\"");
+        EXPECT_EQ(parts->headers.value_or_empty("x-amz-grant-read"),
+                  "uri=\"http://acs.amazonaws.com/groups/global/AllUsers\"");
+        EXPECT_EQ(parts->headers.value_or_empty("x-amz-grant-read-acp"), "id=\"bob\"");
+        EXPECT_FALSE(parts->headers.has("x-amz-acl")) << "one or the other";
+    }
+    for (const char* odd : {"x=y", "write=id=\"a\"", "read="}) {
+        EXPECT_EQ(kind(s3()->put_acl(ObjectKey("k"), odd)), ErrorKind::invalid_argument) << odd;
+    }
 }
 
 TEST(ParseVersioning, both_dialects_and_the_unversioned_bucket) {

@@ -95,6 +95,73 @@ TEST_F(HttpStoreServices, replacing_what_was_deleted_at_the_same_time_is_a_condi
     EXPECT_EQ(complete(), ErrorKind::not_found);
 }
 
+// ---- locks that HEAD does not tell
+
+ObjectInfo version(const std::string& id) {
+    ObjectInfo info;
+    info.version_id = VersionId(id);
+    return info;
+}
+
+TEST_F(HttpStoreServices, a_bucket_without_object_lock_is_asked_once_and_its_objects_never) {
+    for (const int status : {404, 400, 405}) {
+        ObjectStore& store = make(s3_config());
+        const size_t before = transport.sent().size();
+        EXPECT_TRUE(store.get_lock(ObjectKey("k"), version(""))->empty());
+        EXPECT_EQ(transport.sent().size(), before) << "without a version there is no lock";
+        transport.reply(error_reply(
+            status, status == 404 ? "ObjectLockConfigurationNotFoundError" : "Whatever"));
+        for (int i = 0; i < 3; ++i)
+            EXPECT_TRUE(store.get_lock(ObjectKey("k"), version("v1"))->empty());
+        ASSERT_EQ(transport.sent().size(), before + 1);
+        EXPECT_EQ(transport.sent(before).request.target, "/?object-lock");
+    }
+    ObjectStore& store = make(s3_config());
+    const size_t before = transport.sent().size();
+    transport.reply(xml_reply("<ListBucketResult/>"));  // a server that knows no such request
+    EXPECT_TRUE(store.get_lock(ObjectKey("k"), version("v1"))->empty());
+    EXPECT_TRUE(store.get_lock(ObjectKey("k"), version("v1"))->empty());
+    EXPECT_EQ(transport.sent().size(), before + 1);
+}
+
+TEST_F(HttpStoreServices, where_objects_may_be_locked_what_head_did_not_tell_is_asked_for) {
+    ObjectStore& store = make(s3_config());
+    transport.reply(
+        xml_reply("<ObjectLockConfiguration><ObjectLockEnabled>Enabled"
+                  "</ObjectLockEnabled></ObjectLockConfiguration>"));
+    transport.reply(
+        xml_reply("<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>"
+                  "2040-01-01T00:00:00Z</RetainUntilDate></Retention>"));
+    transport.reply(xml_reply("<LegalHold><Status>ON</Status></LegalHold>"));
+    const auto lock = store.get_lock(ObjectKey("k"), version("v1"));
+    ASSERT_TRUE(lock) << lock.error().describe();
+    EXPECT_EQ(*lock, (ObjectLock{"GOVERNANCE", "2040-01-01T00:00:00Z", "ON"}));
+    EXPECT_EQ(transport.sent(1).request.target, "/k?retention&versionId=v1");
+    EXPECT_EQ(transport.sent(2).request.target, "/k?legal-hold&versionId=v1");
+    // One that has run out, and no hold; and an object that was never locked.
+    transport.reply(
+        xml_reply("<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>"
+                  "2020-01-01T00:00:00Z</RetainUntilDate></Retention>"));
+    transport.reply(xml_reply("<LegalHold><Status>OFF</Status></LegalHold>"));
+    EXPECT_TRUE(store.get_lock(ObjectKey("k"), version("v1"))->empty());
+    transport.reply(error_reply(404, "NoSuchObjectLockConfiguration"));
+    transport.reply(error_reply(404, "NoSuchObjectLockConfiguration"));
+    EXPECT_TRUE(store.get_lock(ObjectKey("k"), version("v1"))->empty());
+    transport.reply(error_reply(404, "NoSuchVersion"));
+    EXPECT_EQ(store.get_lock(ObjectKey("k"), version("v1")).error().kind, ErrorKind::not_found);
+    transport.reply(error_reply(403, "AccessDenied"));
+    EXPECT_EQ(store.get_lock(ObjectKey("k"), version("v1")).error().kind, ErrorKind::access_denied);
+}
+
+TEST_F(HttpStoreServices, who_may_not_read_the_buckets_setting_learns_it_of_an_object) {
+    ObjectStore& store = make(s3_config());
+    transport.reply(error_reply(403, "AccessDenied"));
+    transport.reply(error_reply(400, "InvalidRequest"));  // the bucket has no Object Lock
+    EXPECT_TRUE(store.get_lock(ObjectKey("k"), version("v1"))->empty());
+    EXPECT_TRUE(store.get_lock(ObjectKey("k"), version("v1"))->empty());
+    EXPECT_EQ(transport.sent().size(), 2U);
+}
+
 TEST_F(HttpStoreServices, a_disposition_that_the_service_would_hide_is_refused) {
     ObjectStore& store = make(oss_config());
     const ScriptedReply forced = object_reply(

@@ -48,6 +48,7 @@ class MultipartCopyTest : public StoreFixture {
         copy.replace.emplace();
         copy.replace->user["year"] = "2021";
         copy.replace->acl = "public-read";
+        copy.replace->tags.emplace();
         copy.guard.source_unmodified_since = *parse_http_date(kModified);
         return copy;
     }
@@ -78,7 +79,9 @@ TEST_F(MultipartCopyTest, copies_in_parts_with_everything_resent_and_compared) {
     transport.reply(head_reply("S", kModified, {{"x-amz-tagging-count", "1"}}));
     transport.reply(completed());
     transport.reply(head_reply("N-12", kServiceDate));
-    const auto reply = store.copy(update());
+    CopyRequest copy = update();
+    copy.replace->tags.reset();
+    const auto reply = store.copy(copy);
     ASSERT_TRUE(reply) << reply.error().describe();
     EXPECT_EQ(reply->etag.str(), "N-12");
     EXPECT_EQ(reply->last_modified, WallTime::from_seconds(1'700'000'000));
@@ -94,6 +97,28 @@ TEST_F(MultipartCopyTest, copies_in_parts_with_everything_resent_and_compared) {
     EXPECT_THAT(ranges, ::testing::Contains("bytes=0-536870911"));
     EXPECT_THAT(ranges, ::testing::Contains("bytes=5905580032-5905580036"));
     EXPECT_THAT(transport.sent(16).body, HasSubstr("<PartNumber>12</PartNumber>"));
+}
+
+TEST_F(MultipartCopyTest, tags_whose_count_is_not_told_are_asked_for) {
+    ObjectStore& store = make(s3_config());
+    CopyRequest copy = update();
+    copy.replace->tags.reset();
+    transport.reply(head_reply());
+    transport.reply(
+        xml("<Tagging><TagSet><Tag><Key>t</Key><Value>v</Value></Tag></TagSet></Tagging>"));
+    transport.reply(error_reply(400, "InvalidArgument"));
+    EXPECT_FALSE(store.copy(copy));
+    EXPECT_EQ(transport.sent(2).header("x-amz-tagging"), "t=v");
+    // Hidden: the copy is made without them, or not at all.
+    transport.reply(head_reply());
+    transport.reply(error_reply(403, "AccessDenied"));
+    transport.reply(error_reply(400, "InvalidArgument"));
+    EXPECT_EQ(store.copy(copy).error().kind, ErrorKind::invalid_argument);
+    EXPECT_EQ(transport.sent(5).request.method, HttpMethod::post);
+    copy.tags_required = true;
+    transport.reply(head_reply());
+    transport.reply(error_reply(403, "AccessDenied"));
+    EXPECT_EQ(store.copy(copy).error().kind, ErrorKind::access_denied);
 }
 
 TEST_F(MultipartCopyTest, a_guard_that_is_false_stops_it_before_anything_is_made) {

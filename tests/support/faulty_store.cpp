@@ -351,8 +351,22 @@ Result<void> FaultyStore::put_acl(const ObjectKey& key, const std::string& canne
                      [this, key, canned, options] { return inner_.put_acl(key, canned, options); });
 }
 
-Result<void> FaultyStore::restore(const ObjectKey& key, unsigned days, const std::string& tier,
-                                  const CallOptions& options) {
+Result<ObjectLock> FaultyStore::get_lock(const ObjectKey& key, const ObjectInfo& head,
+                                         const CallOptions& options) {
+    return run<ObjectLock>(StoreCall::get_lock, key, [this, key, head, options] {
+        return inner_.get_lock(key, head, options);
+    });
+}
+
+Result<void> FaultyStore::put_lock(const ObjectKey& key, const ObjectLock& lock,
+                                   const VersionId& version, const CallOptions& options) {
+    return run<void>(StoreCall::put_lock, key, [this, key, lock, version, options] {
+        return inner_.put_lock(key, lock, version, options);
+    });
+}
+
+Result<void> FaultyStore::restore(const ObjectKey& key, std::optional<unsigned> days,
+                                  const std::string& tier, const CallOptions& options) {
     return run<void>(StoreCall::restore, key, [this, key, days, tier, options] {
         return inner_.restore(key, days, tier, options);
     });

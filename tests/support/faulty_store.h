@@ -147,8 +147,12 @@ class FaultyStore final : public ObjectStore {
     Result<std::string> get_acl(const ObjectKey& key, const CallOptions& options = {}) override;
     Result<void> put_acl(const ObjectKey& key, const std::string& canned,
                          const CallOptions& options = {}) override;
-    Result<void> restore(const ObjectKey& key, unsigned days, const std::string& tier,
-                         const CallOptions& options = {}) override;
+    Result<ObjectLock> get_lock(const ObjectKey& key, const ObjectInfo& head,
+                                const CallOptions& options = {}) override;
+    Result<void> put_lock(const ObjectKey& key, const ObjectLock& lock, const VersionId& version,
+                          const CallOptions& options = {}) override;
+    Result<void> restore(const ObjectKey& key, std::optional<unsigned> days,
+                         const std::string& tier, const CallOptions& options = {}) override;
     Result<void> put_symlink(const ObjectKey& key, const ObjectKey& target,
                              const ObjectAttributes& attributes,
                              const CallOptions& options = {}) override;

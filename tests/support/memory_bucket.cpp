@@ -123,6 +123,7 @@ ObjectInfo MemoryBucket::describe(const MemoryVersion& version) const {
     info.attributes = version.attributes;
     info.attributes.acl.clear();
     info.attributes.tags.reset();
+    if (service_.locks_hidden) info.attributes.lock = {};
     if (!service_.default_class_told &&
         info.attributes.storage_class == service_.traits.default_storage_class)
         info.attributes.storage_class.clear();
@@ -252,6 +253,7 @@ Result<ObjectAttributes> MemoryBucket::accept(const ObjectKey& key, ObjectAttrib
         sent[HttpField::content_type] = service_.default_content_type;
     if (sent.storage_class.empty()) sent.storage_class = service_.traits.default_storage_class;
     if (sent.acl.empty()) sent.acl = service_.traits.default_acl;
+    if (!service_.locks_ride_along) sent.lock = {};
     if (sent.tags && sent.tags->size() > service_.traits.tags_max)
         return service_error(
             ErrorKind::invalid_argument, 400, "InvalidTag",

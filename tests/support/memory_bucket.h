@@ -82,7 +82,10 @@ class MemoryBucket {
     Result<void> put_tags(const ObjectKey& key, const Tags& tags);
     Result<std::string> get_acl(const ObjectKey& key) const;
     Result<void> put_acl(const ObjectKey& key, const std::string& canned);
-    Result<void> restore(const ObjectKey& key, unsigned days, const std::string& tier);
+    Result<ObjectLock> get_lock(const ObjectKey& key) const;
+    Result<void> put_lock(const ObjectKey& key, const ObjectLock& lock, const VersionId& version);
+    Result<void> restore(const ObjectKey& key, std::optional<unsigned> days,
+                         const std::string& tier);
     Result<PutReply> append(const ObjectKey& key, uint64_t position, const std::string& bytes);
     Result<void> put_symlink(const ObjectKey& key, const ObjectKey& target,
                              const ObjectAttributes& attributes);

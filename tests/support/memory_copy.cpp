@@ -100,6 +100,13 @@ Result<CopyReply> MemoryBucket::copy(const CopyRequest& request) {
     made.etag = source.etag;
     made.type = source.type;
     made.symlink_target = source.symlink_target;
+    const bool same_class =
+        request.replace && sent.storage_class == source.attributes.storage_class;
+    if (in_place && same_class && service_.traits.copy_keeps_restored &&
+        service_.versioning.empty()) {
+        made.restore_ready = source.restore_ready;
+        made.restore_until = source.restore_until;
+    }
     const bool takes_sent = request.replace || (in_place && service_.versioning.empty());
     made.attributes = takes_sent ? sent : source.attributes;
     if (!takes_sent) {
@@ -127,6 +134,7 @@ Result<CopyReply> MemoryBucket::copy(const CopyRequest& request) {
         made.type = ObjectType::normal;
         made.etag = content_etag(*source.body);
     }
+    if (made.attributes.tags && made.attributes.tags->empty()) made.attributes.tags.reset();
     made.modified = service_time();
     const VersionId source_version = source.id;
     const MemoryVersion& stored = store(request.destination, std::move(made));

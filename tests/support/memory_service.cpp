@@ -18,6 +18,7 @@ MemoryService MemoryService::oss() {
     traits.default_acl = "default";
     traits.default_storage_class = "Standard";
     traits.storage_class_listed = true;
+    traits.copy_keeps_restored = true;
     traits.native_symlinks = true;
     traits.appendable = true;
     traits.raw_name_characters = "abcdefghijklmnopqrstuvwxyz0123456789-";
@@ -55,6 +56,9 @@ MemoryService MemoryService::s3() {
     traits.default_acl = "private";
     traits.default_storage_class = "STANDARD";
     traits.storage_class_listed = true;
+    traits.class_restored_for_good = "INTELLIGENT_TIERING";
+    traits.locks_kept = true;
+    traits.hides_locks = true;
     traits.raw_name_characters = "abcdefghijklmnopqrstuvwxyz0123456789.-";
     traits.metadata_bytes_max = 2048;
     traits.metadata_bytes_per_name = 0;
@@ -78,6 +82,7 @@ MemoryService MemoryService::ceph() {
     StoreTraits& traits = service.traits;
     traits.copy_conditions_known = false;
     traits.destination_conditions = false;
+    traits.locks_kept = false;
     // A store heeds S3's 2 KB; the gateway itself gives out where its header buffer does.
     service.metadata_bytes_enforced = 15000;
     service.copy_conditions = false;

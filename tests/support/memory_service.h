@@ -39,6 +39,12 @@ struct MemoryService {
     bool copy_makes_single_part = false;  // a multipart object's ETag changes with a copy (AWS)
     bool archived_copy_refused = true;
 
+    // Locks of versions (protocol.md 3.7).
+    bool locks_hidden = false;     // HEAD leaves them out
+    bool locks_readable = true;    // by requests of their own
+    bool bucket_locks = true;      // else nothing can be locked, and the store knows
+    bool locks_ride_along = true;  // with copies and uploads that have them
+
     // Metadata.
     std::string metadata_prefix = "x-oss-meta-";
     std::string name_alphabet;  // names with other characters are refused

@@ -268,8 +268,24 @@ Result<void> MemoryStore::put_acl(const ObjectKey& key, const std::string& canne
     return bucket_->put_acl(key, canned);
 }
 
-Result<void> MemoryStore::restore(const ObjectKey& key, unsigned days, const std::string& tier,
-                                  const CallOptions& options) {
+Result<ObjectLock> MemoryStore::get_lock(const ObjectKey& key, const ObjectInfo& head,
+                                         const CallOptions& options) {
+    const MemoryService& service = bucket_->service();
+    const bool asks =
+        service.traits.hides_locks && service.bucket_locks && !head.version_id.empty();
+    if (!asks) return head.attributes.lock;
+    note(StoreCall::get_lock, key, options);
+    return bucket_->get_lock(key);
+}
+
+Result<void> MemoryStore::put_lock(const ObjectKey& key, const ObjectLock& lock,
+                                   const VersionId& version, const CallOptions& options) {
+    note(StoreCall::put_lock, key, options);
+    return bucket_->put_lock(key, lock, version);
+}
+
+Result<void> MemoryStore::restore(const ObjectKey& key, std::optional<unsigned> days,
+                                  const std::string& tier, const CallOptions& options) {
     note(StoreCall::restore, key, options);
     return bucket_->restore(key, days, tier);
 }

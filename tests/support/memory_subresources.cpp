@@ -66,15 +66,42 @@ Result<void> MemoryBucket::put_acl(const ObjectKey& key, const std::string& cann
     return {};
 }
 
-Result<void> MemoryBucket::restore(const ObjectKey& key, unsigned days, const std::string&) {
+Result<ObjectLock> MemoryBucket::get_lock(const ObjectKey& key) const {
+    if (!service_.locks_readable)
+        return service_error(ErrorKind::access_denied, 403, "AccessDenied", "no right to read it");
+    LockGuard lock(mutex_);
+    const MemoryVersion* object = TRY(find(key, {}));
+    return object->attributes.lock;
+}
+
+Result<void> MemoryBucket::put_lock(const ObjectKey& key, const ObjectLock& wanted,
+                                    const VersionId& version) {
     LockGuard lock(mutex_);
     MemoryVersion* object = current(key);
     if (object == nullptr) return no_such_key();
-    if (!is_archived_class(object->attributes.storage_class))
+    if (object->id != version)
+        return service_error(ErrorKind::not_found, 404, "NoSuchVersion", "no such version");
+    object->attributes.lock = wanted;
+    return {};
+}
+
+Result<void> MemoryBucket::restore(const ObjectKey& key, std::optional<unsigned> days,
+                                   const std::string&) {
+    LockGuard lock(mutex_);
+    MemoryVersion* object = current(key);
+    if (object == nullptr) return no_such_key();
+    const bool for_good =
+        !service_.traits.class_restored_for_good.empty() &&
+        object->attributes.storage_class == service_.traits.class_restored_for_good;
+    if (for_good && days)
+        return service_error(ErrorKind::invalid_argument, 400, "MalformedXML",
+                             "the class takes no days");
+    if (for_good) return {};
+    if (!is_archived_class(object->attributes.storage_class) || !days)
         return service_error(ErrorKind::unsupported, 400, "OperationNotSupported",
                              "the object is not archived");
     const WallTime now = service_time();
-    const auto life = std::chrono::hours(24) * static_cast<int64_t>(days);
+    const auto life = std::chrono::hours(24) * static_cast<int64_t>(*days);
     if (readable_now(*object)) {  // already restored: lives on from now
         object->restore_until = now + life;
         return {};

@@ -40,6 +40,10 @@ std::string_view to_string(StoreCall call) {
             return "GET_ACL";
         case StoreCall::put_acl:
             return "PUT_ACL";
+        case StoreCall::get_lock:
+            return "GET_LOCK";
+        case StoreCall::put_lock:
+            return "PUT_LOCK";
         case StoreCall::restore:
             return "RESTORE";
         case StoreCall::put_symlink:
@@ -66,6 +70,7 @@ bool is_mutation(StoreCall call) {
         case StoreCall::list_uploads:
         case StoreCall::get_tags:
         case StoreCall::get_acl:
+        case StoreCall::get_lock:
         case StoreCall::get_symlink:
         case StoreCall::check_access:
         case StoreCall::versioning:
@@ -82,6 +87,7 @@ bool is_mutation(StoreCall call) {
         case StoreCall::abort_upload:
         case StoreCall::put_tags:
         case StoreCall::put_acl:
+        case StoreCall::put_lock:
         case StoreCall::restore:
         case StoreCall::put_symlink:
         case StoreCall::append:

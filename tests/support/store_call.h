@@ -24,6 +24,8 @@ enum class StoreCall {
     put_tags,
     get_acl,
     put_acl,
+    get_lock,  // where it is asked for
+    put_lock,
     restore,
     put_symlink,
     append,

@@ -59,6 +59,9 @@ struct CopyRequest {
     // Set: REPLACE with this complete set. Unset: COPY directive (never for source == destination).
     std::optional<ObjectAttributes> replace;
     CopyGuard guard;
+    // Of a copy in parts, which takes no tags along by itself: fail (access_denied) rather than go
+    // without tags that cannot be read.
+    bool tags_required = false;
     // Multipart copies (above traits().copy_bytes_max) need the size; 0 = unknown, try one copy.
     uint64_t source_bytes = 0;
 };
@@ -219,16 +222,31 @@ class ObjectStore {
     virtual Result<void> put_tags(const ObjectKey& key, const Tags& tags,
                                   const CallOptions& options = {}) = 0;
 
-    // Canned ACL: "default" (OSS), "private", "public-read", "public-read-write", ... Grants that
-    // no canned name describes are `unsupported` on read.
+    // Canned ACL: "default" (OSS), "private", "public-read", "public-read-write", ... On S3 grants
+    // that no canned name describes come as one text, which is taken in place of a name wherever an
+    // ACL is sent: 'full-control=id="O";read=id="A",uri="U"'. Those that no request takes (WRITE,
+    // which means nothing for an object) are `unsupported`.
     virtual Result<std::string> get_acl(const ObjectKey& key, const CallOptions& options = {}) = 0;
     virtual Result<void> put_acl(const ObjectKey& key, const std::string& canned,
                                  const CallOptions& options = {}) = 0;
 
-    // RestoreObject. `tier` "" = the service's default. Errors: conflict when already in progress,
+    // Retention and legal hold of the object, or version, that HEAD described as `head`. S3 leaves
+    // them out of HEAD's reply for who may not read them; then they are asked for here. Costs no
+    // request where nothing can be left out: with another service, of an object without a version
+    // (only these can be locked), and in a bucket without Object Lock, which is asked once.
+    // Errors: access_denied (there may be a lock), not_found. The default says what HEAD said.
+    virtual Result<ObjectLock> get_lock(const ObjectKey& key, const ObjectInfo& head,
+                                        const CallOptions& options = {});
+    // PutObjectRetention and PutObjectLegalHold, as far as `lock` has them. `version` "" = current.
+    // The default: unsupported.
+    virtual Result<void> put_lock(const ObjectKey& key, const ObjectLock& lock,
+                                  const VersionId& version, const CallOptions& options = {});
+
+    // RestoreObject. No `days`: for good, which is what traits().class_restored_for_good takes, and
+    // nothing else. `tier` "" = the service's default. Errors: conflict when already in progress,
     // unsupported when not archived.
-    virtual Result<void> restore(const ObjectKey& key, unsigned days, const std::string& tier,
-                                 const CallOptions& options = {}) = 0;
+    virtual Result<void> restore(const ObjectKey& key, std::optional<unsigned> days,
+                                 const std::string& tier, const CallOptions& options = {}) = 0;
 
     // PutSymlink / GetSymlink (OSS). Target: a key of this bucket. Errors: unsupported.
     virtual Result<void> put_symlink(const ObjectKey& key, const ObjectKey& target,

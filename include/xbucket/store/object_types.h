@@ -51,7 +51,7 @@ struct ServerSideEncryption {
     friend bool operator==(const ServerSideEncryption&, const ServerSideEncryption&) = default;
 };
 
-struct ObjectLock {            // S3
+struct ObjectLock {            // S3; OSS's ObjectWorm
     std::string mode;          // GOVERNANCE, COMPLIANCE
     std::string retain_until;  // as the service spells it
     std::string legal_hold;    // ON, OFF
@@ -65,12 +65,12 @@ struct ObjectAttributes {
     // As the service spells it; "" = not said (S3 leaves STANDARD out).
     std::string storage_class;
     ServerSideEncryption sse;
-    // Canned ACL: "default" and "" send nothing.
+    // Canned name, or grants as ObjectStore::get_acl() says them: "default" and "" send nothing.
     std::string acl;
     // Set only where tags must be sent along (uploads, multipart copies, services that lose them).
     std::optional<Tags> tags;
     std::string website_redirect;  // S3
-    ObjectLock lock;               // S3
+    ObjectLock lock;
     // OSS x-oss-persistent-headers: plain extra headers that come back on HEAD.
     std::map<std::string, std::string, std::less<>> persistent;
 
@@ -179,6 +179,15 @@ struct StoreTraits {
     std::string default_acl;
     std::string default_storage_class;
     bool storage_class_listed = false;
+    // A change of metadata in place leaves what was restored from an archive readable, where no
+    // version is made of it (OSS). Elsewhere the copy is a new object, and archived.
+    bool copy_keeps_restored = false;
+    // Objects of this class come back from its archive tiers to stay: no days are said. "" = none.
+    std::string class_restored_for_good;
+    // Retention and legal hold that are sent along with a copy or an upload are known to be kept.
+    bool locks_kept = false;
+    // HEAD leaves them out for who may not read them.
+    bool hides_locks = false;
     bool native_symlinks = false;
     bool appendable = false;
     bool tagging = true;
