@@ -48,6 +48,7 @@ struct Core {
     PendingCopies copies;
     std::atomic<KernelNotifier*> notifier{nullptr};
     std::atomic<size_t> files_dirty{0};  // written and not uploaded; Content's
+    std::atomic<size_t> files_kept{0};   // given up, and in the recovery folder if that had room
     Directories* directories = nullptr;  // set once, before use
     WorkerPool helpers;                  // last: its jobs use what stands above
 

@@ -11,6 +11,8 @@
 #include "rename.h"
 #include "xattrs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <sys/stat.h>
 
@@ -174,11 +176,15 @@ class FileSystemImpl final : public FileSystem {
     void stop_reading() override { core_.reading->stop(); }
     Result<void> shutdown() override {
         background_->stop();
-        Result<void> uploaded = content_.upload_below("", true);
-        content_.rescue_all();
-        Result<void> sent = core_.meta.send_below("");
-        return uploaded ? sent : uploaded;
+        TRY(content_.upload_last());
+        const size_t kept = core_.files_kept;
+        if (kept == 0) return {};
+        return fail(ErrorKind::io,
+                    fmt::format("{} files could not be uploaded while it was mounted; they are in "
+                                "the recovery folder",
+                                kept));
     }
+    size_t keep_unsent() override { return content_.keep_unsent(); }
 
   private:
     Result<void> send_below(InodeNumber ino, bool open_too) {

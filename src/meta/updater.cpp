@@ -331,8 +331,10 @@ void Updater::keep(const ObjectKey& key, const UpdateOutcome& outcome, const Pos
         parts_.facts.counters.posix_sent.fetch_add(1);
         if (outcome.posix_outlived) parts_.log_outlived(key);
     }
-    if (outcome.info && !outcome.edited.empty())
+    if (outcome.info && !outcome.edited.empty()) {
         parts_.pending.follow(key, outcome.edited, *outcome.info);
+        parts_.rests.follow(key, outcome.edited, *outcome.info);
+    }
     if (!outcome.posix_left.empty()) {
         const auto now = outcome.info ? std::optional(PosixBase::of(*outcome.info)) : std::nullopt;
         parts_.keep_without_room(key, outcome.posix_left, now);

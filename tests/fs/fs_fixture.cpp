@@ -91,6 +91,11 @@ void FsTest::unmount() {
     meta_.reset();
 }
 
+void FsTest::go_down() {
+    ASSERT_TRUE(fs_->shutdown());
+    ASSERT_TRUE(meta_->send_below(""));
+}
+
 Result<Entry> FsTest::look_up(const std::string& path) {
     InodeNumber at = kRootInode;
     Entry entry;

@@ -52,6 +52,8 @@ class FsTest : public ::testing::Test {
     void mount();
     void mount(const FsConfig& config, const MetaConfig& meta_config = MetaConfig{});
     void unmount();
+    // As the end of a mount does it: everything is sent.
+    void go_down();
 
     // --- as a kernel would ---
     Result<Entry> look_up(const std::string& path);
