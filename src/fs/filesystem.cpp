@@ -19,6 +19,10 @@
 namespace xbucket {
 namespace {
 
+// What the kernel gives has to wait for uploads that are under way, and whoever waits for it keeps
+// a worker.
+constexpr Duration kMappingsWithin = std::chrono::seconds(60);
+
 class FileSystemImpl final : public FileSystem {
   public:
     FileSystemImpl(const FsConfig& config, MetaEngine& meta, ObjectStore& store, Clock& clock,
@@ -109,8 +113,12 @@ class FileSystemImpl final : public FileSystem {
     void releasedir(HandleId handle) override { directories_.close(handle); }
     Result<void> fsyncdir(InodeNumber ino) override { return send_below(ino, false); }
     Result<void> sync_below(InodeNumber ino) override {
-        files_.call_in_mappings(std::chrono::seconds(5));
-        return send_below(ino, true);
+        const bool all = files_.call_in_mappings(kMappingsWithin);
+        TRY(send_below(ino, true));
+        if (all) return {};
+        return fail(ErrorKind::busy,
+                    "the kernel still holds what programs wrote to mappings, while uploads are "
+                    "under way; all else is sent: sync again");
     }
 
     Result<Opened> open(InodeNumber ino, const OpenFlags& flags) override {
@@ -172,7 +180,7 @@ class FileSystemImpl final : public FileSystem {
     }
 
     void set_notifier(KernelNotifier* notifier) override { core_.notifier = notifier; }
-    void call_in_mappings(Duration at_most) override { files_.call_in_mappings(at_most); }
+    bool call_in_mappings(Duration at_most) override { return files_.call_in_mappings(at_most); }
     void stop_reading() override { core_.reading->stop(); }
     Result<void> shutdown() override {
         background_->stop();

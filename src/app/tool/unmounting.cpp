@@ -4,6 +4,8 @@
 #include "json_text.h"
 #include "mount_view.h"
 
+#include "../spool_place.h"
+
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/file_descriptor.h"
 #include "xbucket/fuse/session.h"
@@ -79,6 +81,8 @@ Result<void> unmount_in_order(const MountEntry& mount, const UnmountOptions& opt
         return fail(ErrorKind::busy,
                     fmt::format("{}; --force unmounts all the same", stats.error().message));
     }
+    const std::string spool = stats ? text_member(*stats, "spool") : std::string();
+    const size_t kept_before = count_kept_files(spool);
     const auto pid = stats ? static_cast<pid_t>(number_at(*stats, "pid")) : 0;
     const Daemon daemon(pid);
     auto sent = send(path, false);
@@ -90,10 +94,20 @@ Result<void> unmount_in_order(const MountEntry& mount, const UnmountOptions& opt
         return fail(ErrorKind::busy, fmt::format("{}; who uses it: fuser -vm {}",
                                                  unmounted.error().message, printable(path)));
     }
-    if (daemon.wait_for_end(options.patience)) return {};
-    return fail(ErrorKind::timed_out,
-                fmt::format("{} is unmounted, but its daemon (pid {}) still sends; wait for it",
-                            printable(path), pid));
+    if (!daemon.wait_for_end(options.patience)) {
+        return fail(ErrorKind::timed_out,
+                    fmt::format("{} is unmounted, but its daemon (pid {}) still sends; wait for it",
+                                printable(path), pid));
+    }
+    const size_t kept = count_kept_files(spool);
+    if (kept > kept_before) {
+        return fail(ErrorKind::io,
+                    fmt::format("{} is unmounted, but {} of its files could not be uploaded; they "
+                                "are kept in {}/recovery",
+                                printable(path), kept - kept_before, printable(spool)));
+    }
+    if (!sent) return std::move(sent).error().with_context("unmounted all the same");
+    return {};
 }
 
 }  // namespace xbucket::app
