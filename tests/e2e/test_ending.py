@@ -4,12 +4,16 @@
 import glob
 import os
 import signal
+import socket
+import subprocess
+import tempfile
 import time
 import unittest
 
-from harness import SANITIZED, BucketCase, Mount, mount_options
+from harness import ACCESS_KEY, BINARY, SANITIZED, SECRET, BucketCase, Mount, mount_options
+from test_lifecycle import daemons
 
-CHANGES_LOST = 3
+CHANGES_LOST, MOUNT_FAILED = 3, 32
 # For a process to start and end, beside the times that are set.
 SLACK = 40 if SANITIZED else 15
 
@@ -94,6 +98,40 @@ class Ending(BucketCase):
         mount.process.send_signal(signal.SIGTERM)
         time.sleep(1)
         self.expect_all_kept(mount, 1)
+
+    def test_unmount_by_force_says_that_not_everything_was_sent(self):
+        self.client.put("f", b"x")
+        mount = self.mount_with("-o", "timeout=2s")
+        os.stat(mount / "f")
+        self.server.set_faults("copy@f:*:503")
+        os.utime(mount / "f", (1, 1))
+        for words, mounted in ((["unmount"], True), (["unmount", "--force"], False)):
+            done = subprocess.run([BINARY, *words, mount.path], capture_output=True, text=True, check=False, timeout=100)
+            self.assertEqual(done.returncode, CHANGES_LOST, done.stderr)
+            self.assertIn("not everything could be sent", done.stderr)
+            self.assertEqual(os.path.ismount(mount.path), mounted)
+        self.assertEqual(mount.process.wait(timeout=100), CHANGES_LOST, mount.said())
+
+    def test_signal_before_the_mount_answers_is_said_and_leaves_no_mount(self):
+        mountpoint = tempfile.mkdtemp(prefix="xbucket-mnt-")
+        self.addCleanup(os.rmdir, mountpoint)
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(64)
+            env = dict(os.environ, OSS_ACCESS_KEY_ID=ACCESS_KEY, OSS_ACCESS_KEY_SECRET=SECRET,
+                       XDG_STATE_HOME=self.state)
+            process = subprocess.Popen(
+                [BINARY, "oss://examplebucket", mountpoint, "-o",
+                 f"endpoint=http://127.0.0.1:{silent.getsockname()[1]},region=cn-hangzhou"],
+                env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            silent.accept()  # it asks for the bucket
+            for pid in daemons(mountpoint):
+                if pid != process.pid:
+                    os.kill(pid, signal.SIGTERM)
+            _, errors = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, errors),
+                         (MOUNT_FAILED, "xbucket: ended by a signal before the mount answered\n"))
+        self.assertFalse(os.path.ismount(mountpoint))
 
 
 if __name__ == "__main__":

@@ -67,6 +67,8 @@ Result<void> send(const std::string& path, bool open_too) {
                                            printable(path), std::strerror(errno)));
 }
 
+size_t kept_in(const std::string& spool) { return spool.empty() ? 0 : count_kept_files(spool); }
+
 }  // namespace
 
 Result<void> sync_path(const std::string& path) { return send(path, true); }
@@ -82,7 +84,7 @@ Result<void> unmount_in_order(const MountEntry& mount, const UnmountOptions& opt
                     fmt::format("{}; --force unmounts all the same", stats.error().message));
     }
     const std::string spool = stats ? text_member(*stats, "spool") : std::string();
-    const size_t kept_before = count_kept_files(spool);
+    const size_t kept_before = kept_in(spool);
     const auto pid = stats ? static_cast<pid_t>(number_at(*stats, "pid")) : 0;
     const Daemon daemon(pid);
     auto sent = send(path, false);
@@ -99,7 +101,7 @@ Result<void> unmount_in_order(const MountEntry& mount, const UnmountOptions& opt
                     fmt::format("{} is unmounted, but its daemon (pid {}) still sends; wait for it",
                                 printable(path), pid));
     }
-    const size_t kept = count_kept_files(spool);
+    const size_t kept = kept_in(spool);
     if (kept > kept_before) {
         return fail(ErrorKind::io,
                     fmt::format("{} is unmounted, but {} of its files could not be uploaded; they "
