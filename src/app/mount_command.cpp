@@ -205,8 +205,7 @@ ExitCode not_mounted(const Config& config, const Error& error, StartReport& repo
     if (error.kind == ErrorKind::cancelled) {
         report.failed(code, kEndedBySignal);
     } else {
-        report.failed(code,
-                      fmt::format("cannot mount {}: {}", config.source_text, error.message));
+        report.failed(code, fmt::format("cannot mount {}: {}", config.source_text, error.message));
     }
     return code;
 }

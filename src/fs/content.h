@@ -70,12 +70,12 @@ class Content {
     // Drops the local state after the last handle. Content that could not be uploaded goes to the
     // recovery folder.
     void drop_handle(const InodePtr& inode);
-    // At the mount's end: uploads what is dirty, several files at once, and gives up what cannot be.
-    // Once the service does not answer, that is everything whose upload has not begun. The first
-    // error.
+    // At the mount's end: uploads what is dirty, several files at once, and gives up what cannot
+    // be. Once the service does not answer, that is everything whose upload has not begun. The
+    // first error.
     Result<void> upload_last();
-    // What is dirty goes to the recovery folder as it is, also where it is being uploaded. Waits for
-    // no request. Returns how many files that were.
+    // What is dirty goes to the recovery folder as it is, also where it is being uploaded. Waits
+    // for no request. Returns how many files that were.
     size_t keep_unsent();
 
   private:

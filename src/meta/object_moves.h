@@ -38,7 +38,8 @@ class ObjectMoves {
     void carry_rest(const ObjectKey& key, const ObjectInfo& base, UploadPlan& plan);
     struct CarriedOut {
         Result<void> all;
-        ETag edited;  // as ObjectStat's
+        ETag edited;      // as ObjectStat's
+        UploadRest left;  // to be tried again
     };
     CarriedOut carry_out(const ObjectKey& key, UploadRest rest, const ObjectInfo& info);
     void keep_rest(const ObjectKey& key, UploadRest rest);

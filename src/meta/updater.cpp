@@ -134,6 +134,7 @@ void Updater::hand_over(const ObjectKey& key, const std::vector<Waiter*>& group,
 
 std::vector<Result<void>> Updater::run(const ObjectKey& key, const std::vector<Waiter*>& group) {
     if (group.front()->kind == Kind::copy) return run_copies(key, group);
+    parts_.rests.note_sides_set(key);
     std::vector<Result<void>> results;
     if (group.front()->kind == Kind::acl) {
         for (const Waiter* waiter : group)

@@ -75,12 +75,11 @@ ObjectMoves::CarriedOut ObjectMoves::carry_out(const ObjectKey& key, UploadRest 
         const Result<void> applied = edited ? Result<void>() : Result<void>(edited.error());
         if (!fails(applied, kNotApplied)) plan.late_attributes.reset();
     }
-    keep_rest(key, std::move(rest));
+    result.left = std::move(rest);
     return result;
 }
 
 void ObjectMoves::keep_rest(const ObjectKey& key, UploadRest rest) {
-    if (rest.empty()) return parts_.rests.drop(key);
     // An edit may have given the content another name.
     if (const auto known = parts_.cache.find(key); known && known->info && !rest.etag.empty()) {
         rest.etag = known->info->etag;
@@ -105,7 +104,13 @@ Result<void> ObjectMoves::finish_rest(const ObjectKey& key) {
     ObjectAttributes late = plan.attributes;
     parts_.model.apply_posix(plan.late_posix, late);
     plan.late_posix = posix_between(plan.attributes, late, head->info.attributes);
-    return carry_out(key, std::move(*rest), head->info).all;
+    CarriedOut carried = carry_out(key, std::move(*rest), head->info);
+    if (carried.left.empty()) {
+        parts_.rests.drop(key);
+    } else {
+        keep_rest(key, std::move(carried.left));
+    }
+    return std::move(carried.all);
 }
 
 void ObjectMoves::carry_rest(const ObjectKey& key, const ObjectInfo& base, UploadPlan& plan) {
@@ -116,8 +121,8 @@ void ObjectMoves::carry_rest(const ObjectKey& key, const ObjectInfo& base, Uploa
         plan.attributes.acl = *was.late_acl;
     }
     if (was.late_tags) {
-        plan.attributes.tags = merge_tags(was.base_tags, *was.late_tags,
-                                          plan.attributes.tags.value_or(Tags{}));
+        plan.attributes.tags =
+            merge_tags(was.base_tags, *was.late_tags, plan.attributes.tags.value_or(Tags{}));
     }
     if (!was.late_attributes) return;
     for (const AttrChange& change :
@@ -210,8 +215,9 @@ FinishedUpload ObjectMoves::finish_upload(const ObjectKey& key, const UploadPlan
                     head.error().describe());
         uploaded.last_modified = WallTime::from_seconds(reply.date.seconds());
         uploaded.version_id = reply.version_id;
-        Result<void> settled = carry_out(key, std::move(rest), uploaded).all;
-        return {parts_.stat_of(key, uploaded, parts_.clock.now()), std::move(settled)};
+        CarriedOut carried = carry_out(key, std::move(rest), uploaded);
+        if (!carried.left.empty()) keep_rest(key, std::move(carried.left));
+        return {parts_.stat_of(key, uploaded, parts_.clock.now()), std::move(carried.all)};
     }
     const ObjectInfo& info = head->info;
     const bool ours = reply.etag.empty() ? info.size == size : info.etag == reply.etag;
@@ -227,6 +233,8 @@ FinishedUpload ObjectMoves::finish_upload(const ObjectKey& key, const UploadPlan
     }
     rest.put_back = ours;
     CarriedOut carried = carry_out(key, std::move(rest), info);
+    // What is left of an earlier upload goes on waiting: an append took nothing along.
+    if (!carried.left.empty()) keep_rest(key, std::move(carried.left));
     const auto known = parts_.cache.find(key);
     if (known && known->info) finished.stat = parts_.stat_of(key, *known->info, known->expires);
     finished.stat.edited = carried.edited;

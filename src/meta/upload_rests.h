@@ -65,6 +65,13 @@ class UploadRests {
         rest.etag = now.etag;
         rest.size = now.size;
     }
+    // This mount has set tags or the ACL since: those of the upload are not put back any more.
+    void note_sides_set(const ObjectKey& key) EXCLUDES(mutex_) {
+        if (count_.load(std::memory_order_acquire) == 0) return;
+        LockGuard lock(mutex_);
+        const auto found = entries_.find(key.str());
+        if (found != entries_.end()) found->second.rest.put_back = false;
+    }
 
     // Keys due at `now`; each is put off to `again`.
     std::vector<ObjectKey> take_due(TimePoint now, TimePoint again) EXCLUDES(mutex_) {

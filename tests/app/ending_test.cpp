@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // The end of a process, but for the exit itself.
 #include "ending.h"
+
 #include "support/fake_clock.h"
 
 #include "xbucket/base/log.h"

@@ -21,8 +21,10 @@ class StoredUploadTest : public FsTest {
         config.part_bytes = kPart;
         mount(config);
     }
+    // What is written to it goes up in parts, and another client's edit comes in between.
     OpenedFile open_to_replace(const ObjectAttributes& attributes = {}) {
         put("f", "old", attributes);
+        edit_while_parts_go_up();
         const OpenedFile file = open_old("f", {.write = true, .truncate = true});
         EXPECT_TRUE(write(file, 0, big_));
         return file;
@@ -41,7 +43,6 @@ class StoredUploadTest : public FsTest {
 
 TEST_F(StoredUploadTest, edit_that_cannot_be_applied_again_at_once_is_told_and_made_up_for) {
     const OpenedFile file = open_to_replace();
-    edit_while_parts_go_up();
     faulty_.fail(StoreCall::copy, Error(ErrorKind::server_error, "injected"));
     EXPECT_EQ(fsync(file).error().kind, ErrorKind::server_error);
     EXPECT_EQ(body_of("f"), big_);
@@ -56,7 +57,6 @@ TEST_F(StoredUploadTest, edit_that_cannot_be_applied_again_at_once_is_told_and_m
 
 TEST_F(StoredUploadTest, edit_that_waits_goes_along_with_the_next_upload) {
     const OpenedFile file = open_to_replace();
-    edit_while_parts_go_up();
     faulty_.fail(StoreCall::copy, Error(ErrorKind::server_error, "injected")).always();
     EXPECT_EQ(fsync(file).error().kind, ErrorKind::server_error);
     ASSERT_TRUE(write(file, 0, "new"));
@@ -68,7 +68,6 @@ TEST_F(StoredUploadTest, edit_that_waits_goes_along_with_the_next_upload) {
 
 TEST_F(StoredUploadTest, edit_that_waits_is_applied_at_the_end_of_the_mount) {
     const OpenedFile file = open_to_replace();
-    edit_while_parts_go_up();
     faulty_.fail(StoreCall::copy, Error(ErrorKind::server_error, "injected"));
     EXPECT_FALSE(close_file(file));
     ASSERT_NO_FATAL_FAILURE(go_down());
@@ -78,7 +77,6 @@ TEST_F(StoredUploadTest, edit_that_waits_is_applied_at_the_end_of_the_mount) {
 
 TEST_F(StoredUploadTest, edit_that_waits_is_not_applied_to_what_somebody_puts_there) {
     const OpenedFile file = open_to_replace();
-    edit_while_parts_go_up();
     faulty_.fail(StoreCall::copy, Error(ErrorKind::server_error, "injected"));
     EXPECT_FALSE(fsync(file));
     put("f", "their new one");
@@ -89,7 +87,6 @@ TEST_F(StoredUploadTest, edit_that_waits_is_not_applied_to_what_somebody_puts_th
 
 TEST_F(StoredUploadTest, edit_that_waits_does_not_undo_what_was_set_since) {
     const OpenedFile file = open_to_replace();
-    edit_while_parts_go_up();
     faulty_.fail(StoreCall::copy, Error(ErrorKind::server_error, "injected"));
     EXPECT_FALSE(fsync(file));
     ASSERT_TRUE(setxattr("f", "user.x", "ours"));
@@ -105,7 +102,6 @@ class StoredOnCephTest : public StoredUploadTest {
 
 TEST_F(StoredOnCephTest, tags_that_could_not_be_put_back_keep_no_edit_away_and_are_put_back_later) {
     const OpenedFile file = open_to_replace({.tags = Tags{{"k", "v"}}});
-    edit_while_parts_go_up();
     faulty_.fail(StoreCall::put_tags, Error(ErrorKind::throttled, "injected"));
     EXPECT_EQ(fsync(file).error().kind, ErrorKind::throttled);
     EXPECT_EQ(metadata_of("f").at("x"), "theirs");

@@ -189,9 +189,9 @@ class FileSystem {
     // Nobody hears answers any more: reads that wait end with `cancelled`, soon; so do later ones.
     virtual void stop_reading() = 0;
     // Uploads what is dirty; the mount is going down, and MetaEngine::shutdown() sends the rest.
-    // What cannot be uploaded goes to the recovery folder: once the service does not answer, all but
-    // the few files whose upload has begun, at once. Blocks as long as those uploads take. The first
-    // error; io where files went there earlier, since the mount began.
+    // What cannot be uploaded goes to the recovery folder: once the service does not answer, all
+    // but the few files whose upload has begun, at once. Blocks as long as those uploads take. The
+    // first error; io where files went there earlier, since the mount began.
     virtual Result<void> shutdown() = 0;
     // What is not uploaded goes to the recovery folder as it is, also where an upload is under way,
     // a shutdown() among them. Waits for no request. For a process that ends now: returns how many

@@ -113,8 +113,8 @@ enum class Journaled { goes_along, waits };
 // An upload that the service has acknowledged.
 struct FinishedUpload {
     ObjectStat stat;
-    // Why the object's metadata is not what it was to be. What may go better later is tried again by
-    // flush(), send_below(), and after a while.
+    // Why the object's metadata is not what it was to be. What may go better later is tried again
+    // by flush(), send_below(), and after a while.
     Result<void> settled;
 
     Result<ObjectStat> result() && {

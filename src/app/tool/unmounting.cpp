@@ -1,10 +1,9 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "unmounting.h"
 
+#include "../spool_place.h"
 #include "json_text.h"
 #include "mount_view.h"
-
-#include "../spool_place.h"
 
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/file_descriptor.h"
