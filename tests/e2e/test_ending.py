@@ -82,9 +82,11 @@ class Ending(BucketCase):
         self.server.set_faults("any:*:stall")
         child = os.fork()
         if child == 0:
-            with open(mount / "closing", "wb") as file:
-                file.write(b"content of 0")
-            os._exit(0)
+            try:
+                with open(mount / "closing", "wb") as file:
+                    file.write(b"content of 0")
+            finally:
+                os._exit(0)
         self.addCleanup(os.waitpid, child, 0)
         time.sleep(0.5)  # its close is with the daemon
         mount.process.send_signal(signal.SIGTERM)
