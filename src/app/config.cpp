@@ -145,6 +145,9 @@ Result<void> validate(const Config& config) {
         return bad("workers must be 1 to 1024 and threads at most 256");
     }
     if (config.timeout < std::chrono::seconds(1)) return bad("timeout must be at least one second");
+    if (config.stop_timeout < std::chrono::seconds(1)) {
+        return bad("stop_timeout must be at least one second");
+    }
     if (config.spool_bytes != 0 && config.spool_bytes < (16U << 20)) {
         return bad("spool_size is below 16M; it must hold the files that are open for writing");
     }

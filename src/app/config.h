@@ -97,6 +97,8 @@ struct Config {
     std::string log_target;  // "": stderr in the foreground, syslog else
     LogLevels log_levels;
     std::optional<MetricsPlace> metrics;
+    // From when the end is asked for. Below the 90 s after which systemd kills, unasked.
+    Duration stop_timeout = std::chrono::seconds(75);
     bool foreground = false;
     bool core_dumps = false;
     bool syscall_filter = true;

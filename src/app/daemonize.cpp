@@ -61,16 +61,15 @@ int parent_exit_code(int fd, pid_t child) {
 
 }  // namespace
 
-StartReport::StartReport(StartReport&& other) noexcept : pipe_fd_(other.pipe_fd_) {
-    other.pipe_fd_ = -1;
-}
+StartReport::StartReport(StartReport&& other) noexcept : pipe_fd_(other.pipe_fd_.exchange(-1)) {}
 
 StartReport::~StartReport() {
-    if (pipe_fd_ >= 0) close(pipe_fd_);
+    if (const int fd = pipe_fd_.exchange(-1); fd >= 0) close(fd);
 }
 
 void StartReport::ready(bool keep_stderr) {
-    if (pipe_fd_ < 0) return;
+    const int fd = pipe_fd_.exchange(-1);
+    if (fd < 0) return;
     // Not sooner: what systemd mounts on an automount point may look at that point only from the
     // process group in which systemd started it (autofs); all others wait until it is mounted.
     setsid();
@@ -81,19 +80,18 @@ void StartReport::ready(bool keep_stderr) {
         if (!keep_stderr) dup2(null, STDERR_FILENO);
         close(null);
     }
-    write_all(pipe_fd_, std::string_view("\0", 1));
-    close(pipe_fd_);
-    pipe_fd_ = -1;
+    write_all(fd, std::string_view("\0", 1));
+    close(fd);
 }
 
 void StartReport::failed(ExitCode code, std::string_view sentence) {
-    if (pipe_fd_ < 0) {
+    const int fd = pipe_fd_.exchange(-1);
+    if (fd < 0) {
         print_failure(sentence);
         return;
     }
-    write_all(pipe_fd_, fmt::format("{}{}", static_cast<char>(to_int(code)), sentence));
-    close(pipe_fd_);
-    pipe_fd_ = -1;
+    write_all(fd, fmt::format("{}{}", static_cast<char>(to_int(code)), sentence));
+    close(fd);
 }
 
 Result<Forked> fork_to_background() {

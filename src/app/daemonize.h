@@ -6,6 +6,7 @@
 
 #include "xbucket/base/result.h"
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,7 +25,7 @@ enum class ExitCode : int {
 };
 inline int to_int(ExitCode code) { return static_cast<int>(code); }
 
-// Where a starting daemon says how it went. Movable, reports once.
+// Where a starting daemon says how it went. Movable, reports once, whichever thread comes first.
 class StartReport {
   public:
     // Reports to this process's own stderr: the foreground.
@@ -42,7 +43,7 @@ class StartReport {
     void failed(ExitCode code, std::string_view sentence);
 
   private:
-    int pipe_fd_ = -1;
+    std::atomic<int> pipe_fd_{-1};
 };
 
 struct Forked {

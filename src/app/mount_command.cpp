@@ -2,6 +2,7 @@
 // The life of a mount as a process: prepare, fork, build, serve, and go down in order.
 #include "commands.h"
 #include "confinement.h"
+#include "ending.h"
 #include "keeper.h"
 #include "metrics.h"
 #include "mountpoint.h"
@@ -25,6 +26,8 @@
 
 namespace xbucket::app {
 namespace {
+
+constexpr std::string_view kEndedBySignal = "ended by a signal before the mount answered";
 
 ExitCode complain(ExitCode code, std::string_view sentence) {
     StartReport().failed(code, sentence);
@@ -88,23 +91,27 @@ bool answers(const std::string& mountpoint) {
     return statvfs(mountpoint.c_str(), &st) == 0;
 }
 
-// The first SIGTERM or SIGINT ends the mount in order, a second one at once. Before there is a
+// The first SIGTERM or SIGINT ends the mount in order, a second one at once. Before there can be a
 // mount the first one ends the process.
-void watch_signals(SignalThread& signals, const std::atomic<MountedBucket*>& serving,
-                   ServiceManager& manager, std::function<void()> hang_up) {
+void watch_signals(SignalThread& signals, const std::atomic<MountedBucket*>& made, Ending& ending,
+                   ServiceManager& manager, StartReport& report, std::function<void()> hang_up) {
     signals.start({
         .end =
-            [&serving, &manager] {
+            [&made, &ending, &manager, &report] {
                 log_info("app", "event=stopping");
                 manager.stopping();
-                MountedBucket* const bucket = serving.load();
-                if (bucket == nullptr) _exit(to_int(ExitCode::mount_failed));
+                MountedBucket* const bucket = made.load();
+                if (bucket == nullptr) {
+                    report.failed(ExitCode::mount_failed, kEndedBySignal);
+                    _exit(to_int(ExitCode::mount_failed));
+                }
+                ending.begin();
                 bucket->stop();
             },
         .end_again =
-            [] {
-                log_error("app", "event=killed note=\"asked twice: pending changes are given up\"");
-                _exit(to_int(ExitCode::changes_lost));
+            [&ending] {
+                log_error("app", "event=killed note=\"asked twice: what is pending is given up\"");
+                ending.now();
             },
         .hang_up = std::move(hang_up),
     });
@@ -153,6 +160,56 @@ std::unique_ptr<SyscallFilter> confine(const Keeper& keeper, const MountedBucket
     return nullptr;
 }
 
+struct Serving {
+    const Config& config;
+    const Keeper* keeper;
+    std::unique_ptr<SyscallFilter>& filter;
+    Ending& ending;
+    ServiceManager& manager;
+    StartReport& report;
+    const std::string& status;
+};
+
+// Serves what is mounted, and goes down.
+ExitCode serve_until_end(MountedBucket& mount, const Serving& with) {
+    const Config& config = with.config;
+    bool answered = false;
+    const auto ready = [&] {
+        answered = true;
+        log_info("app", "event=mounted source=\"{}\" mountpoint=\"{}\"", config.source_text,
+                 config.mountpoint);
+        if (with.keeper != nullptr) with.filter = confine(*with.keeper, mount, config.file_filter);
+        with.report.ready(config.log_target == "stderr");
+        with.manager.ready(with.status);
+        with.manager.keep_alive([&config] { return answers(config.mountpoint); });
+    };
+    const auto served = mount.run(ready, [&with] { with.ending.begin(); });
+    with.manager.stopping();
+    if (!served) {
+        with.report.failed(ExitCode::mount_failed, served.error().message);
+        log_error("app", "event=session_failed reason=\"{}\"", served.error().message);
+    }
+    ExitCode code = go_down(mount, config, served.has_value());
+    if (served && !answered) {
+        with.report.failed(ExitCode::mount_failed, kEndedBySignal);
+        code = ExitCode::mount_failed;
+    }
+    with.ending.done(code);
+    return code;
+}
+
+// What cannot be mounted, and why, for the person who asked.
+ExitCode not_mounted(const Config& config, const Error& error, StartReport& report) {
+    const bool usage = error.kind == ErrorKind::invalid_argument;
+    const ExitCode code = usage ? ExitCode::usage : ExitCode::mount_failed;
+    if (error.kind == ErrorKind::cancelled) {
+        report.failed(code, kEndedBySignal);
+    } else {
+        report.failed(code, fmt::format("cannot mount {}: {}", config.source_text, error.message));
+    }
+    return code;
+}
+
 // Builds, serves, goes down. Runs in the process that will be the daemon.
 ExitCode serve_mount(const Config& config, const Environment& environment, const Reread& reread,
                      StartReport report) {
@@ -162,10 +219,13 @@ ExitCode serve_mount(const Config& config, const Environment& environment, const
     };
     harden_process(config.core_dumps);
     // In this order, so that signals are no longer acted on when the mount goes.
+    SystemClock clock;
+    Ending ending(clock, config.stop_timeout, [](ExitCode code) { _exit(to_int(code)); });
     std::unique_ptr<Keeper> keeper;
     std::unique_ptr<SyscallFilter> filter;
     std::unique_ptr<MountedBucket> mount;
-    std::atomic<MountedBucket*> serving{nullptr};
+    std::unique_ptr<Ending::Holding> holding;
+    std::atomic<MountedBucket*> made{nullptr};
     ServiceManager manager(environment);
     SignalThread signals;
     std::unique_ptr<Metrics> metrics;
@@ -179,7 +239,7 @@ ExitCode serve_mount(const Config& config, const Environment& environment, const
         return give_up(ExitCode::mount_failed, cleared.error().message);
     }
     const std::string status = fmt::format("{} on {}", config.source_text, config.mountpoint);
-    watch_signals(signals, serving, manager, [&] {
+    watch_signals(signals, made, ending, manager, report, [&] {
         manager.reloading();
         reload(config, reread);
         manager.ready(status);
@@ -187,14 +247,13 @@ ExitCode serve_mount(const Config& config, const Environment& environment, const
     keeper = start_keeper(config);
     raise_open_files_limit();  // after the keeper, whose programs need not bear with it
     auto created = MountedBucket::create(config, environment, keeper.get());
-    if (!created) {
-        const bool usage = created.error().kind == ErrorKind::invalid_argument;
-        return give_up(
-            usage ? ExitCode::usage : ExitCode::mount_failed,
-            fmt::format("cannot mount {}: {}", config.source_text, created.error().message));
-    }
+    if (!created) return not_mounted(config, created.error(), report);
     mount = std::move(*created);
-    serving = mount.get();
+    holding = std::make_unique<Ending::Holding>(ending, [&mount] { mount->abandon(); });
+    made = mount.get();
+    if (const auto mounted = mount->mount(); !mounted) {
+        return not_mounted(config, mounted.error(), report);
+    }
     if (config.metrics) {
         MountedBucket& serves = *mount;
         auto started = start_metrics(
@@ -202,20 +261,8 @@ ExitCode serve_mount(const Config& config, const Environment& environment, const
         if (!started) return give_up(ExitCode::system, started.error().message);
         metrics = std::move(*started);
     }
-    const auto served = mount->run([&] {
-        log_info("app", "event=mounted source=\"{}\" mountpoint=\"{}\"", config.source_text,
-                 config.mountpoint);
-        if (keeper) filter = confine(*keeper, *mount, config.file_filter);
-        report.ready(config.log_target == "stderr");
-        manager.ready(status);
-        manager.keep_alive([&config] { return answers(config.mountpoint); });
-    });
-    manager.stopping();
-    if (!served) {
-        report.failed(ExitCode::mount_failed, served.error().message);
-        log_error("app", "event=session_failed reason=\"{}\"", served.error().message);
-    }
-    return go_down(*mount, config, served.has_value());
+    const Serving serving{config, keeper.get(), filter, ending, manager, report, status};
+    return serve_until_end(*mount, serving);
 }
 
 }  // namespace

@@ -264,6 +264,10 @@ std::vector<Setting> make_settings() {
          "memory for files that are being written, before they go to the spool (default: an eighth "
          "of this machine's, at most 1G; 0: none)",
          set_size<&Config::write_memory_bytes>},
+        {"stop-timeout", "TIME", kMachine,
+         "how long a mount that ends may go on sending; what is left then is kept in the spool "
+         "(default: 75s)",
+         set_duration<&Config::stop_timeout>},
         {"foreground", "", kMachine, "stay in the foreground", set_flag<&Config::foreground>},
         {"core-dumps", "", kMachine,
          "let a crash leave a core dump, which may hold content of files",

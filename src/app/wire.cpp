@@ -36,11 +36,12 @@ Result<std::unique_ptr<MountedBucket>> MountedBucket::create(Config config,
         Bucket::open(std::move(config), environment, Bucket::Journal::beside_spool, run_program));
     TRY(bucket->reach());
     std::unique_ptr<MountedBucket> mount(new MountedBucket(std::move(bucket)));
-    TRY(mount->make_mount(environment, keeper));
+    mount->keeper_ = keeper;
+    TRY(mount->make_files(environment));
     return mount;
 }
 
-Result<void> MountedBucket::make_mount(const Environment& environment, const Keeper* keeper) {
+Result<void> MountedBucket::make_files(const Environment& environment) {
     const Config& config = bucket_->config();
     FsConfig fs;
     fs.read_only = config.read_only;
@@ -69,8 +70,11 @@ Result<void> MountedBucket::make_mount(const Environment& environment, const Kee
     fs.mount_time = bucket_->clock().wall_now();
     fs.stats_head = identity_json(config, fs.spool_directory);
     fs_ = TRY(make_filesystem(fs, bucket_->meta(), bucket_->store(), bucket_->clock()));
-    TRY(bucket_->meta().start());
+    return bucket_->meta().start();
+}
 
+Result<void> MountedBucket::mount() {
+    const Config& config = bucket_->config();
     SessionConfig session;
     session.mountpoint = config.mountpoint;
     session.source = config.source_text;
@@ -83,9 +87,32 @@ Result<void> MountedBucket::make_mount(const Environment& environment, const Kee
     session.workers = config.workers;
     session.editors = config.editors();
     session.read_ahead_kib = config.read_ahead_kib;
-    if (keeper != nullptr) session.unmount = [keeper] { return keeper->unmount(); };
+    if (keeper_ != nullptr) session.unmount = [keeper = keeper_] { return keeper->unmount(); };
+    const auto ended = [] { return fail(ErrorKind::cancelled, "ended by a signal"); };
+    {
+        LockGuard lock(mutex_);
+        if (stopped_) return ended();
+    }
     session_ = TRY(make_fuse_session(session, *fs_));
+    LockGuard lock(mutex_);
+    if (stopped_) return ended();  // and it goes as it came
+    stoppable_ = session_.get();
     return {};
+}
+
+void MountedBucket::stop() {
+    LockGuard lock(mutex_);
+    stopped_ = true;
+    if (stoppable_ != nullptr) stoppable_->stop();
+}
+
+void MountedBucket::abandon() {
+    if (const size_t kept = fs_->keep_unsent(); kept != 0) {
+        log_error("app", "event=kept_files count={} directory=\"{}/recovery\"", kept, spool_);
+    }
+    LockGuard lock(mutex_);
+    stopped_ = true;
+    if (stoppable_ != nullptr) stoppable_->abandon();
 }
 
 std::string MountedBucket::stats_json() const {

@@ -7,6 +7,7 @@
 #include "confinement.h"
 #include "keeper.h"
 
+#include "xbucket/base/sync.h"
 #include "xbucket/fuse/session.h"
 
 #include <memory>
@@ -18,7 +19,7 @@ namespace xbucket::app {
 // use those above it.
 class MountedBucket {
   public:
-    // Starts threads: after fork only. Looks for credentials, reaches the bucket, and mounts.
+    // Starts threads: after fork only. Looks for credentials and reaches the bucket.
     // `config.mountpoint` is resolved and free. A keeper, where there is one, runs programs and
     // unmounts; it must outlive the mount. Errors: as their makers; the message is for the person
     // who mounts.
@@ -26,10 +27,18 @@ class MountedBucket {
                                                          const Environment& environment,
                                                          const Keeper* keeper);
 
-    // Serves until unmounted or stop(); `ready` runs when the mount answers.
-    Result<void> run(const std::function<void()>& ready) { return session_->run(ready); }
-    // Async-signal-safe.
-    void stop() { session_->stop(); }
+    // Mounts. Errors: as make_fuse_session()'s; cancelled after stop().
+    Result<void> mount() EXCLUDES(mutex_);
+    // Serves until unmounted or stop(); `ready` runs when the mount answers, `ending` when it does
+    // not any more.
+    Result<void> run(const std::function<void()>& ready, const std::function<void()>& ending) {
+        return session_->run(ready, ending);
+    }
+    // From any thread, at any time: there is no mount from here on, or soon.
+    void stop() EXCLUDES(mutex_);
+    // For a process that ends now: keeps content that is not in the bucket, and unmounts. From any
+    // thread; waits for no request.
+    void abandon() EXCLUDES(mutex_);
     // What user.xbucket.stats says. Never blocks.
     std::string stats_json() const;
     Clock& clock() { return bucket_->clock(); }
@@ -41,11 +50,16 @@ class MountedBucket {
   private:
     explicit MountedBucket(std::unique_ptr<Bucket> bucket) : bucket_(std::move(bucket)) {}
 
-    Result<void> make_mount(const Environment& environment, const Keeper* keeper);
+    Result<void> make_files(const Environment& environment);
 
     std::unique_ptr<Bucket> bucket_;
+    const Keeper* keeper_ = nullptr;
     std::string spool_;  // "": none, on a read-only mount
     std::unique_ptr<FileSystem> fs_;
+    // Of who stops or abandons it while it is made.
+    Mutex mutex_;
+    bool stopped_ GUARDED_BY(mutex_) = false;
+    FuseSession* stoppable_ GUARDED_BY(mutex_) = nullptr;
     std::unique_ptr<FuseSession> session_;
 };
 

@@ -192,6 +192,7 @@ void Content::note_change(const InodePtr& inode, ByteRange range) {
     if (file.ahead) file.ahead->upload->changed(range);
     file.dirty = true;
     file.upload_failed = false;
+    file.kept = false;
     file.times_set = false;
     inode->shown.mtime = inode->shown.ctime = core_.clock.wall_now();
     inode->shown.mtime_recorded = true;
@@ -261,10 +262,17 @@ Result<void> Content::upload(const InodePtr& inode, DirectoryMoves::Haste haste)
         if (inode->current_key() != key) continue;
         Result<void> uploaded = upload_in_turn(inode, key);
         turn.release();
-        const bool maybe_edited = !uploaded && uploaded.error().kind == ErrorKind::stale &&
+        // Told once: nothing is dirty any more where the service has it.
+        const bool sent = !is_dirty(inode);
+        const bool maybe_edited = !sent && !uploaded && uploaded.error().kind == ErrorKind::stale &&
                                   !uploaded.error().outcome_unknown && !base.copied_from.empty();
         if (!maybe_edited || !source_was_edited(inode, base)) return uploaded;
     }
+}
+
+bool Content::is_dirty(const InodePtr& inode) {
+    LockGuard lock(inode->mutex);
+    return inode->file && inode->file->dirty;
 }
 
 Result<void> Content::upload_in_turn(const InodePtr& inode, const ObjectKey& key) {
@@ -307,7 +315,7 @@ Result<void> Content::upload_in_turn(const InodePtr& inode, const ObjectKey& key
     }
     if (shift != Shift::nothing) core_.invalidate_inode(inode, shift == Shift::content);
     if (!uploaded->late.empty()) core_.meta.record_posix(key, uploaded->late);
-    return {};
+    return std::move(uploaded->settled);
 }
 
 Shift Content::adopt(const InodePtr& inode, const Uploaded& uploaded) {
@@ -470,62 +478,6 @@ void Content::drop_handle(const InodePtr& inode) {
     LockGuard lock(inode->mutex);
     if (!inode->file || !inode->file->dirty) mark_clean(inode);
     inode->tidy_file_state();
-}
-
-void Content::rescue_all() {
-    for (const InodePtr& inode : dirty_inodes()) rescue(inode, true);
-}
-
-// Gives up a dirty file: its content goes to the recovery folder, and the name shows again what
-// the bucket has.
-void Content::rescue(const InodePtr& inode, bool open_too) {
-    ObjectKey key;
-    bool was_new = false;
-    {
-        LockGuard lock(inode->mutex);
-        if (!inode->file || !inode->file->dirty || inode->file->busy || inode->removed) return;
-        if (inode->file->open_handles != 0 && !open_too) return;
-        key = inode->key;
-        was_new = !inode->file->in_bucket;
-        keep_content(*inode->file, key);
-        inode->file->dirty = false;
-        inode->file->in_bucket = true;
-        inode->shown.fresh_until = TimePoint{};
-        // The object was not changed when this file was: its times are told again.
-        inode->shown.last_modified = WallTime{};
-        inode->shown.mtime_recorded = false;
-        // At once: nobody may open it or ask for its object from here on.
-        if (was_new) inode->removed = true;
-        mark_clean(inode);
-        inode->tidy_file_state();
-    }
-    core_.table.settle(inode);
-    if (!was_new) return core_.invalidate_inode(inode, true);
-    core_.table.remove(inode);
-    core_.note_removed(key);
-    core_.meta.forget(key);  // an object of somebody else's may be why
-    core_.invalidate_inode(inode, true);
-    core_.invalidate_name(key);
-}
-
-void Content::keep_content(const FileState& file, const ObjectKey& key) const {
-    RecoveryNote note;
-    note.key = key;
-    note.base_etag = file.content->base().etag;
-    note.error = file.failure.empty() ? "it was not uploaded" : file.failure;
-    note.time = core_.clock.wall_now();
-    if (file.staged) note.attributes = file.staged->named_values();
-    const Result<KeptContent> kept = file.content->keep(note);
-    if (kept && kept->damage.empty()) {
-        log_error("fs", "key='{}' was not uploaded; its content is kept in {}: {}",
-                  printable(key.str()), kept->path, note.error);
-    } else if (kept) {
-        log_error("fs", "key='{}' was not uploaded; what is left of it is kept in {}: {}",
-                  printable(key.str()), kept->path, kept->damage);
-    } else {
-        log_error("fs", "key='{}' was not uploaded and could not be kept: {}", printable(key.str()),
-                  kept.error().describe());
-    }
 }
 
 void Content::mark_dirty(const InodePtr& inode) {

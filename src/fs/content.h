@@ -45,7 +45,8 @@ class Content {
     // directory above it that is about to end, unless a rename waits for it.
     Result<void> upload(const InodePtr& inode,
                         DirectoryMoves::Haste haste = DirectoryMoves::Haste::none);
-    // The same for a caller that holds the turn of `key`.
+    // The same for a caller that holds the turn of `key`. An error may be of the object's metadata
+    // alone: then the file is not dirty any more.
     Result<void> upload_in_turn(const InodePtr& inode, const ObjectKey& key);
     // All dirty files below a prefix that no handle is open for (`open_too`: those as well); the
     // first error, after trying all.
@@ -69,8 +70,13 @@ class Content {
     // Drops the local state after the last handle. Content that could not be uploaded goes to the
     // recovery folder.
     void drop_handle(const InodePtr& inode);
-    // At the mount's end: whatever is still dirty goes to the recovery folder.
-    void rescue_all();
+    // At the mount's end: uploads what is dirty, several files at once, and gives up what cannot
+    // be. Once the service does not answer, that is everything whose upload has not begun. The
+    // first error.
+    Result<void> upload_last();
+    // What is dirty goes to the recovery folder as it is, also where it is being uploaded. Waits
+    // for no request. Returns how many files that were.
+    size_t keep_unsent();
 
   private:
     struct Loaded {
@@ -84,6 +90,7 @@ class Content {
     void note_change(const InodePtr& inode, ByteRange range) REQUIRES(inode->mutex);
     void send_ahead(const InodePtr& inode) REQUIRES(inode->mutex);
     void begin_ahead(const InodePtr& inode);
+    static bool is_dirty(const InodePtr& inode);
     Shift adopt(const InodePtr& inode, const Uploaded& uploaded) REQUIRES(inode->mutex);
     // Whether what a copy could not be made of is known by another ETag since.
     bool source_was_edited(const InodePtr& inode, const FileContent::Base& before);
@@ -92,7 +99,8 @@ class Content {
     std::vector<InodePtr> dirty_inodes() const EXCLUDES(mutex_);
     UploadJob make_job(const Inode& inode, const ObjectKey& key) const REQUIRES(inode.mutex);
     void rescue(const InodePtr& inode, bool open_too);
-    void keep_content(const FileState& file, const ObjectKey& key) const;
+    // Once for the same content.
+    void keep_content(FileState& file, const ObjectKey& key);
 
     Core& core_;
     Uploader uploader_;

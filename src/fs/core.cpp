@@ -226,13 +226,14 @@ void Core::invalidate_entry(InodeNumber parent, std::string_view name) {
     }
 }
 
-void Core::invalidate_inode(const InodePtr& inode, bool data_too) {
+bool Core::invalidate_inode(const InodePtr& inode, bool data_too) {
     KernelNotifier* const kernel = notifier.load();
-    if (kernel != nullptr) kernel->invalidate_inode(inode->ino, data_too);
+    return kernel == nullptr || kernel->invalidate_inode(inode->ino, data_too);
 }
 
-void Core::wait_until_kernel_knows(Duration at_most) {
-    if (KernelNotifier* const kernel = notifier.load()) kernel->wait_until_told(at_most);
+bool Core::wait_until_kernel_knows(Duration at_most) {
+    KernelNotifier* const kernel = notifier.load();
+    return kernel == nullptr || kernel->wait_until_told(at_most);
 }
 
 }  // namespace xbucket

@@ -48,6 +48,7 @@ struct Core {
     PendingCopies copies;
     std::atomic<KernelNotifier*> notifier{nullptr};
     std::atomic<size_t> files_dirty{0};  // written and not uploaded; Content's
+    std::atomic<size_t> files_kept{0};   // given up, and in the recovery folder if that had room
     Directories* directories = nullptr;  // set once, before use
     WorkerPool helpers;                  // last: its jobs use what stands above
 
@@ -92,9 +93,9 @@ struct Core {
     // The kernel's idea of this name is wrong.
     void invalidate_name(const ObjectKey& key);
     void invalidate_entry(InodeNumber parent, std::string_view name);
-    void invalidate_inode(const InodePtr& inode, bool data_too);
-    // See KernelNotifier::wait_until_told().
-    void wait_until_kernel_knows(Duration at_most);
+    bool invalidate_inode(const InodePtr& inode, bool data_too);
+    // See KernelNotifier::wait_until_told(). True without a kernel.
+    bool wait_until_kernel_knows(Duration at_most);
 
   private:
     void rename_copied(const ObjectKey& source, const ObjectStat& stat);

@@ -38,6 +38,8 @@ struct FileState {
     // The last upload failed and nothing was written since.
     bool upload_failed = false;
     std::string failure;  // what the last one that failed said
+    // The content, as it is, is in the recovery folder.
+    bool kept = false;
     unsigned open_handles = 0;
     // What handles read objects through: the file's own, or the one that the content started from.
     std::shared_ptr<ObjectReader> reader;

@@ -222,7 +222,7 @@ void Files::release(HandleId id) {
     content_.drop_handle(handle->inode);
 }
 
-void Files::call_in_mappings(Duration at_most) {
+bool Files::call_in_mappings(Duration at_most) {
     std::vector<InodePtr> writable;
     {
         LockGuard lock(mutex_);
@@ -230,10 +230,11 @@ void Files::call_in_mappings(Duration at_most) {
             if (handle->flags.write) writable.push_back(handle->inode);
         }
     }
-    if (writable.empty()) return;
+    if (writable.empty()) return true;
     // Pages that are changed are written back before the kernel forgets them.
-    for (const InodePtr& inode : writable) core_.invalidate_inode(inode, true);
-    core_.wait_until_kernel_knows(at_most);
+    bool asked = true;
+    for (const InodePtr& inode : writable) asked = core_.invalidate_inode(inode, true) && asked;
+    return core_.wait_until_kernel_knows(at_most) && asked;
 }
 
 }  // namespace xbucket

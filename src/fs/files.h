@@ -34,7 +34,7 @@ class Files {
     Result<void> fsync(HandleId handle);
     void release(HandleId handle);
     // See FileSystem::call_in_mappings().
-    void call_in_mappings(Duration at_most) EXCLUDES(mutex_);
+    bool call_in_mappings(Duration at_most) EXCLUDES(mutex_);
 
   private:
     struct Handle {

@@ -11,11 +11,17 @@
 #include "rename.h"
 #include "xattrs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <sys/stat.h>
 
 namespace xbucket {
 namespace {
+
+// What the kernel gives has to wait for uploads that are under way, and whoever waits for it keeps
+// a worker.
+constexpr Duration kMappingsWithin = std::chrono::seconds(60);
 
 class FileSystemImpl final : public FileSystem {
   public:
@@ -107,8 +113,12 @@ class FileSystemImpl final : public FileSystem {
     void releasedir(HandleId handle) override { directories_.close(handle); }
     Result<void> fsyncdir(InodeNumber ino) override { return send_below(ino, false); }
     Result<void> sync_below(InodeNumber ino) override {
-        files_.call_in_mappings(std::chrono::seconds(5));
-        return send_below(ino, true);
+        const bool all = files_.call_in_mappings(kMappingsWithin);
+        TRY(send_below(ino, true));
+        if (all) return {};
+        return fail(ErrorKind::busy,
+                    "the kernel still holds what programs wrote to mappings, while uploads are "
+                    "under way; all else is sent: sync again");
     }
 
     Result<Opened> open(InodeNumber ino, const OpenFlags& flags) override {
@@ -170,15 +180,19 @@ class FileSystemImpl final : public FileSystem {
     }
 
     void set_notifier(KernelNotifier* notifier) override { core_.notifier = notifier; }
-    void call_in_mappings(Duration at_most) override { files_.call_in_mappings(at_most); }
+    bool call_in_mappings(Duration at_most) override { return files_.call_in_mappings(at_most); }
     void stop_reading() override { core_.reading->stop(); }
     Result<void> shutdown() override {
         background_->stop();
-        Result<void> uploaded = content_.upload_below("", true);
-        content_.rescue_all();
-        Result<void> sent = core_.meta.send_below("");
-        return uploaded ? sent : uploaded;
+        TRY(content_.upload_last());
+        const size_t kept = core_.files_kept;
+        if (kept == 0) return {};
+        return fail(ErrorKind::io,
+                    fmt::format("{} files could not be uploaded while it was mounted; they are in "
+                                "the recovery folder",
+                                kept));
     }
+    size_t keep_unsent() override { return content_.keep_unsent(); }
 
   private:
     Result<void> send_below(InodeNumber ino, bool open_too) {

@@ -123,7 +123,7 @@ Result<ObjectStat> Links::put_object(const ObjectKey& key, std::string_view targ
     request.attributes = plan.attributes;
     const PutReply reply = TRY(core_.store.put(request));
     if (plan.exists) core_.meta.replaced(key);
-    return core_.meta.finish_upload(key, plan, reply, target.size());
+    return core_.meta.finish_upload(key, plan, reply, target.size()).result();
 }
 
 Result<void> Links::check(const ObjectKey& key, std::string_view target) const {

@@ -60,7 +60,7 @@ Result<ObjectStat> Names::put_marker(const ObjectKey& key, const PosixRecord& po
         reply = std::move(made);
     }
     if (!reply) return std::move(reply).error();
-    return core_.meta.finish_upload(key, plan, *reply, 0);
+    return core_.meta.finish_upload(key, plan, *reply, 0).result();
 }
 
 Result<void> Names::unlink(InodeNumber parent, std::string_view name) {

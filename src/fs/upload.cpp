@@ -22,6 +22,13 @@ bool somebody_came_first(ErrorKind kind) {
     return kind == ErrorKind::precondition_failed || kind == ErrorKind::conflict;
 }
 
+// The service has answered, and not for want of time or for what somebody else did: perhaps it
+// does not take one of the attributes.
+bool may_be_of_attributes(const Error& error) {
+    return error.http_status >= 400 && error.kind != ErrorKind::throttled &&
+           !somebody_came_first(error.kind);
+}
+
 Error replaced_meanwhile(const ObjectKey& key) {
     return fail(ErrorKind::stale,
                 fmt::format("'{}' was replaced by somebody else while it was being changed here; "
@@ -120,8 +127,13 @@ Result<Uploaded> Uploader::upload(const UploadJob& job) {
             return finish(job, std::move(*late));
         }
         again.ahead = nullptr;
-        const bool try_again = !doubt.unseen && (sent.error().outcome_unknown ||
-                                                 somebody_came_first(sent.error().kind));
+        // What was acknowledged by the journal does not keep content away: that one of it is at
+        // fault, and which, is found out where it is sent alone.
+        const bool without_journaled = doubt.journaled && may_be_of_attributes(sent.error());
+        if (without_journaled) again.journaled = Journaled::waits;
+        const bool try_again =
+            !doubt.unseen && (without_journaled || sent.error().outcome_unknown ||
+                              somebody_came_first(sent.error().kind));
         // What is there now is our own, damaged on its way.
         const bool own = last.kind == ErrorKind::checksum_mismatch &&
                          sent.error().kind == ErrorKind::stale && attempt != 0;
@@ -142,10 +154,15 @@ std::optional<Uploader::Sent> Uploader::arrived_late(const UploadJob& job, const
     return sent;
 }
 
-Result<Uploaded> Uploader::finish(const UploadJob& job, Sent sent) {
+Uploaded Uploader::finish(const UploadJob& job, Sent sent) {
     Uploaded uploaded;
     const uint64_t size = job.content->size();
-    uploaded.stat = TRY(core_.meta.finish_upload(job.key, sent.plan, sent.reply, size));
+    const auto finish = [&] {
+        FinishedUpload finished = core_.meta.finish_upload(job.key, sent.plan, sent.reply, size);
+        uploaded.stat = std::move(finished.stat);
+        uploaded.settled = std::move(finished.settled);
+    };
+    finish();
     // Ours under another ETag, where its attributes were edited afterwards.
     const auto is_ours = [&] {
         return sent.reply.etag.empty() || uploaded.stat.etag == sent.reply.etag ||
@@ -156,7 +173,7 @@ Result<Uploaded> Uploader::finish(const UploadJob& job, Sent sent) {
         const Result<std::optional<Landed>> landed = look_for(job, sent.plan);
         if (landed && *landed && (*landed)->proven) {
             sent.reply = (*landed)->reply;
-            uploaded.stat = TRY(core_.meta.finish_upload(job.key, sent.plan, sent.reply, size));
+            finish();
         }
     }
     uploaded.etag = is_ours() ? uploaded.stat.etag : sent.reply.etag;
@@ -165,7 +182,7 @@ Result<Uploaded> Uploader::finish(const UploadJob& job, Sent sent) {
 }
 
 Result<UploadPlan> Uploader::plan_for(const UploadJob& job) {
-    UploadPlan plan = TRY(core_.meta.plan_upload(job.key, job.staged));
+    UploadPlan plan = TRY(core_.meta.plan_upload(job.key, job.staged, job.journaled));
     const FileContent::Base base = job.content->base();
     if (base.is_own() && plan.exists && plan.base_etag != base.etag) {
         return replaced_meanwhile(job.key);
@@ -188,7 +205,9 @@ Result<Uploader::Sent> Uploader::send(const UploadJob& job, Doubt& doubt) {
         if (sent) return std::move(*sent);
     }
     Sent sent;
+    doubt.journaled = false;
     sent.plan = TRY(plan_for(job));
+    doubt.journaled = sent.plan.journaled != nullptr;
     if (job.append_only && job.content->only_grew()) {
         std::optional<Sent> appended = TRY(append(job, sent.plan, doubt));
         if (appended) return std::move(*appended);

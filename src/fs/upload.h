@@ -16,6 +16,7 @@ struct UploadJob {
     bool times_set = false;    // `staged` has a time that somebody set
     bool append_only = false;  // of an appendable object: all was written with O_APPEND
     bool must_be_new = false;  // an object of that name is somebody else's
+    Journaled journaled = Journaled::goes_along;
 };
 
 struct Uploaded {
@@ -24,6 +25,8 @@ struct Uploaded {
     ETag etag;
     // What of `staged` could not travel with the content and is still to be recorded.
     PosixRecord late;
+    // See FinishedUpload.
+    Result<void> settled;
 };
 
 class Uploader {
@@ -32,7 +35,7 @@ class Uploader {
 
     // The caller holds the key's turn and keeps the content as it is. Errors: stale (the object
     // that the content started from was replaced by somebody else, or somebody else has made one
-    // where none was to be; nothing was sent), the store's.
+    // where none was to be; nothing was sent), the store's. None once the service has the content.
     Result<Uploaded> upload(const UploadJob& job);
     // Begins an upload of content that is still being written. The caller holds the key's turn.
     Result<AheadUpload> begin_ahead(const UploadJob& job);
@@ -45,7 +48,7 @@ class Uploader {
         PosixRecord late;
     };
     Result<UploadPlan> plan_for(const UploadJob& job);
-    Result<Uploaded> finish(const UploadJob& job, Sent sent);
+    Uploaded finish(const UploadJob& job, Sent sent);
     // A request as it was found in the object; proven: by more than its size.
     struct Landed {
         PutReply reply;
@@ -57,6 +60,7 @@ class Uploader {
         // then might meet his own success.
         bool unseen = false;
         std::optional<Sent> maybe;  // what may yet arrive, but for its reply
+        bool journaled = false;     // it took changes along that wait in the journal
     };
     Result<Sent> send(const UploadJob& job, Doubt& doubt);
     // Whether the attempts before were not in vain: what `stale` takes for somebody else's is ours.

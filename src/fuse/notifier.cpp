@@ -14,17 +14,20 @@ void Notifier::invalidate_entry(InodeNumber parent, const std::string& name) {
     push({parent, name, false});
 }
 
-void Notifier::invalidate_inode(InodeNumber ino, bool data_too) { push({ino, {}, data_too}); }
+bool Notifier::invalidate_inode(InodeNumber ino, bool data_too) {
+    return push({ino, {}, data_too});
+}
 
-void Notifier::push(Item item) {
+bool Notifier::push(Item item) {
     LockGuard lock(mutex_);
-    if (finishing_ || stopping_ || queue_.size() >= kQueueMax) return;
+    if (finishing_ || stopping_ || queue_.size() >= kQueueMax) return false;
     queue_.push_back(std::move(item));
     ++pushed_;
     changed_.notify_one();
+    return true;
 }
 
-void Notifier::wait_until_told(Duration at_most) {
+bool Notifier::wait_until_told(Duration at_most) {
     const SystemClock clock;
     const TimePoint deadline = clock.now() + at_most;
     LockGuard lock(mutex_);
@@ -32,6 +35,7 @@ void Notifier::wait_until_told(Duration at_most) {
     while (told_ < mine && !stopping_ && clock.now() < deadline) {
         told_changed_.wait_until(mutex_, clock, deadline);
     }
+    return told_ >= mine;
 }
 
 bool Notifier::finish_within(Duration at_most) {

@@ -20,8 +20,8 @@ class Notifier final : public KernelNotifier {
     explicit Notifier(fuse_session* session);
     ~Notifier() override { stop(); }
     void invalidate_entry(InodeNumber parent, const std::string& name) override;
-    void invalidate_inode(InodeNumber ino, bool data_too) override;
-    void wait_until_told(Duration at_most) override;
+    bool invalidate_inode(InodeNumber ino, bool data_too) override;
+    bool wait_until_told(Duration at_most) override;
     // Takes nothing more, and waits until everything has been told: while requests are answered,
     // for a call that waits for an answer when none come waits for ever, and its thread with it.
     // False: not within that time.
@@ -35,7 +35,8 @@ class Notifier final : public KernelNotifier {
         std::string name;  // "" = the inode itself
         bool data_too = false;
     };
-    void push(Item item) EXCLUDES(mutex_);
+    // False: dropped.
+    bool push(Item item) EXCLUDES(mutex_);
     void run();
     void tell(const Item& item);
 

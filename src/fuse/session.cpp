@@ -15,6 +15,7 @@
 #include <fuse3/fuse_lowlevel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
@@ -120,11 +121,13 @@ class Session final : public FuseSession {
         return {};
     }
 
-    Result<void> run(const std::function<void()>& ready) override {
+    Result<void> run(const std::function<void()>& ready,
+                     const std::function<void()>& ending) override {
         std::thread announcer = start_announcer(ready);
         std::thread stopper = start_stopper();
         const unsigned cores = std::max(2U, std::thread::hardware_concurrency());
         Result<void> served = loop_->run(config_.threads != 0 ? config_.threads : cores);
+        if (ending) ending();
         set_state(State::over);
         stopper.join();
         mount_.fs.set_notifier(nullptr);
@@ -142,6 +145,8 @@ class Session final : public FuseSession {
 
     // The stopper's, so that whoever asks twice is heard twice.
     void stop() override { set_state(State::asked_to_stop); }
+
+    void abandon() override { unmount(); }
 
   private:
     enum class State { serving, asked_to_stop, over };
@@ -214,8 +219,7 @@ class Session final : public FuseSession {
     }
 
     void unmount() {
-        if (!mounted_) return;
-        mounted_ = false;
+        if (!mounted_.exchange(false)) return;
         if (!config_.unmount) return fuse_session_unmount(session_);
         // As libfuse does it: not what somebody mounted there after ours was gone, and the device
         // is closed before, for the kernel may ask for something while it unmounts.
@@ -246,7 +250,7 @@ class Session final : public FuseSession {
     fuse_session* session_ = nullptr;
     std::unique_ptr<fuse::Loop> loop_;
     std::unique_ptr<fuse::Notifier> notifier_;
-    bool mounted_ = false;
+    std::atomic<bool> mounted_{false};
 };
 
 }  // namespace

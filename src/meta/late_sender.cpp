@@ -38,9 +38,10 @@ struct LateSender::Collected {
     std::optional<Error> first GUARDED_BY(mutex);
 };
 
-LateSender::LateSender(MetaParts& parts, Updater& updater)
+LateSender::LateSender(MetaParts& parts, Updater& updater, ObjectMoves& moves)
     : parts_(parts),
       updater_(updater),
+      moves_(moves),
       workers_("late", std::max<size_t>(parts.config.senders_max, 1)),
       window_(parts.config.senders_max),
       thread_([this] { run(); }) {}
@@ -63,7 +64,7 @@ void LateSender::hurry() {
 }
 
 TimePoint LateSender::next_due() const {
-    return std::min(parts_.pending.next_due(), parts_.behind.next_due());
+    return std::min({parts_.pending.next_due(), parts_.behind.next_due(), parts_.rests.next_due()});
 }
 
 void LateSender::run() {
@@ -82,7 +83,8 @@ void LateSender::run() {
         // A key whose sending fails for the moment comes up again after a while.
         const TimePoint again = now + kAgain;
         const std::vector<ObjectKey> due =
-            both(parts_.pending.take_due(now, again), parts_.behind.take_due(now, again));
+            both(both(parts_.pending.take_due(now, again), parts_.behind.take_due(now, again)),
+                 parts_.rests.take_due(now, again));
         LockGuard lock(mutex_);
         if (stopping_) return;
         for (const ObjectKey& key : due) post(key, nullptr);
@@ -130,6 +132,18 @@ void LateSender::run_job(const ObjectKey& key, const std::vector<CollectedPtr>& 
 }
 
 Result<void> LateSender::send(const ObjectKey& key) {
+    Result<void> rest = finish_rest(key);
+    Result<void> sent = send_pending(key);
+    return rest ? sent : rest;
+}
+
+Result<void> LateSender::finish_rest(const ObjectKey& key) {
+    if (!parts_.rests.has(key)) return {};
+    const KeyOrder::Turn turn = parts_.order.acquire(key);
+    return moves_.finish_rest(key);
+}
+
+Result<void> LateSender::send_pending(const ObjectKey& key) {
     const bool has_posix = !parts_.pending.get(key).empty();
     auto sent = updater_.send_pending(key);
     if (sent || is_passing(sent.error())) return sent;
@@ -142,17 +156,22 @@ Result<void> LateSender::send(const ObjectKey& key) {
 }
 
 Result<void> LateSender::flush(const ObjectKey& key) {
-    if (!parts_.pending.get(key).empty() || parts_.behind.has(key)) TRY(send(key));
+    const bool pending = !parts_.pending.get(key).empty() || parts_.behind.has(key);
+    if (pending || parts_.rests.has(key)) TRY(send(key));
     return parts_.behind.take_failures(key, FailureScope::key);
 }
 
 Result<void> LateSender::send_below(std::string_view prefix) {
-    return send_all(both(parts_.pending.keys_below(prefix), parts_.behind.keys_below(prefix)));
+    return send_all(keys_below(prefix));
+}
+
+std::vector<ObjectKey> LateSender::keys_below(std::string_view prefix) const {
+    return both(both(parts_.pending.keys_below(prefix), parts_.behind.keys_below(prefix)),
+                parts_.rests.keys_below(prefix));
 }
 
 Result<void> LateSender::flush_directories_below(std::string_view prefix) {
-    std::vector<ObjectKey> keys =
-        both(parts_.pending.keys_below(prefix), parts_.behind.keys_below(prefix));
+    std::vector<ObjectKey> keys = keys_below(prefix);
     std::erase_if(keys, [](const ObjectKey& key) { return !key.str().ends_with('/'); });
     Result<void> flushed = send_all(keys);
     // One error can be told; those of others stay to be told.

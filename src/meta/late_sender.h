@@ -1,11 +1,13 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // Sends what may be late: chmod, chown and utimens within MetaConfig::posix_delay, and with
-// write-behind what the journal holds within MetaConfig::commit_delay. One thread keeps the time,
+// write-behind what the journal holds within MetaConfig::commit_delay. What uploads left undone is
+// tried again here, too. One thread keeps the time,
 // workers send, and all that is pending of an object goes as one update. A key waits in line once,
 // however often it comes up, and takes one worker.
 #pragma once
 
 #include "meta_parts.h"
+#include "object_moves.h"
 #include "send_window.h"
 #include "updater.h"
 
@@ -24,7 +26,7 @@ namespace xbucket {
 // Thread-safe.
 class LateSender {
   public:
-    LateSender(MetaParts& parts, Updater& updater);
+    LateSender(MetaParts& parts, Updater& updater, ObjectMoves& moves);
     ~LateSender();
 
     // Never blocks.
@@ -61,6 +63,9 @@ class LateSender {
     void run() EXCLUDES(mutex_);
     TimePoint next_due() const;
     Result<void> send(const ObjectKey& key);
+    Result<void> send_pending(const ObjectKey& key);
+    Result<void> finish_rest(const ObjectKey& key);
+    std::vector<ObjectKey> keys_below(std::string_view prefix) const;
     Result<void> send_all(const std::vector<ObjectKey>& keys) EXCLUDES(mutex_);
     // Sent when the window has room for it, in the order of the calls. `waiter`: told of the
     // result of sending that begins after this; else null.
@@ -73,6 +78,7 @@ class LateSender {
 
     MetaParts& parts_;
     Updater& updater_;
+    ObjectMoves& moves_;
     WorkerPool workers_;
     Mutex mutex_;
     CondVar changed_;

@@ -42,7 +42,7 @@ class Engine final : public MetaEngine {
           reader_(parts_),
           updater_(parts_),
           moves_(parts_, updater_),
-          sender_(parts_, updater_) {}
+          sender_(parts_, updater_, moves_) {}
     ~Engine() override { sender_.stop(); }
 
     Result<void> start() override;
@@ -97,16 +97,20 @@ class Engine final : public MetaEngine {
         return parts_.behind.failures_json(key, failures_of(key));
     }
 
-    Result<UploadPlan> plan_upload(const ObjectKey& key, const Patch& staged) override {
-        return moves_.plan_upload(key, staged);
+    using MetaEngine::plan_upload;
+    Result<UploadPlan> plan_upload(const ObjectKey& key, const Patch& staged,
+                                   Journaled journaled) override {
+        return moves_.plan_upload(key, staged, journaled);
     }
     Result<void> recheck_upload(const ObjectKey& key, UploadPlan& plan) override {
         return moves_.recheck_upload(key, plan);
     }
-    Result<ObjectStat> finish_upload(const ObjectKey& key, const UploadPlan& plan,
-                                     const PutReply& reply, uint64_t size) override {
+    FinishedUpload finish_upload(const ObjectKey& key, const UploadPlan& plan,
+                                 const PutReply& reply, uint64_t size) override {
         reader_.forget_headers(key);
-        return moves_.finish_upload(key, plan, reply, size);
+        FinishedUpload finished = moves_.finish_upload(key, plan, reply, size);
+        if (!finished.settled) sender_.wake();
+        return finished;
     }
     Result<ObjectStat> rename(const ObjectKey& from, const ObjectKey& to,
                               bool no_replace) override {
@@ -123,6 +127,7 @@ class Engine final : public MetaEngine {
         forget(key);
         parts_.pending.drop(key);
         parts_.behind.drop(key);
+        parts_.rests.drop(key);
     }
 
     void observe_listing(const ListPage& page) override;

@@ -8,6 +8,7 @@
 #include "pending_posix.h"
 #include "service_clock.h"
 #include "service_facts.h"
+#include "upload_rests.h"
 #include "write_behind.h"
 
 #include "xbucket/base/clock.h"
@@ -66,6 +67,7 @@ struct MetaParts {
     MetaCache cache;
     PendingPosix pending;
     WriteBehind behind;
+    UploadRests rests;
     OwnResults own;
     KeyOrder order;
     std::atomic<uint64_t> random;

@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: the xbucket authors
-// Uploads and deletes. Rename: object_rename.cpp.
+// Uploads before their content is sent, and deletes. Uploads afterwards: upload_finish.cpp. Rename:
+// object_rename.cpp.
 #include "object_moves.h"
 
 #include "content_types.h"
@@ -44,7 +45,8 @@ AttrChange make_change(AttrKind kind, std::string full, std::string bare,
     return change;
 }
 
-// `ours`, with what others made of `base` meanwhile where we left it as it was.
+}  // namespace
+
 Tags merge_tags(const Tags& base, const Tags& late, Tags ours) {
     const auto merge = [&](const std::string& key) {
         const std::string* before = find_value(base, key);
@@ -60,7 +62,6 @@ Tags merge_tags(const Tags& base, const Tags& late, Tags ours) {
     return ours;
 }
 
-// As patch_between(), of mode and owner.
 PosixRecord posix_between(const ObjectAttributes& base, const ObjectAttributes& late,
                           const ObjectAttributes& ours) {
     const PosixRecord before = read_posix_record(base);
@@ -72,8 +73,6 @@ PosixRecord posix_between(const ObjectAttributes& base, const ObjectAttributes& 
     if (after.gid != before.gid && mine.gid == before.gid) changed.gid = after.gid;
     return changed;
 }
-
-}  // namespace
 
 Patch patch_between(const MetaParts& parts, const ObjectAttributes& base,
                     const ObjectAttributes& late, const ObjectAttributes& ours) {
@@ -246,7 +245,8 @@ void ObjectMoves::carry_posix(const ObjectKey& key, const ObjectInfo* base, cons
     parts_.keep_without_room(key, left, std::nullopt);
 }
 
-Result<UploadPlan> ObjectMoves::plan_upload(const ObjectKey& key, const Patch& staged) {
+Result<UploadPlan> ObjectMoves::plan_upload(const ObjectKey& key, const Patch& staged,
+                                            Journaled journaled) {
     UploadPlan plan;
     plan.planned = parts_.clock.now();
     auto head = parts_.store.head(key, kUpdateCall);
@@ -266,7 +266,11 @@ Result<UploadPlan> ObjectMoves::plan_upload(const ObjectKey& key, const Patch& s
     }
     if (!plan.attributes[HttpField::content_type])
         plan.attributes[HttpField::content_type] = std::string(content_type_of(key.str()));
-    carry_journaled(key, head ? &head->info : nullptr, plan);
+    if (head) carry_rest(key, head->info, plan);
+    if (journaled == Journaled::goes_along)
+        carry_journaled(key, head ? &head->info : nullptr, plan);
+    else
+        plan.journal_waits = true;
     for (AttrChange change : staged.changes) {
         change.flag = SetFlag::any;  // judged when it was staged
         if (change.name.kind == AttrKind::tag && !plan.attributes.tags)
@@ -311,170 +315,6 @@ Result<void> ObjectMoves::note_late_sides(const ObjectKey& key, const ObjectInfo
     return {};
 }
 
-// On top of what is there now: somebody may have come after the upload.
-Result<void> ObjectMoves::apply_late_sides(const ObjectKey& key, const UploadPlan& plan) {
-    const auto or_default = [&](const std::string& acl) {
-        return acl.empty() ? parts_.traits.default_acl : acl;
-    };
-    if (plan.late_acl) {
-        const std::string now = TRY(parts_.store.get_acl(key, kUpdateCall));
-        if (now == or_default(plan.attributes.acl))
-            TRY(parts_.store.put_acl(key, or_default(*plan.late_acl), kUpdateCall));
-    }
-    if (plan.late_tags) {
-        const Tags now = TRY(parts_.store.get_tags(key, kUpdateCall));
-        const Tags merged = merge_tags(plan.base_tags, *plan.late_tags, now);
-        if (merged != now) TRY(parts_.store.put_tags(key, merged, kUpdateCall));
-    }
-    return {};
-}
-
-// Of the content that was given attributes so, as ObjectStat::edited.
-Result<ETag> ObjectMoves::apply_late(const ObjectKey& key, const UploadPlan& plan) {
-    const auto not_applied = [](Error error) {
-        return std::move(error).with_context(
-            "uploaded, but what another client changed meanwhile could not be applied again");
-    };
-    if (auto sides = apply_late_sides(key, plan); !sides)
-        return not_applied(std::move(sides).error());
-    if (!plan.late_attributes) return ETag();
-    Patch late =
-        patch_between(parts_, plan.base_attributes, *plan.late_attributes, plan.attributes);
-    late.posix = plan.late_posix;
-    if (late.empty()) return ETag();
-    auto edited = updater_.change_held(key, std::move(late));
-    if (!edited) return not_applied(std::move(edited).error());
-    return edited;
-}
-
-// Some services take tags and ACLs along with some requests only (servers.md: Ceph's gateway drops
-// tags that come with a copy or the start of a multipart upload).
-Result<void> ObjectMoves::put_sides_back(const ObjectKey& key, const ObjectAttributes& sent,
-                                         const ObjectInfo& found) {
-    TRY(put_lock_back(key, sent, found));
-    if (parts_.traits.copy_conditions_known) return {};
-    const auto lost = [&](Error error, const char* what) {
-        return std::move(error).with_context(
-            fmt::format("'{}' was stored, but the service dropped its {}, which could not be put "
-                        "back",
-                        printable(key.str()), what));
-    };
-    if (sent.tags && !sent.tags->empty() && found.tag_count != sent.tags->size()) {
-        // What is there although the service drops all of them is somebody's change since.
-        const auto found_tags = parts_.store.get_tags(key, kUpdateCall);
-        Tags wanted = *sent.tags;
-        if (found_tags)
-            for (const auto& [name, value] : *found_tags) wanted.insert_or_assign(name, value);
-        if (!found_tags || wanted != *found_tags) {
-            parts_.facts.counters.put_back.fetch_add(1);
-            if (auto put = parts_.store.put_tags(key, wanted, kUpdateCall); !put)
-                return lost(std::move(put).error(), "tags");
-        }
-    }
-    if (sent.acl.empty() || sent.acl == parts_.traits.default_acl || parts_.facts.acl_kept())
-        return {};
-    const auto acl = parts_.store.get_acl(key, kUpdateCall);
-    if (acl && *acl != parts_.traits.default_acl) return {};
-    parts_.facts.counters.put_back.fetch_add(1);
-    if (auto put = parts_.store.put_acl(key, sent.acl, kUpdateCall); !put)
-        return lost(std::move(put).error(), "ACL");
-    return {};
-}
-
-Result<void> ObjectMoves::put_lock_back(const ObjectKey& key, const ObjectAttributes& sent,
-                                        const ObjectInfo& found) {
-    if (!protects(sent.lock) || parts_.facts.locks_kept()) return {};
-    ObjectLock there = found.attributes.lock;
-    VersionId version = found.version_id;
-    if (found.etag.empty()) {  // not looked at yet
-        const HeadReply head = TRY(parts_.store.head(key, kUpdateCall));
-        there = head.info.attributes.lock;
-        version = head.info.version_id;
-    }
-    if (same_lock(there, sent.lock)) {
-        parts_.facts.learn_locks_kept();
-        return {};
-    }
-    parts_.facts.counters.put_back.fetch_add(1);
-    auto put = parts_.store.put_lock(key, sent.lock, version, kUpdateCall);
-    if (put) return {};
-    return std::move(put).error().with_context(
-        fmt::format("'{}' was stored, but the service dropped its retention or legal hold, which "
-                    "could not be put back",
-                    printable(key.str())));
-}
-
-// A service that says 200 and drops entries (servers.md) must not go unnoticed.
-Result<void> ObjectMoves::check_stored(const ObjectKey& key, const UploadPlan& plan,
-                                       const ObjectInfo& info) {
-    const AttributeShape shape = AttributeShape::of(plan.attributes);
-    if (shape.entries == 0 || !parts_.facts.wants_verification(parts_.config.verify, shape))
-        return {};
-    std::string lost;
-    for (const auto& [name, value] : plan.attributes.user) {
-        if (info.attributes.user.find(name) != info.attributes.user.end()) continue;
-        lost += lost.empty() ? "" : ", ";
-        lost += printable(name);
-    }
-    if (lost.empty()) {
-        parts_.facts.verified(shape);
-        return {};
-    }
-    log_error("meta", "key={} the service stored the object without: {}", printable(key.str()),
-              lost);
-    return fail(ErrorKind::no_attribute_space,
-                fmt::format("'{}' is uploaded, but the service dropped attributes: {}",
-                            printable(key.str()), lost));
-}
-
-Result<ObjectStat> ObjectMoves::finish_upload(const ObjectKey& key, const UploadPlan& plan,
-                                              const PutReply& reply, uint64_t size) {
-    parts_.behind.note_accepted(key, plan.planned);
-    parts_.pending.recorded(key, plan.pending);
-    ObjectInfo uploaded;
-    uploaded.attributes = plan.attributes;
-    uploaded.etag = reply.etag;
-    uploaded.size = size;
-    parts_.pending.follow(key, ETag(), uploaded);
-    if (plan.journaled) settle_journaled(key, plan, reply, size);
-    parts_.own.drop(key);
-    parts_.cache.forget(key);
-    const TimePoint begun = parts_.clock.now();
-    auto head = parts_.store.head(key, kUpdateCall);
-    if (!head) {
-        // It is there as the service acknowledged; only its exact time is not known.
-        log_warning("meta", "key={} uploaded, and not to be looked at: {}", printable(key.str()),
-                    head.error().describe());
-        ObjectInfo info;
-        info.attributes = plan.attributes;
-        info.etag = reply.etag;
-        info.size = size;
-        info.last_modified = WallTime::from_seconds(reply.date.seconds());
-        info.version_id = reply.version_id;
-        info.attributes.lock = {};  // who knows
-        TRY(put_sides_back(key, plan.attributes, info));
-        TRY(apply_late(key, plan));
-        return parts_.stat_of(key, info, parts_.clock.now());
-    }
-    const ObjectInfo& info = head->info;
-    const bool ours = reply.etag.empty() ? info.size == size : info.etag == reply.etag;
-    if (!ours)
-        log_info("meta", "key={} was replaced by another client right after the upload",
-                 printable(key.str()));
-    ObjectStat stat = parts_.adopt(key, info, ETag());
-    if (ours) {
-        TRY(put_sides_back(key, plan.attributes, info));
-        TRY(check_stored(key, plan, info));
-        if (!reply.etag.empty())
-            parts_.own.set(key, UpdateBase{.info = info, .read_at = begun, .run_began = begun});
-    }
-    const ETag edited = TRY(apply_late(key, plan));
-    const auto known = parts_.cache.find(key);
-    if (known && known->info) stat = parts_.stat_of(key, *known->info, known->expires);
-    stat.edited = edited;
-    return stat;
-}
-
 Result<void> ObjectMoves::remove(const ObjectKey& key) {
     Result<void> removed;
     bool unknown = false;
@@ -497,6 +337,7 @@ Result<void> ObjectMoves::remove(const ObjectKey& key) {
     }
     parts_.pending.drop(key);
     parts_.behind.drop(key);
+    parts_.rests.drop(key);
     parts_.cache.adopt_absent(key);
     return {};
 }

@@ -13,10 +13,13 @@ class ObjectMoves {
   public:
     ObjectMoves(MetaParts& parts, Updater& updater) : parts_(parts), updater_(updater) {}
 
-    Result<UploadPlan> plan_upload(const ObjectKey& key, const Patch& staged);
+    Result<UploadPlan> plan_upload(const ObjectKey& key, const Patch& staged,
+                                   Journaled journaled = Journaled::goes_along);
     Result<void> recheck_upload(const ObjectKey& key, UploadPlan& plan);
-    Result<ObjectStat> finish_upload(const ObjectKey& key, const UploadPlan& plan,
-                                     const PutReply& reply, uint64_t size);
+    FinishedUpload finish_upload(const ObjectKey& key, const UploadPlan& plan,
+                                 const PutReply& reply, uint64_t size);
+    // Tries again what finish_upload() could not do. Errors: the store's.
+    Result<void> finish_rest(const ObjectKey& key);
     Result<ObjectStat> rename(const ObjectKey& from, const ObjectKey& to, bool no_replace);
     Result<void> remove(const ObjectKey& key);
 
@@ -35,8 +38,18 @@ class ObjectMoves {
     void settle_journaled(const ObjectKey& key, const UploadPlan& plan, const PutReply& reply,
                           uint64_t size);
     Result<void> note_late_sides(const ObjectKey& key, const ObjectInfo& info, UploadPlan& plan);
-    Result<ETag> apply_late(const ObjectKey& key, const UploadPlan& plan);
-    Result<void> apply_late_sides(const ObjectKey& key, const UploadPlan& plan);
+    // What others changed and could not be applied yet goes along.
+    void carry_rest(const ObjectKey& key, const ObjectInfo& base, UploadPlan& plan);
+    struct CarriedOut {
+        Result<void> all;
+        ETag edited;      // as ObjectStat's
+        UploadRest left;  // to be tried again
+    };
+    CarriedOut carry_out(const ObjectKey& key, UploadRest rest, const ObjectInfo& info);
+    void keep_rest(const ObjectKey& key, UploadRest rest);
+    Result<void> apply_late_acl(const ObjectKey& key, const UploadPlan& plan);
+    Result<void> apply_late_tags(const ObjectKey& key, const UploadPlan& plan);
+    Result<ETag> apply_late_attributes(const ObjectKey& key, const UploadPlan& plan);
     Result<void> put_sides_back(const ObjectKey& key, const ObjectAttributes& sent,
                                 const ObjectInfo& found);
     Result<void> put_lock_back(const ObjectKey& key, const ObjectAttributes& sent,
@@ -51,5 +64,10 @@ class ObjectMoves {
 // Recorded POSIX state is left out.
 Patch patch_between(const MetaParts& parts, const ObjectAttributes& base,
                     const ObjectAttributes& late, const ObjectAttributes& ours);
+// The same of mode and owner.
+PosixRecord posix_between(const ObjectAttributes& base, const ObjectAttributes& late,
+                          const ObjectAttributes& ours);
+// `ours`, with what others made of `base` meanwhile where we left it as it was.
+Tags merge_tags(const Tags& base, const Tags& late, Tags ours);
 
 }  // namespace xbucket

@@ -270,6 +270,7 @@ Result<ObjectInfo> Rename::run(CompleteSet complete_set, PutBack put_back) {
 Result<ObjectStat> ObjectMoves::rename(const ObjectKey& from, const ObjectKey& to,
                                        bool no_replace) {
     CHECK(from != to);
+    TRY(finish_rest(from));
     Rename rename(parts_, from, to, no_replace);
     auto target = rename.run(
         [&](const ObjectInfo& base, ObjectAttributes& attributes) {
@@ -297,6 +298,8 @@ Result<ObjectStat> ObjectMoves::rename(const ObjectKey& from, const ObjectKey& t
     if (left != waiting.record) parts_.log_outlived(from);
     parts_.pending.drop(from);
     parts_.pending.drop(to);
+    parts_.rests.drop(from);
+    parts_.rests.drop(to);
     parts_.pending.add(to, left, parts_.clock.now() + parts_.config.posix_delay,
                        PosixBase::of(*target));
     parts_.cache.adopt_absent(from);

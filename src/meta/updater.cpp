@@ -134,6 +134,7 @@ void Updater::hand_over(const ObjectKey& key, const std::vector<Waiter*>& group,
 
 std::vector<Result<void>> Updater::run(const ObjectKey& key, const std::vector<Waiter*>& group) {
     if (group.front()->kind == Kind::copy) return run_copies(key, group);
+    parts_.rests.note_sides_set(key);
     std::vector<Result<void>> results;
     if (group.front()->kind == Kind::acl) {
         for (const Waiter* waiter : group)
@@ -339,8 +340,10 @@ void Updater::keep(const ObjectKey& key, const UpdateOutcome& outcome, const Pos
         parts_.facts.counters.posix_sent.fetch_add(1);
         if (outcome.posix_outlived) parts_.log_outlived(key);
     }
-    if (outcome.info && !outcome.edited.empty())
+    if (outcome.info && !outcome.edited.empty()) {
         parts_.pending.follow(key, outcome.edited, *outcome.info);
+        parts_.rests.follow(key, outcome.edited, *outcome.info);
+    }
     if (!outcome.posix_left.empty()) {
         const auto now = outcome.info ? std::optional(PosixBase::of(*outcome.info)) : std::nullopt;
         parts_.keep_without_room(key, outcome.posix_left, now);

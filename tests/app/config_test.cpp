@@ -151,6 +151,9 @@ TEST(Validate, numbers_out_of_range) {
     config = good();
     config.timeout = milliseconds(10);
     EXPECT_NE(refusal(config), "");
+    config = good();
+    config.stop_timeout = milliseconds(10);
+    EXPECT_NE(refusal(config), "");
 }
 
 TEST(ValidateLocation, oss_needs_a_region_or_an_endpoint) {

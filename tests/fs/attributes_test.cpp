@@ -75,7 +75,7 @@ TEST_F(AttributesTest, chmod_does_not_move_the_modification_time) {
     clock_.advance(std::chrono::seconds(100));
     ASSERT_TRUE(chmod("f", 0600));
     EXPECT_EQ(stat("f")->mtime, before);
-    ASSERT_TRUE(fs_->shutdown());
+    ASSERT_NO_FATAL_FAILURE(go_down());
     EXPECT_EQ(stat("f")->mtime, before);
     mount();
     EXPECT_EQ(stat("f")->mtime.seconds(), before.seconds());
@@ -129,7 +129,7 @@ TEST_F(AttributesTest, time_set_before_close_travels_with_the_upload) {
     EXPECT_EQ(count(StoreCall::copy), 0u);
     EXPECT_EQ(stat("f")->mtime.seconds(), kThen);
     // And nothing more is sent for it later.
-    ASSERT_TRUE(fs_->shutdown());
+    ASSERT_NO_FATAL_FAILURE(go_down());
     EXPECT_EQ(count(StoreCall::copy), 0u);
 }
 
@@ -162,7 +162,7 @@ TEST_F(AttributesTest, modification_time_after_a_write_is_the_writes) {
     ASSERT_TRUE(close(number, opened.handle));
     EXPECT_EQ(stat("f")->mtime, written);
     EXPECT_EQ(metadata_of("f").at("mtime"), std::to_string(written.seconds()));
-    ASSERT_TRUE(fs_->shutdown());
+    ASSERT_NO_FATAL_FAILURE(go_down());
     EXPECT_EQ(metadata_of("f").at("mtime"), std::to_string(written.seconds()));
 }
 

@@ -492,6 +492,19 @@ TEST_F(FilesTest, pages_of_a_mapping_that_find_no_room_are_an_error_and_the_old_
     EXPECT_EQ(body_of("f"), "anew");
 }
 
+TEST_F(FilesTest, sync_is_no_success_where_the_kernel_may_hold_pages_and_sends_the_rest) {
+    const OpenedFile file = open_new("f");
+    ASSERT_TRUE(write(file, 0, "data"));
+    notifier_.be_slow();
+    EXPECT_EQ(fs_->sync_below(kRootInode).error().kind, ErrorKind::busy);
+    EXPECT_EQ(body_of("f"), "data");
+    notifier_.be_slow(false);
+    notifier_.be_full();
+    EXPECT_EQ(fs_->sync_below(kRootInode).error().kind, ErrorKind::busy) << "it was not told";
+    notifier_.be_full(false);
+    EXPECT_TRUE(fs_->sync_below(kRootInode));
+}
+
 TEST_F(FilesTest, archived_object_cannot_be_read_and_says_why) {
     put("f", "frozen");
     store_.bucket()->alter(ObjectKey("f"), [](testing::MemoryVersion& version) {

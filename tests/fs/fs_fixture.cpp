@@ -14,14 +14,16 @@ void RecordingNotifier::invalidate_entry(InodeNumber, const std::string& name) {
     entries_.push_back(name);
 }
 
-void RecordingNotifier::invalidate_inode(InodeNumber ino, bool data_too) {
+bool RecordingNotifier::invalidate_inode(InodeNumber ino, bool data_too) {
     LockGuard lock(mutex_);
     inodes_.emplace_back(ino, data_too);
+    return !full_;
 }
 
-void RecordingNotifier::wait_until_told(Duration) {
+bool RecordingNotifier::wait_until_told(Duration) {
     LockGuard lock(mutex_);
     waited_for_ = inodes_.size();
+    return !slow_;
 }
 
 size_t RecordingNotifier::waited_for() const {
@@ -89,6 +91,11 @@ void FsTest::unmount() {
     fs_.reset();
     if (meta_) (void)meta_->shutdown();
     meta_.reset();
+}
+
+void FsTest::go_down() {
+    ASSERT_TRUE(fs_->shutdown());
+    ASSERT_TRUE(meta_->send_below(""));
 }
 
 Result<Entry> FsTest::look_up(const std::string& path) {

@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -23,8 +24,11 @@ namespace xbucket {
 class RecordingNotifier final : public KernelNotifier {
   public:
     void invalidate_entry(InodeNumber parent, const std::string& name) override;
-    void invalidate_inode(InodeNumber ino, bool data_too) override;
-    void wait_until_told(Duration) override;
+    bool invalidate_inode(InodeNumber ino, bool data_too) override;
+    bool wait_until_told(Duration) override;
+    // Waits are in vain from now on, or what is to be told is dropped.
+    void be_slow(bool slow = true) { slow_ = slow; }
+    void be_full(bool full = true) { full_ = full; }
     // How many inodes had been told at the last wait.
     size_t waited_for() const;
     std::vector<std::string> entries() const;
@@ -33,6 +37,8 @@ class RecordingNotifier final : public KernelNotifier {
     std::vector<std::pair<InodeNumber, bool>> inodes() const;
 
   private:
+    std::atomic<bool> slow_{false};
+    std::atomic<bool> full_{false};
     mutable Mutex mutex_;
     std::vector<std::string> entries_ GUARDED_BY(mutex_);
     std::vector<std::pair<InodeNumber, bool>> inodes_ GUARDED_BY(mutex_);
@@ -52,6 +58,8 @@ class FsTest : public ::testing::Test {
     void mount();
     void mount(const FsConfig& config, const MetaConfig& meta_config = MetaConfig{});
     void unmount();
+    // As the end of a mount does it: everything is sent.
+    void go_down();
 
     // --- as a kernel would ---
     Result<Entry> look_up(const std::string& path);

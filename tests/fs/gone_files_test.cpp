@@ -13,10 +13,11 @@ class LookingNotifier final : public KernelNotifier {
   public:
     explicit LookingNotifier(std::unique_ptr<FileSystem>& fs) : fs_(fs) {}
     void invalidate_entry(InodeNumber, const std::string&) override {}
-    void invalidate_inode(InodeNumber ino, bool) override {
+    bool invalidate_inode(InodeNumber ino, bool) override {
         seen_.push_back(fs_->getattr(ino, std::nullopt));
+        return true;
     }
-    void wait_until_told(Duration) override {}
+    bool wait_until_told(Duration) override { return true; }
     const std::vector<Result<Attr>>& seen() const { return seen_; }
 
   private:

@@ -115,7 +115,7 @@ TEST_F(OssLinksTest, time_and_owner_of_a_native_link_are_recorded_and_move_with_
     ASSERT_TRUE(symlink("link", "./d/f"));
     const WallTime then = WallTime::from_seconds(1'000'000'000);
     ASSERT_TRUE(fs_->setattr(ino("link"), {.uid = 1234, .mtime = then}, std::nullopt));
-    ASSERT_TRUE(fs_->shutdown());
+    ASSERT_NO_FATAL_FAILURE(go_down());
     FsConfig config = config_;
     config.stat_mode = StatMode::meta;
     const auto expect_recorded = [&](const char* name) {
@@ -132,7 +132,7 @@ TEST_F(OssLinksTest, time_and_owner_of_a_native_link_are_recorded_and_move_with_
     EXPECT_EQ(body_of("d/f"), "body");
     // It goes on being one with the time that a program sets once more, beside another edit.
     ASSERT_TRUE(fs_->setattr(ino("moved"), {.gid = 77}, std::nullopt));
-    ASSERT_TRUE(fs_->shutdown());
+    ASSERT_NO_FATAL_FAILURE(go_down());
     expect_recorded("moved");
 }
 

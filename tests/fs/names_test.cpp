@@ -168,7 +168,7 @@ TEST_F(NamesTest, change_of_mode_pending_for_a_removed_directory_makes_no_marker
     ASSERT_TRUE(mkdir("d"));
     ASSERT_TRUE(chmod("d", 0700));
     ASSERT_TRUE(rmdir("d"));
-    ASSERT_TRUE(fs_->shutdown());
+    ASSERT_NO_FATAL_FAILURE(go_down());
     EXPECT_FALSE(in_bucket("d/"));
 }
 

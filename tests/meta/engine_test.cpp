@@ -25,7 +25,7 @@ class EngineTest : public EngineFixture {
         request.body = body_of(body);
         request.attributes = plan.attributes;
         const PutReply reply = TRY(store.put(request));
-        return engine->finish_upload(ObjectKey(key), plan, reply, body.size());
+        return engine->finish_upload(ObjectKey(key), plan, reply, body.size()).result();
     }
     static Patch staged(const std::string& name, const std::string& value) {
         Patch patch;

@@ -25,7 +25,7 @@ class OnOss : public EngineFixture {
         meanwhile();
         TRY(engine->recheck_upload(kKey, plan));
         const PutReply reply = TRY(store.complete_upload(kKey, id, {part}));
-        return engine->finish_upload(kKey, plan, reply, 3);
+        return engine->finish_upload(kKey, plan, reply, 3).result();
     }
 };
 

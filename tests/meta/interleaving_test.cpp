@@ -153,7 +153,7 @@ class Mount {
                     reply = PutReply{head->info.etag, head->info.version_id, head->info.date, {}};
             }
             if (reply) {
-                TRY(moves_.finish_upload(operation.key, plan, *reply, body.size()));
+                TRY(moves_.finish_upload(operation.key, plan, *reply, body.size()).result());
                 return {};
             }
             const bool again = reply.error().outcome_unknown || first(reply.error().kind);

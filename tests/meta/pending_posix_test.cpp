@@ -103,7 +103,7 @@ TEST_F(PendingPosixTest, an_own_upload_in_between_lets_what_came_meanwhile_stand
         request.body = body_of("other content");
         request.attributes = plan.attributes;
         const PutReply reply = store.put(request).value();
-        ASSERT_TRUE(engine->finish_upload(ObjectKey("a"), plan, reply, 13));
+        ASSERT_TRUE(engine->finish_upload(ObjectKey("a"), plan, reply, 13).result());
     }
     EXPECT_EQ(shown("a").mtime, WallTime::from_seconds(5));
     ASSERT_TRUE(engine->flush(ObjectKey("a")));
@@ -229,7 +229,7 @@ TEST_F(PendingPosixWithoutRoom, an_upload_at_the_limit_keeps_mode_and_owner_show
         request.body = body_of("new");
         request.attributes = plan.attributes;
         const PutReply reply = store.put(request).value();
-        ASSERT_TRUE(engine->finish_upload(ObjectKey("a"), plan, reply, 3));
+        ASSERT_TRUE(engine->finish_upload(ObjectKey("a"), plan, reply, 3).result());
     }
     EXPECT_THAT(stored("a"), Not(Contains(Key("mode"))));
     EXPECT_EQ(shown("a").mode, 0100600U);

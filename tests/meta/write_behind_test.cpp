@@ -327,7 +327,7 @@ TEST_F(WriteBehindTest, an_upload_carries_what_waits) {
         request.key = key;
         request.attributes = plan.attributes;
         const PutReply reply = store.put(request).value();
-        ASSERT_TRUE(engine->finish_upload(key, plan, reply, 0));
+        ASSERT_TRUE(engine->finish_upload(key, plan, reply, 0).result());
     }
     EXPECT_EQ(stored("a"), (UserMetadata{{"x", "1"}, {"y", "theirs"}}));
     EXPECT_EQ(raw.count(StoreCall::copy), copies);
@@ -349,7 +349,7 @@ TEST_F(WriteBehindTest, what_an_upload_did_not_take_along_goes_on_waiting) {
         ASSERT_NO_FATAL_FAILURE(put("a", plan.attributes, longer));
         PutReply reply;
         reply.etag = raw.head(key).value().info.etag;
-        ASSERT_TRUE(engine->finish_upload(key, plan, reply, longer.size()));
+        ASSERT_TRUE(engine->finish_upload(key, plan, reply, longer.size()).result());
     }
     EXPECT_EQ(stored("a").at("x"), "0");
     EXPECT_EQ(get("a", "user.x"), "1");

@@ -57,10 +57,12 @@ class KernelNotifier {
   public:
     virtual ~KernelNotifier() = default;
     virtual void invalidate_entry(InodeNumber parent, const std::string& name) = 0;
-    virtual void invalidate_inode(InodeNumber ino, bool data_too) = 0;
+    // False: too much is waiting to be told, and this will not be.
+    virtual bool invalidate_inode(InodeNumber ino, bool data_too) = 0;
     // Blocks until the kernel has taken in all that was told before this call, or so long: it may
-    // be waiting for one of our replies. The caller must not hold what such a reply needs.
-    virtual void wait_until_told(Duration at_most) = 0;
+    // be waiting for one of our replies. The caller must not hold what such a reply needs. False:
+    // not all of it was told in that time.
+    virtual bool wait_until_told(Duration at_most) = 0;
 };
 
 // One directory entry as readdir(plus) gives it. The sink returns false when it is full, and the
@@ -118,7 +120,8 @@ class FileSystem {
     // Everything pending in the subtree is in the bucket when it returns, but for files that are
     // open: a neighbour's fsync must not make objects of what is half written.
     virtual Result<void> fsyncdir(InodeNumber ino) = 0;
-    // The same with an fsync of every open file.
+    // The same with an fsync of every open file. Errors beside the store's: busy, where the kernel
+    // has not given all that programs wrote to mappings; the rest is sent.
     virtual Result<void> sync_below(InodeNumber ino) = 0;
 
     // ---- files ---------------------------------------------------------------------------------
@@ -181,11 +184,19 @@ class FileSystem {
     virtual void set_notifier(KernelNotifier* notifier) = 0;
     // What programs wrote to shared mappings is with the kernel until it writes it back: has it do
     // so, and waits so long at most. While requests are still answered; the caller answers none.
-    virtual void call_in_mappings(Duration at_most) = 0;
+    // False: it has not given all of it.
+    virtual bool call_in_mappings(Duration at_most) = 0;
     // Nobody hears answers any more: reads that wait end with `cancelled`, soon; so do later ones.
     virtual void stop_reading() = 0;
-    // Uploads what is dirty and sends what is pending; the mount is going down.
+    // Uploads what is dirty; the mount is going down, and MetaEngine::shutdown() sends the rest.
+    // What cannot be uploaded goes to the recovery folder: once the service does not answer, all
+    // but the few files whose upload has begun, at once. Blocks as long as those uploads take. The
+    // first error; io where files went there earlier, since the mount began.
     virtual Result<void> shutdown() = 0;
+    // What is not uploaded goes to the recovery folder as it is, also where an upload is under way,
+    // a shutdown() among them. Waits for no request. For a process that ends now: returns how many
+    // files there were.
+    virtual size_t keep_unsent() = 0;
 };
 
 // References must outlive the file system. Errors: io (spool directory cannot be used).

@@ -38,9 +38,13 @@ class FuseSession {
     virtual ~FuseSession() = default;
     // Answers the kernel until unmounted or stop(); afterwards nothing is mounted. `ready` runs
     // once the kernel's INIT was answered.
-    virtual Result<void> run(const std::function<void()>& ready) = 0;
-    // Ends run(); async-signal-safe.
+    // `ending` runs when nothing is answered any more, and what is under way is waited for.
+    virtual Result<void> run(const std::function<void()>& ready,
+                             const std::function<void()>& ending) = 0;
+    // Ends run(), also one that begins later; from any thread.
     virtual void stop() = 0;
+    // Takes the mount away although run() has not ended. For a process that ends now.
+    virtual void abandon() = 0;
 };
 
 // Mounts. Errors: io with what to do (mount point missing or busy, fusermount3 missing, /dev/fuse

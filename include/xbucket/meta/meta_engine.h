@@ -104,6 +104,23 @@ struct UploadPlan {
     // What was pending then: older than what is staged, and done with when the upload is.
     PosixRecord pending;
     std::shared_ptr<const JournaledSend> journaled;
+    bool journal_waits = false;  // what is in the journal waits for the object as it will be then
+};
+
+// Whether an upload takes along what waits in the journal for its object.
+enum class Journaled { goes_along, waits };
+
+// An upload that the service has acknowledged.
+struct FinishedUpload {
+    ObjectStat stat;
+    // Why the object's metadata is not what it was to be. What may go better later is tried again
+    // by flush(), send_below(), and after a while.
+    Result<void> settled;
+
+    Result<ObjectStat> result() && {
+        if (!settled) return std::move(settled).error();
+        return std::move(stat);
+    }
 };
 
 // Thread-safe. Calls block on the network unless they say otherwise.
@@ -196,7 +213,11 @@ class MetaEngine {
     // HEAD just before PUT or CreateMultipart (DESIGN 3.8): the existing object's complete metadata
     // with `staged` and what is pending applied; a fresh set with the default content type when
     // there is none.
-    virtual Result<UploadPlan> plan_upload(const ObjectKey& key, const Patch& staged) = 0;
+    virtual Result<UploadPlan> plan_upload(const ObjectKey& key, const Patch& staged,
+                                           Journaled journaled) = 0;
+    Result<UploadPlan> plan_upload(const ObjectKey& key, const Patch& staged) {
+        return plan_upload(key, staged, Journaled::goes_along);
+    }
     // Before Complete of a multipart upload: reads the object again and notes in `plan` what others
     // changed meanwhile. Errors: stale (content was replaced since plan_upload()), the store's.
     virtual Result<void> recheck_upload(const ObjectKey& key, UploadPlan& plan) {
@@ -206,9 +227,10 @@ class MetaEngine {
     }
     // After PUT / Complete: compares, applies what others changed meanwhile as a guarded patch,
     // adopts the reply as this mount's own last result. `size` is the uploaded object's. POSIX
-    // state that travelled with the upload is no longer pending.
-    virtual Result<ObjectStat> finish_upload(const ObjectKey& key, const UploadPlan& plan,
-                                             const PutReply& reply, uint64_t size) = 0;
+    // state that travelled with the upload is no longer pending. The content is the service's
+    // whatever fails here.
+    virtual FinishedUpload finish_upload(const ObjectKey& key, const UploadPlan& plan,
+                                         const PutReply& reply, uint64_t size) = 0;
     // Copies `from` to `to` with pending changes applied, reads the source again, copies again if
     // it moved, deletes the source with If-Match where honoured (DESIGN 3.9). The caller holds both
     // keys. Content type is re-derived where it equals the old name's default.

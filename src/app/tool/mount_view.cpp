@@ -123,6 +123,11 @@ Result<Json> failures_of(const MountEntry& mount) {
     return failures;
 }
 
+std::string text_member(const Json& note, const char* name) {
+    const auto found = note.find(name);
+    return found != note.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 uint64_t number_at(const Json& stats, std::string_view path) {
     const Json* at = &stats;
     while (true) {

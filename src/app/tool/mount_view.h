@@ -32,6 +32,8 @@ Result<Json> stats_of(const MountEntry& mount);
 // "key", "name", "value" (null: removed), "reason" and "time" (seconds), the newest first; its last
 // element is {"more": N} where the attribute could not hold all. Errors: as stats_of().
 Result<Json> failures_of(const MountEntry& mount);
+// A member that is text; "" where there is none.
+std::string text_member(const Json& json, const char* name);
 // A number below `path` of members ("updates.run"); 0 where it is not there.
 uint64_t number_at(const Json& stats, std::string_view path);
 

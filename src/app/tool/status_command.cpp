@@ -30,11 +30,6 @@ struct Kept {
     std::string error;
 };
 
-std::string text_member(const Json& note, const char* name) {
-    const auto found = note.find(name);
-    return found != note.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 Kept read_note(const std::filesystem::path& note) {
     std::ostringstream text;
     text << std::ifstream(note).rdbuf();

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: the xbucket authors
 #include "unmounting.h"
 
+#include "../spool_place.h"
 #include "json_text.h"
 #include "mount_view.h"
 
@@ -65,6 +66,8 @@ Result<void> send(const std::string& path, bool open_too) {
                                            printable(path), std::strerror(errno)));
 }
 
+size_t kept_in(const std::string& spool) { return spool.empty() ? 0 : count_kept_files(spool); }
+
 }  // namespace
 
 Result<void> sync_path(const std::string& path) { return send(path, true); }
@@ -79,6 +82,8 @@ Result<void> unmount_in_order(const MountEntry& mount, const UnmountOptions& opt
         return fail(ErrorKind::busy,
                     fmt::format("{}; --force unmounts all the same", stats.error().message));
     }
+    const std::string spool = stats ? text_member(*stats, "spool") : std::string();
+    const size_t kept_before = kept_in(spool);
     const auto pid = stats ? static_cast<pid_t>(number_at(*stats, "pid")) : 0;
     const Daemon daemon(pid);
     auto sent = send(path, false);
@@ -90,10 +95,20 @@ Result<void> unmount_in_order(const MountEntry& mount, const UnmountOptions& opt
         return fail(ErrorKind::busy, fmt::format("{}; who uses it: fuser -vm {}",
                                                  unmounted.error().message, printable(path)));
     }
-    if (daemon.wait_for_end(options.patience)) return {};
-    return fail(ErrorKind::timed_out,
-                fmt::format("{} is unmounted, but its daemon (pid {}) still sends; wait for it",
-                            printable(path), pid));
+    if (!daemon.wait_for_end(options.patience)) {
+        return fail(ErrorKind::timed_out,
+                    fmt::format("{} is unmounted, but its daemon (pid {}) still sends; wait for it",
+                                printable(path), pid));
+    }
+    const size_t kept = kept_in(spool);
+    if (kept > kept_before) {
+        return fail(ErrorKind::io,
+                    fmt::format("{} is unmounted, but {} of its files could not be uploaded; they "
+                                "are kept in {}/recovery",
+                                printable(path), kept - kept_before, printable(spool)));
+    }
+    if (!sent) return std::move(sent).error().with_context("unmounted all the same");
+    return {};
 }
 
 }  // namespace xbucket::app

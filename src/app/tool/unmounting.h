@@ -21,8 +21,8 @@ struct UnmountOptions {
 };
 
 // Sends what is pending, unmounts, and waits for the daemon's end. Errors: io (still mounted:
-// something cannot be sent, or the daemon is dead), busy (in use, or the daemon hangs), timed_out
-// (unmounted, but the daemon still sends).
+// something cannot be sent, or the daemon is dead; or unmounted, and something was not sent), busy
+// (in use, or the daemon hangs), timed_out (unmounted, but the daemon still sends).
 Result<void> unmount_in_order(const MountEntry& mount, const UnmountOptions& options);
 
 }  // namespace xbucket::app
