@@ -55,8 +55,10 @@ class Content {
     // Earliest time at which upload_due() has something to do.
     TimePoint next_due() const;
     void set_due(const InodePtr& inode, TimePoint at);
-    // A file that was made here may take the place of an object of its name.
+    // A file that was made here may take the place of an object of its name; or never may, until
+    // it is let to.
     void let_replace(const InodePtr& inode);
+    void forbid_replacing(const InodePtr& inode);
 
     // The object is about to be deleted or replaced: what open handles read must stay readable.
     void keep_for_handles(const InodePtr& inode);
