@@ -19,12 +19,12 @@ constexpr int kOpenAttemptsMax = 3;
 
 }  // namespace
 
-Result<InodePtr> Content::create(const ObjectKey& key, uint32_t mode, uint32_t uid, uint32_t gid) {
+Result<InodePtr> Content::create(const ObjectKey& key, const FirstAttributes& first) {
     std::shared_ptr<FileContent> content = TRY(FileContent::create(*core_.spool, {}));
     InodePtr inode = core_.table.create_local(key);
     {
         LockGuard lock(inode->mutex);
-        inode->show_created(mode, uid, gid, core_.clock.wall_now(), core_.entry_expiry());
+        inode->show_created(first, core_.clock.wall_now(), core_.entry_expiry());
         FileState& file = inode->file_state();
         file.in_bucket = false;
         file.must_be_new = true;

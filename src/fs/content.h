@@ -19,7 +19,7 @@ class Content {
     explicit Content(Core& core) : core_(core), uploader_(core) {}
 
     // A new, empty file that is not in the bucket; one lookup is counted. Errors: io, no_space.
-    Result<InodePtr> create(const ObjectKey& key, uint32_t mode, uint32_t uid, uint32_t gid);
+    Result<InodePtr> create(const ObjectKey& key, const FirstAttributes& first);
     // Gives an object's file content of its own. To append: its kind counts, not only its bytes.
     // Errors: stale, no_space, the store's.
     Result<void> load(const InodePtr& inode, bool to_append = false);

@@ -114,7 +114,7 @@ Result<InodePtr> Files::create_inode(InodeNumber parent, std::string_view name, 
     const DirectoryMoves::Arrival arrival(core_.moves, directory);
     const ObjectKey key =
         TRY(file_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
-    return content_.create(key, mode, caller.uid, caller.gid);
+    return content_.create(key, directory->first_of(NodeType::file, mode, caller));
 }
 
 Result<Files::HandlePtr> Files::find(HandleId handle) const {

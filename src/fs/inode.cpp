@@ -191,13 +191,12 @@ void Inode::show_implicit(const FsConfig& config, TimePoint fresh_until) {
     shown.last_modified = shown.mtime = shown.atime = shown.ctime = config.mount_time;
 }
 
-void Inode::show_created(uint32_t mode, uint32_t uid, uint32_t gid, WallTime now,
-                         TimePoint fresh_until) {
+void Inode::show_created(const FirstAttributes& first, WallTime now, TimePoint fresh_until) {
     shown = Shown{};
     shown.valid = true;
-    shown.mode = mode & kModeBits;
-    shown.uid = uid;
-    shown.gid = gid;
+    shown.mode = first.mode & kModeBits;
+    shown.uid = first.uid;
+    shown.gid = first.gid;
     shown.last_modified = shown.mtime = shown.atime = shown.ctime = now;
     shown.mtime_recorded = true;
     shown.fresh_until = fresh_until;
@@ -220,6 +219,15 @@ Attr Inode::attr(TimePoint now) const {
     attr.ctime = shown.ctime;
     attr.timeout = std::max(Duration::zero(), shown.fresh_until - now);
     return attr;
+}
+
+FirstAttributes Inode::first_of(NodeType made, uint32_t mode, const Caller& caller) const {
+    FirstAttributes first{mode, caller.uid, caller.gid};
+    LockGuard lock(mutex);
+    if ((shown.mode & S_ISGID) == 0) return first;
+    first.gid = shown.gid;
+    if (made == NodeType::directory) first.mode |= S_ISGID;
+    return first;
 }
 
 FileState& Inode::file_state() {

@@ -43,6 +43,12 @@ struct Shown {
     WallTime link_made;      // by this mount and this machine's clock, where nothing was told since
 };
 
+struct FirstAttributes {
+    uint32_t mode = 0;
+    uint32_t uid = 0;
+    uint32_t gid = 0;
+};
+
 // What became different by a new stat.
 enum class Shift {
     nothing,
@@ -95,9 +101,13 @@ struct Inode {
     // First attributes of a directory without a marker.
     void show_implicit(const FsConfig& config, TimePoint fresh_until) REQUIRES(mutex);
     // First attributes of something made here.
-    void show_created(uint32_t mode, uint32_t uid, uint32_t gid, WallTime now,
-                      TimePoint fresh_until) REQUIRES(mutex);
+    void show_created(const FirstAttributes& first, WallTime now, TimePoint fresh_until)
+        REQUIRES(mutex);
     Attr attr(TimePoint now) const REQUIRES(mutex);
+    // Of a directory: what something that `caller` makes in it begins with. One with set-group-ID
+    // hands on its group, and to directories the bit; the kernel leaves that to us.
+    FirstAttributes first_of(NodeType made, uint32_t mode, const Caller& caller) const
+        EXCLUDES(mutex);
 
     // Not in the bucket yet: all that is known of it is here.
     bool is_new() const REQUIRES(mutex) { return file && !file->in_bucket; }
