@@ -129,7 +129,8 @@ struct Inode {
     bool is_same_content(const ObjectStat& stat, Origin origin) const REQUIRES(mutex);
     void take_facts(const ObjectStat& stat) REQUIRES(mutex);
     void take_facts_of_link(const ObjectStat& stat, bool same_link, bool keeps) REQUIRES(mutex);
-    void take_recorded(const PosixRecord& posix, bool keeps) REQUIRES(mutex);
+    void take_recorded(const PosixRecord& posix, const FsConfig& config, bool keeps)
+        REQUIRES(mutex);
 };
 
 using InodePtr = std::shared_ptr<Inode>;  // shared by the table and the calls that use it
@@ -139,8 +140,9 @@ uint32_t type_bits(NodeType type);
 inline constexpr uint32_t kModeBits = 07777;
 // What is shown of a mode that the bucket has. A file has no set-user-ID and no set-group-ID then:
 // here the mount is nosuid, but whoever copies a tree as root (cp -a, rsync, tar) would make a
-// program of root's of what somebody wrote into the bucket.
-uint32_t mode_from_bucket(NodeType type, uint32_t mode);
+// program of root's of what somebody wrote into the bucket. Nor has anything what the mount's umask
+// takes away.
+uint32_t mode_from_bucket(NodeType type, uint32_t mode, const FsConfig& config);
 // What kind of inode a stat describes, where the key is a file's.
 NodeType node_type_of(const ObjectStat& stat);
 

@@ -31,7 +31,11 @@ struct FsConfig {
     LinkPolicy links = LinkPolicy::any;
     uint32_t uid = 0;  // of files whose owner nobody recorded
     uint32_t gid = 0;
-    uint32_t file_mode = 0644;
+    // They are those of all files then, whatever the bucket records.
+    bool uid_stands = false;
+    bool gid_stands = false;
+    uint32_t umask = 0;         // taken from every mode that the bucket records
+    uint32_t file_mode = 0644;  // of those that record none, as they are shown
     uint32_t dir_mode = 0755;
     Duration entry_life = std::chrono::seconds(60);  // = MetaConfig::positive_life
     Duration negative_life = std::chrono::seconds(5);
