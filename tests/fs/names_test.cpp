@@ -147,6 +147,19 @@ TEST_F(NamesTest, mkdir_hides_no_object_that_others_made_since_the_name_was_look
     EXPECT_FALSE(in_bucket("link/"));
 }
 
+// To ask would cost each creation a listing; nothing is lost by it.
+TEST_F(NamesTest, file_made_under_the_name_of_somebody_elses_new_directory_is_hidden_by_it) {
+    EXPECT_EQ(look_up("d").error().kind, ErrorKind::not_found);
+    put("d/theirs", "x");
+    const OpenedFile file = open_new("d");
+    ASSERT_TRUE(write(file, 0, "mine"));
+    ASSERT_TRUE(close_file(file));
+    EXPECT_EQ(body_of("d"), "mine");
+    mount();
+    EXPECT_TRUE(S_ISDIR(stat("d")->mode));
+    EXPECT_EQ(read_file("d/theirs").value(), "x");
+}
+
 TEST_F(NamesTest, mkdir_looks_once_for_an_object_that_it_would_hide) {
     EXPECT_EQ(look_up("d").error().kind, ErrorKind::not_found);
     store_.clear_log();
