@@ -181,6 +181,9 @@ class FileSystem {
     virtual Result<void> setxattr(InodeNumber ino, std::string_view name, std::string_view value,
                                   SetFlag flag) = 0;
     virtual Result<void> removexattr(InodeNumber ino, std::string_view name) = 0;
+    // What setting user.xbucket.refresh does, which the kernel refuses on a read-only mount.
+    // Errors: access_denied (to others than the file's owner and root).
+    virtual Result<void> refresh(InodeNumber ino, const Caller& caller) = 0;
 
     virtual void set_notifier(KernelNotifier* notifier) = 0;
     // What programs wrote to shared mappings is with the kernel until it writes it back: has it do
