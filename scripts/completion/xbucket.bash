@@ -30,7 +30,7 @@ _xbucket_mountpoints() {
 _xbucket() {
     local cur prev words cword split
     _init_completion -s -n : || return
-    local commands='stat set unset find dump restore mounts stats status sync unmount credentials doctor serve help'
+    local commands='stat set unset find dump restore mounts stats status sync refresh unmount credentials doctor serve help'
     local command='' word
     for word in "${words[@]:1:cword-1}"; do
         [[ $word == -* ]] && continue

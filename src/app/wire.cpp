@@ -49,6 +49,10 @@ Result<void> MountedBucket::make_files(const Environment& environment) {
     fs.links = config.links;
     fs.uid = config.uid.value_or(getuid());
     fs.gid = config.gid.value_or(getgid());
+    // Who may write to the bucket decides nothing that was said here, however a file became known.
+    fs.uid_stands = config.uid && config.stat_mode == StatMode::list;
+    fs.gid_stands = config.gid && config.stat_mode == StatMode::list;
+    fs.umask = config.umask;
     fs.file_mode = config.file_mode & ~config.umask;
     fs.dir_mode = config.dir_mode & ~config.umask;
     fs.entry_life = config.ttl;

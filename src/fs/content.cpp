@@ -19,12 +19,12 @@ constexpr int kOpenAttemptsMax = 3;
 
 }  // namespace
 
-Result<InodePtr> Content::create(const ObjectKey& key, uint32_t mode, uint32_t uid, uint32_t gid) {
+Result<InodePtr> Content::create(const ObjectKey& key, const FirstAttributes& first) {
     std::shared_ptr<FileContent> content = TRY(FileContent::create(*core_.spool, {}));
     InodePtr inode = core_.table.create_local(key);
     {
         LockGuard lock(inode->mutex);
-        inode->show_created(mode, uid, gid, core_.clock.wall_now(), core_.entry_expiry());
+        inode->show_created(first, core_.clock.wall_now(), core_.entry_expiry());
         FileState& file = inode->file_state();
         file.in_bucket = false;
         file.must_be_new = true;
@@ -132,7 +132,7 @@ Result<void> Content::truncate(const InodePtr& inode, uint64_t size) {
         core_.copies.forget(inode);
         file.ahead.reset();
         file.ahead_wanted = false;
-        file.must_be_new = false;
+        if (!file.exclusive) file.must_be_new = false;
         file.pages_lost.reset();
     } else if (!file.content) {
         return fail(ErrorKind::stale, "the file was closed while it was truncated");
@@ -308,7 +308,10 @@ Result<void> Content::upload_in_turn(const InodePtr& inode, const ObjectKey& key
         if (!uploaded) {
             file.upload_failed = true;
             file.failure = uploaded.error().describe();
-            if (uploaded.error().outcome_unknown) file.must_be_new = false;
+            if (uploaded.error().outcome_unknown) {
+                file.in_doubt = true;
+                file.must_be_new = file.must_be_new && file.exclusive;
+            }
             return std::move(uploaded).error();
         }
         shift = adopt(inode, *uploaded);
@@ -322,7 +325,7 @@ Shift Content::adopt(const InodePtr& inode, const Uploaded& uploaded) {
     FileState& file = *inode->file;
     file.dirty = false;
     file.in_bucket = true;
-    file.must_be_new = false;
+    file.must_be_new = file.exclusive = file.in_doubt = false;
     file.upload_failed = false;
     file.mapped = false;
     file.times_set = false;
@@ -346,6 +349,8 @@ UploadJob Content::make_job(const Inode& inode, const ObjectKey& key) const {
     job.times_set = inode.file->times_set;
     job.append_only = inode.file->append_only;
     job.must_be_new = inode.file->must_be_new;
+    job.exclusive = inode.file->must_be_new && inode.file->exclusive;
+    job.in_doubt = inode.file->in_doubt;
     // Always recorded: Last-Modified would be the time of the upload, and rsync would send the
     // file again for it.
     job.staged.posix.mtime = inode.shown.mtime;
@@ -401,7 +406,12 @@ TimePoint Content::next_due() const {
 void Content::let_replace(const InodePtr& inode) {
     LockGuard lock(inode->mutex);
     inode->wait_until_idle();
-    if (inode->file) inode->file->must_be_new = false;
+    if (inode->file) inode->file->must_be_new = inode->file->exclusive = false;
+}
+
+void Content::forbid_replacing(const InodePtr& inode) {
+    LockGuard lock(inode->mutex);
+    if (inode->file) inode->file->exclusive = true;
 }
 
 void Content::set_due(const InodePtr& inode, TimePoint at) {

@@ -19,7 +19,7 @@ class Content {
     explicit Content(Core& core) : core_(core), uploader_(core) {}
 
     // A new, empty file that is not in the bucket; one lookup is counted. Errors: io, no_space.
-    Result<InodePtr> create(const ObjectKey& key, uint32_t mode, uint32_t uid, uint32_t gid);
+    Result<InodePtr> create(const ObjectKey& key, const FirstAttributes& first);
     // Gives an object's file content of its own. To append: its kind counts, not only its bytes.
     // Errors: stale, no_space, the store's.
     Result<void> load(const InodePtr& inode, bool to_append = false);
@@ -56,8 +56,10 @@ class Content {
     // Earliest time at which upload_due() has something to do.
     TimePoint next_due() const;
     void set_due(const InodePtr& inode, TimePoint at);
-    // A file that was made here may take the place of an object of its name.
+    // A file that was made here may take the place of an object of its name; or never may, until
+    // it is let to.
     void let_replace(const InodePtr& inode);
+    void forbid_replacing(const InodePtr& inode);
 
     // The object is about to be deleted or replaced: what open handles read must stay readable.
     void keep_for_handles(const InodePtr& inode);

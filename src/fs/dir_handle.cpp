@@ -18,6 +18,7 @@ constexpr uint64_t kFirstNumber = 3;  // behind "." and ".."
 // How far ahead attributes are asked for with stat=meta, and how many at a time.
 constexpr size_t kStatsAhead = 128;
 constexpr size_t kStatsAtOnce = 32;
+constexpr size_t kPageStartsMax = 1000;
 
 ObjectStat stat_of(const ListEntry& entry, TimePoint expires) {
     ObjectStat stat;
@@ -52,7 +53,8 @@ Result<void> DirHandle::read(uint64_t offset, bool plus, const DirSink& sink) {
 
 Result<void> DirHandle::read_turn(uint64_t offset, bool plus, const DirSink& sink) {
     const bool behind = std::max(offset + 1, kFirstNumber) < window_start_;
-    if (listing_ && (offset == 0 || behind)) restart();
+    if (offset == 0) starts_.clear();
+    if (listing_ && (offset == 0 || behind)) go_back(offset + 1);
     bool any = false;
     for (uint64_t number = offset + 1;; ++number) {
         if (number < kFirstNumber) {
@@ -96,12 +98,33 @@ bool DirHandle::was_removed(const std::string& name) const {
     return removed_.contains(name);
 }
 
-void DirHandle::restart() {
+void DirHandle::go_back(uint64_t number) {
     window_.clear();
-    window_start_ = kFirstNumber;
     attributes_asked_ = 0;
-    local_names_.clear();
-    listing_.reset();
+    // Keys of a directory that was renamed meanwhile are no more.
+    if (directory_->current_key() != listing_->directory()) starts_.clear();
+    while (!starts_.empty() && starts_.back().number > number) starts_.pop_back();
+    if (starts_.empty()) {
+        window_start_ = kFirstNumber;
+        local_names_.clear();
+        listing_.reset();
+        return;
+    }
+    const PageStart& start = starts_.back();
+    window_start_ = start.number;
+    listing_ = std::make_unique<DirListing>(core_, listing_->directory(), start.place);
+}
+
+// Every second of the older ones is left out where there are too many: whoever goes back to one
+// lists a little more.
+void DirHandle::note_page() {
+    if (!starts_.empty() && starts_.back().number >= window_start_) return;
+    if (starts_.size() >= kPageStartsMax) {
+        std::vector<PageStart> kept;
+        for (size_t i = 0; i < starts_.size(); i += 2) kept.push_back(std::move(starts_[i]));
+        starts_ = std::move(kept);
+    }
+    starts_.push_back({window_start_, listing_->place()});
 }
 
 void DirHandle::ask_ahead() {
@@ -115,7 +138,9 @@ Result<void> DirHandle::fetch_page() {
     window_start_ += window_.size();
     window_.clear();
     attributes_asked_ = 0;
-    if (!listing_) {
+    if (listing_) {
+        note_page();
+    } else {
         const ObjectKey key = directory_->current_key();
         listing_ = std::make_unique<DirListing>(core_, key, ListingCache::For::program);
         for (const ObjectKey& local : core_.table.local_in(key)) {

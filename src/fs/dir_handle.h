@@ -2,7 +2,8 @@
 // One open directory: a listing streamed page by page, with files that are not in the bucket yet
 // put in and own deletions left out. Entries are numbered in the order in which they come; the
 // number is the offset. What stays in memory is one page, so that ten million keys need no more
-// than a thousand, and the first entries do not wait for the last.
+// than a thousand, and the first entries do not wait for the last; and of other pages, where they
+// began, for whoever seeks back.
 #pragma once
 
 #include "core.h"
@@ -13,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace xbucket {
 
@@ -38,7 +40,9 @@ class DirHandle {
         std::optional<Result<ObjectStat>> stat;
     };
     // These belong to whoever holds `reading_`.
-    void restart();
+    // So that `number` is not behind the window.
+    void go_back(uint64_t number);
+    void note_page();
     Result<void> fetch_page();
     void ask_ahead();
     void append(Item item) { window_.push_back(std::move(item)); }
@@ -60,6 +64,12 @@ class DirHandle {
     uint64_t window_start_ = 3;    // number of window_'s first item; 1 and 2 are "." and ".."
     size_t attributes_asked_ = 0;  // items at the front of window_ that were asked for
     std::set<std::string, std::less<>> local_names_;
+    // Where pages behind the first one began, in order; some are left out where there are many.
+    struct PageStart {
+        uint64_t number = 0;
+        DirListing::Place place;
+    };
+    std::vector<PageStart> starts_;
 
     mutable Mutex mutex_;
     CondVar changed_;

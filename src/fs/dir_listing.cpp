@@ -6,13 +6,26 @@
 #include <iterator>
 
 namespace xbucket {
+namespace {
+
+constexpr uint64_t kNoTicket = 0;  // ListingCache gives out none such
+
+}  // namespace
 
 DirListing::DirListing(Core& core, ObjectKey directory, ListingCache::For whom)
     : core_(core), directory_(std::move(directory)), whom_(whom), stream_(directory_) {}
 
+DirListing::DirListing(Core& core, ObjectKey directory, const Place& from)
+    : core_(core),
+      directory_(std::move(directory)),
+      whom_(ListingCache::For::program),
+      stream_(from.stream),
+      token_(from.token),
+      ticket_(kNoTicket) {}
+
 // Before the first page is asked for: what is made here from then on is kept beside the listing.
 void DirListing::begin() {
-    if (ticket_ == 0) ticket_ = core_.listings.begin(directory_, whom_);
+    if (!ticket_) ticket_ = core_.listings.begin(directory_, whom_);
 }
 
 ListRequest DirListing::request() const {
@@ -53,8 +66,8 @@ Result<std::vector<ListedName>> DirListing::next() {
     std::vector<ListedName> names(std::make_move_iterator(stream_.ready().begin()),
                                   std::make_move_iterator(stream_.ready().end()));
     stream_.ready().clear();
-    core_.listings.add(directory_, ticket_, names.data(), names.size());
-    if (done_) core_.listings.complete(directory_, ticket_);
+    core_.listings.add(directory_, *ticket_, names.data(), names.size());
+    if (done_) core_.listings.complete(directory_, *ticket_);
     return names;
 }
 

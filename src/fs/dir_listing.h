@@ -24,11 +24,20 @@ class DirListing {
   public:
     // Lists what stands under `directory`; nothing is asked yet.
     DirListing(Core& core, ObjectKey directory, ListingCache::For whom);
+    // What the next page depends on.
+    struct Place {
+        std::string token;
+        NameStream stream;
+    };
+    // Goes on from where a listing of `directory` was. Too late for the cache of names: it hears
+    // nothing of it.
+    DirListing(Core& core, ObjectKey directory, const Place& from);
     DirListing(const DirListing&) = delete;
     DirListing& operator=(const DirListing&) = delete;
 
     const ObjectKey& directory() const { return directory_; }
     bool done() const { return done_; }
+    Place place() const { return {token_, stream_}; }
     // The names of the next page that are ready; may be none. Blocks. Errors: the store's.
     Result<std::vector<ListedName>> next();
     // Asks for the next page now, so that next() need not wait so long. Returns whether it did.
@@ -49,7 +58,7 @@ class DirListing {
     NameStream stream_;
     std::string token_;
     bool done_ = false;
-    uint64_t ticket_ = 0;
+    std::optional<uint64_t> ticket_;
     std::optional<Later<Result<ListPage>>> ahead_;
 };
 

@@ -30,6 +30,10 @@ struct FileState {
     bool in_bucket = true;
     // With that: made where nothing was, and not to replace anything.
     bool must_be_new = false;
+    // With O_EXCL: nothing but a rename ends that, and the service is told as well.
+    bool exclusive = false;
+    // Of an exclusive one: an upload that failed may have arrived, and what is there may be it.
+    bool in_doubt = false;
     // Set: this content is what the file has, not the object. With reads under way.
     std::shared_ptr<FileContent> content;
     bool dirty = false;

@@ -87,7 +87,12 @@ Result<FileSystem::Created> Files::create(InodeNumber parent, std::string_view n
         }
     }
     const InodePtr inode = TRY(create_inode(parent, name, mode, caller));
-    if (flags.truncate) content_.let_replace(inode);
+    // O_EXCL forbids to replace anything, whatever else is asked for.
+    if (exclusive) {
+        content_.forbid_replacing(inode);
+    } else if (flags.truncate) {
+        content_.let_replace(inode);
+    }
     FileSystem::OpenFlags open_flags = flags;
     open_flags.truncate = false;  // it is empty already
     const Opened opened = TRY(add(inode, open_flags));
@@ -109,7 +114,7 @@ Result<InodePtr> Files::create_inode(InodeNumber parent, std::string_view name, 
     const DirectoryMoves::Arrival arrival(core_.moves, directory);
     const ObjectKey key =
         TRY(file_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
-    return content_.create(key, mode, caller.uid, caller.gid);
+    return content_.create(key, directory->first_of(NodeType::file, mode, caller));
 }
 
 Result<Files::HandlePtr> Files::find(HandleId handle) const {

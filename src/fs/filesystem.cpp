@@ -178,6 +178,9 @@ class FileSystemImpl final : public FileSystem {
     Result<void> removexattr(InodeNumber ino, std::string_view name) override {
         return xattrs_.change(ino, name, std::nullopt, SetFlag::any);
     }
+    Result<void> refresh(InodeNumber ino, const Caller& caller) override {
+        return xattrs_.refresh(ino, caller);
+    }
 
     void set_notifier(KernelNotifier* notifier) override { core_.notifier = notifier; }
     bool call_in_mappings(Duration at_most) override { return files_.call_in_mappings(at_most); }

@@ -21,8 +21,8 @@ uint32_t default_mode(NodeType type, const FsConfig& config) {
 
 }  // namespace
 
-uint32_t mode_from_bucket(NodeType type, uint32_t mode) {
-    return mode & (type == NodeType::file ? 01777U : kModeBits);
+uint32_t mode_from_bucket(NodeType type, uint32_t mode, const FsConfig& config) {
+    return mode & (type == NodeType::file ? 01777U : kModeBits) & ~config.umask;
 }
 
 uint32_t type_bits(NodeType type) {
@@ -89,7 +89,7 @@ Shift Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin)
     shown.valid = true;
     if (!native) take_facts(stat);
     if (!keeps_modes) {
-        shown.mode = mode_from_bucket(type, default_mode(type, config));
+        shown.mode = mode_from_bucket(type, default_mode(type, config), config);
         shown.uid = config.uid;
         shown.gid = config.gid;
     }
@@ -99,7 +99,7 @@ Shift Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin)
         shown.mtime_recorded = false;
     }
     shown.ctime = modified;
-    if (stat.posix_known && origin != Origin::own_upload) take_recorded(stat.posix, keeps);
+    if (stat.posix_known && origin != Origin::own_upload) take_recorded(stat.posix, config, keeps);
     if (!known || origin != Origin::service) return Shift::nothing;
     return replaced ? Shift::content : Shift::attributes;
 }
@@ -164,15 +164,15 @@ void Inode::take_facts_of_link(const ObjectStat& stat, bool same_link, bool keep
     }
 }
 
-void Inode::take_recorded(const PosixRecord& posix, bool keeps) {
+void Inode::take_recorded(const PosixRecord& posix, const FsConfig& config, bool keeps) {
     if (posix.mode && type != NodeType::symlink) {
-        const uint32_t recorded = mode_from_bucket(type, *posix.mode);
+        const uint32_t recorded = mode_from_bucket(type, *posix.mode, config);
         // What chmod set here stays when its own record comes back.
-        const bool own = keeps && mode_from_bucket(type, shown.mode) == recorded;
+        const bool own = keeps && mode_from_bucket(type, shown.mode, config) == recorded;
         if (!own) shown.mode = recorded;
     }
-    if (posix.uid) shown.uid = *posix.uid;
-    if (posix.gid) shown.gid = *posix.gid;
+    if (posix.uid && !config.uid_stands) shown.uid = *posix.uid;
+    if (posix.gid && !config.gid_stands) shown.gid = *posix.gid;
     if (posix.mtime) {
         shown.mtime = *posix.mtime;
         shown.atime = *posix.mtime;
@@ -185,19 +185,18 @@ void Inode::show_implicit(const FsConfig& config, TimePoint fresh_until) {
     shown.fresh_until = fresh_until;
     if (shown.valid) return;
     shown.valid = true;
-    shown.mode = mode_from_bucket(type, default_mode(type, config));
+    shown.mode = mode_from_bucket(type, default_mode(type, config), config);
     shown.uid = config.uid;
     shown.gid = config.gid;
     shown.last_modified = shown.mtime = shown.atime = shown.ctime = config.mount_time;
 }
 
-void Inode::show_created(uint32_t mode, uint32_t uid, uint32_t gid, WallTime now,
-                         TimePoint fresh_until) {
+void Inode::show_created(const FirstAttributes& first, WallTime now, TimePoint fresh_until) {
     shown = Shown{};
     shown.valid = true;
-    shown.mode = mode & kModeBits;
-    shown.uid = uid;
-    shown.gid = gid;
+    shown.mode = first.mode & kModeBits;
+    shown.uid = first.uid;
+    shown.gid = first.gid;
     shown.last_modified = shown.mtime = shown.atime = shown.ctime = now;
     shown.mtime_recorded = true;
     shown.fresh_until = fresh_until;
@@ -220,6 +219,15 @@ Attr Inode::attr(TimePoint now) const {
     attr.ctime = shown.ctime;
     attr.timeout = std::max(Duration::zero(), shown.fresh_until - now);
     return attr;
+}
+
+FirstAttributes Inode::first_of(NodeType made, uint32_t mode, const Caller& caller) const {
+    FirstAttributes first{mode, caller.uid, caller.gid};
+    LockGuard lock(mutex);
+    if ((shown.mode & S_ISGID) == 0) return first;
+    first.gid = shown.gid;
+    if (made == NodeType::directory) first.mode |= S_ISGID;
+    return first;
 }
 
 FileState& Inode::file_state() {

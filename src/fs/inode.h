@@ -43,6 +43,12 @@ struct Shown {
     WallTime link_made;      // by this mount and this machine's clock, where nothing was told since
 };
 
+struct FirstAttributes {
+    uint32_t mode = 0;
+    uint32_t uid = 0;
+    uint32_t gid = 0;
+};
+
 // What became different by a new stat.
 enum class Shift {
     nothing,
@@ -95,9 +101,13 @@ struct Inode {
     // First attributes of a directory without a marker.
     void show_implicit(const FsConfig& config, TimePoint fresh_until) REQUIRES(mutex);
     // First attributes of something made here.
-    void show_created(uint32_t mode, uint32_t uid, uint32_t gid, WallTime now,
-                      TimePoint fresh_until) REQUIRES(mutex);
+    void show_created(const FirstAttributes& first, WallTime now, TimePoint fresh_until)
+        REQUIRES(mutex);
     Attr attr(TimePoint now) const REQUIRES(mutex);
+    // Of a directory: what something that `caller` makes in it begins with. One with set-group-ID
+    // hands on its group, and to directories the bit; the kernel leaves that to us.
+    FirstAttributes first_of(NodeType made, uint32_t mode, const Caller& caller) const
+        EXCLUDES(mutex);
 
     // Not in the bucket yet: all that is known of it is here.
     bool is_new() const REQUIRES(mutex) { return file && !file->in_bucket; }
@@ -119,7 +129,8 @@ struct Inode {
     bool is_same_content(const ObjectStat& stat, Origin origin) const REQUIRES(mutex);
     void take_facts(const ObjectStat& stat) REQUIRES(mutex);
     void take_facts_of_link(const ObjectStat& stat, bool same_link, bool keeps) REQUIRES(mutex);
-    void take_recorded(const PosixRecord& posix, bool keeps) REQUIRES(mutex);
+    void take_recorded(const PosixRecord& posix, const FsConfig& config, bool keeps)
+        REQUIRES(mutex);
 };
 
 using InodePtr = std::shared_ptr<Inode>;  // shared by the table and the calls that use it
@@ -129,8 +140,9 @@ uint32_t type_bits(NodeType type);
 inline constexpr uint32_t kModeBits = 07777;
 // What is shown of a mode that the bucket has. A file has no set-user-ID and no set-group-ID then:
 // here the mount is nosuid, but whoever copies a tree as root (cp -a, rsync, tar) would make a
-// program of root's of what somebody wrote into the bucket.
-uint32_t mode_from_bucket(NodeType type, uint32_t mode);
+// program of root's of what somebody wrote into the bucket. Nor has anything what the mount's umask
+// takes away.
+uint32_t mode_from_bucket(NodeType type, uint32_t mode, const FsConfig& config);
 // What kind of inode a stat describes, where the key is a file's.
 NodeType node_type_of(const ObjectStat& stat);
 

@@ -55,8 +55,9 @@ Result<Entry> Links::create(InodeNumber parent, std::string_view name, std::stri
     std::optional<ObjectStat> stat;
     PosixRecord posix;
     posix.mode = kLinkMode;
-    if (caller.uid != core_.config.uid) posix.uid = caller.uid;
-    if (caller.gid != core_.config.gid) posix.gid = caller.gid;
+    const FirstAttributes first = directory->first_of(NodeType::symlink, 0777, caller);
+    if (first.uid != core_.config.uid) posix.uid = first.uid;
+    if (first.gid != core_.config.gid) posix.gid = first.gid;
     const Rules rules{.to_object = true, .may_replace = false};
     if (!TRY(put_native(key, target, posix, rules)))
         stat = TRY(put_object(key, target, posix, false));
@@ -64,8 +65,7 @@ Result<Entry> Links::create(InodeNumber parent, std::string_view name, std::stri
     const InodePtr inode = core_.table.look_up(key, NodeType::symlink);
     {
         LockGuard lock(inode->mutex);
-        inode->show_created(0777, caller.uid, caller.gid, core_.clock.wall_now(),
-                            core_.entry_expiry());
+        inode->show_created(first, core_.clock.wall_now(), core_.entry_expiry());
         if (stat) {
             inode->show(*stat, core_.config, Origin::own_upload);
         } else {

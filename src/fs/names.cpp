@@ -19,10 +19,11 @@ Result<Entry> Names::mkdir(InodeNumber parent, std::string_view name, uint32_t m
         TRY(directory_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
     const ObjectKey file =
         TRY(file_key(directory->current_key(), name, core_.store.traits().key_bytes_max));
+    const FirstAttributes first = directory->first_of(NodeType::directory, mode & 07777, caller);
     PosixRecord posix;
-    if ((mode & 07777) != (core_.config.dir_mode & 07777)) posix.mode = S_IFDIR | (mode & 07777);
-    if (caller.uid != core_.config.uid) posix.uid = caller.uid;
-    if (caller.gid != core_.config.gid) posix.gid = caller.gid;
+    if (first.mode != (core_.config.dir_mode & 07777)) posix.mode = S_IFDIR | first.mode;
+    if (first.uid != core_.config.uid) posix.uid = first.uid;
+    if (first.gid != core_.config.gid) posix.gid = first.gid;
 
     const KeyOrder::Turn turn = core_.meta.order().acquire(key);
     // It would hide an object of that name, which others may have made since the kernel looked.
@@ -32,8 +33,7 @@ Result<Entry> Names::mkdir(InodeNumber parent, std::string_view name, uint32_t m
     const InodePtr inode = core_.table.look_up(key, NodeType::directory);
     {
         LockGuard lock(inode->mutex);
-        inode->show_created(mode, caller.uid, caller.gid, core_.clock.wall_now(),
-                            core_.entry_expiry());
+        inode->show_created(first, core_.clock.wall_now(), core_.entry_expiry());
         inode->show(stat, core_.config, Origin::own_upload);
     }
     core_.note_created(key);

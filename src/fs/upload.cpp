@@ -19,7 +19,8 @@ namespace {
 constexpr int kAttemptsMax = 4;
 
 bool somebody_came_first(ErrorKind kind) {
-    return kind == ErrorKind::precondition_failed || kind == ErrorKind::conflict;
+    return kind == ErrorKind::precondition_failed || kind == ErrorKind::conflict ||
+           kind == ErrorKind::already_exists;
 }
 
 // The service has answered, and not for want of time or for what somebody else did: perhaps it
@@ -187,8 +188,14 @@ Result<UploadPlan> Uploader::plan_for(const UploadJob& job) {
     if (base.is_own() && plan.exists && plan.base_etag != base.etag) {
         return replaced_meanwhile(job.key);
     }
-    if (job.must_be_new && plan.exists) return made_meanwhile(job.key);
+    if (job.must_be_new && plan.exists && !TRY(arrived_before(job))) return made_meanwhile(job.key);
     return plan;
+}
+
+Result<bool> Uploader::arrived_before(const UploadJob& job) {
+    if (!job.in_doubt) return false;
+    const std::optional<Landed> landed = TRY(look_for(job, UploadPlan{}));
+    return landed && landed->proven;
 }
 
 Result<AheadUpload> Uploader::begin_ahead(const UploadJob& job) {
@@ -236,6 +243,7 @@ Result<PutReply> Uploader::copy_whole(const UploadJob& job, const UploadPlan& pl
     if (traits.destination_conditions && plan.exists) {
         request.guard.destination_if_match = plan.base_etag;
     }
+    request.guard.destination_must_not_exist = job.exclusive && !plan.exists;
     Result<CopyReply> copied = core_.store.copy(request, {.request_class = RequestClass::data});
     const bool refused = !copied && (copied.error().kind == ErrorKind::not_found ||
                                      copied.error().kind == ErrorKind::precondition_failed);
@@ -288,6 +296,7 @@ Result<PutReply> Uploader::put_whole(const UploadJob& job, const UploadPlan& pla
     if (core_.store.traits().destination_conditions && plan.exists) {
         request.if_match = plan.base_etag;
     }
+    request.must_not_exist = job.exclusive && !plan.exists;
     return core_.store.put(request, {.request_class = RequestClass::data});
 }
 
@@ -299,7 +308,9 @@ Result<PutReply> Uploader::put_parts(const UploadJob& job, UploadPlan& plan) {
         sent = core_.meta.recheck_upload(job.key, plan);
         // Content that starts from nobody's replaces whatever is there now.
         const bool nobodys = !job.content->base().is_own();
-        if (!sent && sent.error().kind == ErrorKind::stale && nobodys) sent = Result<void>{};
+        if (!sent && sent.error().kind == ErrorKind::stale && nobodys) {
+            sent = job.must_be_new ? Result<void>(made_meanwhile(job.key)) : Result<void>{};
+        }
     }
     if (!sent) {
         upload->abort();

@@ -16,6 +16,8 @@ struct UploadJob {
     bool times_set = false;    // `staged` has a time that somebody set
     bool append_only = false;  // of an appendable object: all was written with O_APPEND
     bool must_be_new = false;  // an object of that name is somebody else's
+    bool exclusive = false;    // with that: the service is to refuse it as well, where it can
+    bool in_doubt = false;     // ... but may be ours, by an upload that failed before
     Journaled journaled = Journaled::goes_along;
 };
 
@@ -48,6 +50,8 @@ class Uploader {
         PosixRecord late;
     };
     Result<UploadPlan> plan_for(const UploadJob& job);
+    // Of a job that must be new: whether what is there is what an upload before has left.
+    Result<bool> arrived_before(const UploadJob& job);
     Uploaded finish(const UploadJob& job, Sent sent);
     // A request as it was found in the object; proven: by more than its size.
     struct Landed {

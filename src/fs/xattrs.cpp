@@ -22,6 +22,10 @@ bool lists_failures(const AttrName& name) {
     return name.kind == AttrKind::control && name.bare == kFailures;
 }
 
+bool is_owner_or_root(const Inode& inode, const Caller& caller) REQUIRES(inode.mutex) {
+    return caller.uid == 0 || caller.uid == inode.shown.uid;
+}
+
 // Attributes that only an object that exists can take: they have requests of their own.
 bool needs_object(AttrKind kind) { return kind == AttrKind::acl || kind == AttrKind::restore; }
 
@@ -58,7 +62,7 @@ std::optional<Result<std::string>> Xattrs::get_here(const InodePtr& inode, const
     // A presigned URL gives away what the mode protects: only who could change the mode gets it.
     // Failures name what others set.
     const bool is_private = name.kind == AttrKind::url || lists_failures(name);
-    if (is_private && caller.uid != 0 && caller.uid != inode->shown.uid) {
+    if (is_private && !is_owner_or_root(*inode, caller)) {
         return fail(ErrorKind::access_denied,
                     "only the file's owner and root may read " + name.full);
     }
@@ -145,6 +149,17 @@ std::optional<Result<void>> Xattrs::change_staged(const InodePtr& inode, const A
     if (inode->removed && !inode->is_new()) return fail(ErrorKind::stale, "the file was deleted");
     if (!inode->is_new() || !inode->file->staged) return std::nullopt;
     return inode->file->staged->change(name, value, flag);
+}
+
+Result<void> Xattrs::refresh(InodeNumber ino, const Caller& caller) {
+    const InodePtr inode = TRY(core_.inode(ino));
+    {
+        LockGuard lock(inode->mutex);
+        if (!is_owner_or_root(*inode, caller)) {
+            return fail(ErrorKind::access_denied, "only the file's owner and root may refresh it");
+        }
+    }
+    return refresh(inode);
 }
 
 // Drops what is remembered of a file, or of a directory and everything below it.

@@ -21,6 +21,8 @@ class Xattrs {
     // `value` unset removes.
     Result<void> change(InodeNumber ino, std::string_view name, std::optional<std::string> value,
                         SetFlag flag);
+    // See FileSystem::refresh().
+    Result<void> refresh(InodeNumber ino, const Caller& caller);
 
   private:
     std::optional<Result<std::string>> get_here(const InodePtr& inode, const AttrName& name,

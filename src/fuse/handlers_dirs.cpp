@@ -92,13 +92,17 @@ void on_fsyncdir(fuse_req_t req, fuse_ino_t ino, int, fuse_file_info*) {
 void on_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned command, void*, fuse_file_info*,
               unsigned flags, const void*, size_t, size_t) {
     const RequestPtr request = begin(req);
-    if (command != kSyncIoctl || (flags & FUSE_IOCTL_DIR) == 0) {
+    const bool refresh = command == kRefreshIoctl;
+    const bool sync = command == kSyncIoctl && (flags & FUSE_IOCTL_DIR) != 0;
+    if (!refresh && !sync) {
         request->answer_error(ENOTTY);
         return;
     }
-    later(request, "ioctl", [request, ino] {
-        const Result<void> synced = request->mount().fs.sync_below(inode(ino));
-        if (!synced) return reply_error(request, "ioctl", synced.error());
+    later(request, "ioctl", [request, ino, refresh] {
+        FileSystem& fs = request->mount().fs;
+        const Result<void> done =
+            refresh ? fs.refresh(inode(ino), request->caller()) : fs.sync_below(inode(ino));
+        if (!done) return reply_error(request, "ioctl", done.error());
         request->answer(fuse_reply_ioctl, 0, nullptr, size_t{0});
     });
 }

@@ -30,15 +30,6 @@ Result<void> make_marker(MetaParts& parts, const ObjectKey& key) {
     return std::move(reply).error();
 }
 
-Result<Tags> read_tags(MetaParts& parts, const ObjectKey& key, bool may_create) {
-    auto tags = parts.store.get_tags(key, kUpdateCall);
-    const bool is_directory = key.str().ends_with('/');
-    if (tags || tags.error().kind != ErrorKind::not_found || !is_directory) return tags;
-    if (!may_create) return Tags{};
-    TRY(make_marker(parts, key));
-    return parts.store.get_tags(key, kUpdateCall);
-}
-
 // One reading of the tags with all changes applied; what does not fit fails alone.
 struct TagAttempt {
     Tags before;
@@ -62,6 +53,19 @@ TagAttempt apply_tags(const MetaParts& parts, const ObjectKey& key, const Tags& 
     }
     attempt.wanted = *attributes.tags;
     return attempt;
+}
+
+// An implicit directory has no tags; its marker is made where one is to be set, and not before.
+Result<TagAttempt> read_and_apply(MetaParts& parts, const ObjectKey& key,
+                                  const std::vector<const AttrChange*>& changes, bool judge_flags) {
+    auto before = parts.store.get_tags(key, kUpdateCall);
+    if (!before && before.error().kind == ErrorKind::not_found && key.str().ends_with('/')) {
+        TagAttempt attempt = apply_tags(parts, key, {}, changes, judge_flags);
+        if (attempt.wanted.empty()) return attempt;
+        TRY(make_marker(parts, key));
+        before = parts.store.get_tags(key, kUpdateCall);
+    }
+    return apply_tags(parts, key, TRY(std::move(before)), changes, judge_flags);
 }
 
 // Whether what each successful change asked for is there.
@@ -88,14 +92,12 @@ std::vector<Result<void>> update_tags(MetaParts& parts, const ObjectKey& key,
         if (unknown) error.outcome_unknown = true;
         return std::vector<Result<void>>(changes.size(), Result<void>(error));
     };
-    const bool sets_any = std::any_of(changes.begin(), changes.end(),
-                                      [](const AttrChange* c) { return c->value.has_value(); });
     std::vector<Result<void>> first_results;
     for (int i = 0; i < kAttemptsMax; ++i) {
         const uint64_t epoch = parts.cache.epoch(key);
-        auto before = read_tags(parts, key, sets_any);
-        if (!before) return fail_all(before.error());
-        TagAttempt attempt = apply_tags(parts, key, *before, changes, i == 0);
+        auto read = read_and_apply(parts, key, changes, i == 0);
+        if (!read) return fail_all(std::move(read).error());
+        TagAttempt& attempt = *read;
         if (i == 0) {
             first_results = attempt.results;
         } else {

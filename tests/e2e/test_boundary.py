@@ -102,6 +102,21 @@ class OtherUsers(BucketCase):
         self.assertEqual(as_somebody(write, mount / "d/f", "y"), "None")
         self.assertEqual(self.client.get("d/f"), b"y")
 
+    def test_what_is_made_in_a_directory_with_set_group_id_has_its_group(self):
+        mount = self.mount("-o", "stat=meta")
+        os.mkdir(mount / "d")
+        os.chown(mount / "d", -1, 77)
+        os.chmod(mount / "d", 0o2775)
+        write(mount / "d/f", "x")
+        os.mkdir(mount / "d/sub")
+        os.symlink("nowhere", mount / "d/link")
+        for _ in range(2):
+            for name in ("f", "sub", "link"):
+                self.assertEqual(os.lstat(mount / f"d/{name}").st_gid, 77, name)
+            self.assertEqual(stat.S_IMODE(os.stat(mount / "d/sub").st_mode) & 0o7000, 0o2000)
+            mount.stop()
+            mount = self.mount("-o", "stat=meta")
+
 
 @unittest.skipIf(os.geteuid() != 0, "an ordinary user runs all the tests as one")
 @unittest.skipUnless(os.stat("/dev/fuse").st_mode & 0o006 == 0o006, "only root may open /dev/fuse on this machine")

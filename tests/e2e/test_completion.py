@@ -75,7 +75,7 @@ class Bash(ShellCase):
             pass
         self.assertEqual(self.offered("xbucket", "stat", "pho"), ["photo.jpg"])
         for command in ("stat", "set", "unset", "find", "dump", "restore", "mounts", "stats", "status", "sync",
-                        "unmount", "credentials", "doctor", "serve"):
+                        "refresh", "unmount", "credentials", "doctor", "serve"):
             self.assertTrue({"--help", "--listen="} & set(self.offered("xbucket", command, "--")), command)
 
 

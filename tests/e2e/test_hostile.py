@@ -215,6 +215,27 @@ class Keys(BucketCase):
             self.assertEqual(error_of(os.setxattr, mount / "f", name, b"a\r\nx-oss-meta-e: f"), "EINVAL", name)
         self.assertNotIn("e", self.client.metadata("f"))
 
+    def test_modes_and_owners_of_a_bucket_are_within_what_the_mount_says(self):
+        """However a file became known: by its own name, or by a listing."""
+        prefix = self.client.prefix
+        names = ["first", "then"]
+        for name in names:
+            self.client.put(name, b"x", **{f"{prefix}meta-mode": "33206", f"{prefix}meta-uid": "65534",
+                                           f"{prefix}meta-gid": "65534"})  # 0100666
+
+        def shown(mount, name):
+            of = os.stat(mount / name)
+            return oct(of.st_mode), of.st_uid, of.st_gid
+
+        options = "allow_other,umask=077,uid=7,gid=8"
+        mount = self.mount("-o", options)
+        alone = shown(mount, "first")
+        self.assertLessEqual(set(names), set(os.listdir(mount.path)))
+        self.assertEqual({alone, *(shown(mount, name) for name in names)}, {("0o100600", 7, 8)})
+        mount.stop()
+        mount = self.mount("-o", options + ",stat=meta")
+        self.assertEqual(shown(mount, "first"), ("0o100600", 65534, 65534))
+
     def test_symbolic_links_out_of_the_mount_are_the_kernels_to_follow(self):
         mount = self.mount("-o", "stat=meta")
         for name, target in (("abs", "/etc/hostname"), ("up", "../../../../etc/hostname"), ("loop", "loop")):

@@ -7,10 +7,11 @@ import functools
 import hashlib
 import os
 import random
+import subprocess
 import threading
 import unittest
 
-from harness import both_dialects, error_of, wait_for
+from harness import BINARY, both_dialects, error_of, wait_for
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -100,6 +101,20 @@ class Reading:
         self.client.put("d/new", b"")
         self.assertFalse(os.path.exists(mount / "d/new"))
         os.setxattr(mount / "d", "user.xbucket.refresh", b"1")
+        wait_for(lambda: os.path.exists(mount / "d/new"), what="the new name")
+
+    def test_refresh_shows_on_a_read_only_mount_what_another_made(self):
+        self.client.put("d/f", b"old")
+        mount = self.mount("--ro", "-o", "ttl=1h,negative_ttl=1h")
+        self.assertFalse(os.path.exists(mount / "d/new"))
+        self.assertEqual(read_all(mount / "d/f"), b"old")
+        self.client.put("d/new", b"")
+        self.client.put("d/f", b"newer")
+        self.assertEqual(error_of(os.setxattr, mount / "d", "user.xbucket.refresh", b"1"), "EROFS")
+        self.assertEqual(read_all(mount / "d/f"), b"old")
+        subprocess.run([BINARY, "refresh", mount / "d/f"], check=True)
+        self.assertEqual(read_all(mount / "d/f"), b"newer")
+        subprocess.run([BINARY, "refresh", mount / "d"], check=True)
         wait_for(lambda: os.path.exists(mount / "d/new"), what="the new name")
 
     def test_object_replaced_while_it_is_open_is_stale(self):

@@ -121,6 +121,17 @@ class Writing:
             with open(one / "f", "rb") as file:
                 self.assertEqual(file.read(), content_of(70 * KIB, number))
 
+    def test_exclusive_creation_of_one_name_by_two_mounts_succeeds_once(self):
+        """As two programs take a lock by fopen(name, "wx"), each on its own machine."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_TRUNC
+        one, other = self.mount(), self.mount()
+        first, second = os.open(one / "lock", flags), os.open(other / "lock", flags)
+        os.write(first, b"first")
+        os.write(second, b"second")
+        os.close(second)
+        self.assertEqual(error_of(os.close, first), "ESTALE")
+        self.assertEqual(self.client.get("lock"), b"second")
+
     def test_open_makes_a_file_anew_that_others_deleted(self):
         mount = self.mount()
         write_all(mount / "f", b"old")

@@ -45,6 +45,48 @@ TEST_F(AttributesTest, recorded_state_of_other_tools_is_shown) {
     EXPECT_EQ(attr.mtime.since_epoch, std::chrono::milliseconds(kThen * 1000 + 500));
 }
 
+TEST_F(AttributesTest, umask_is_taken_from_every_mode_that_the_bucket_records) {
+    ObjectAttributes attributes;
+    attributes.user = {{"mode", "33206"}};  // 0100666
+    put("f", "body", attributes);
+    attributes.user = {{"mode", "17407"}};  // 0041777
+    put("d/", "", attributes);
+    FsConfig config = config_;
+    config.umask = 027;
+    for (const StatMode mode : {StatMode::list, StatMode::meta}) {
+        config.stat_mode = mode;
+        mount(config);
+        EXPECT_EQ(stat("f")->mode & 07777, 0640u);
+        if (mode == StatMode::meta) EXPECT_EQ(stat("d")->mode & 07777, 01750u);
+    }
+    // Not from what somebody asks for here.
+    ASSERT_TRUE(chmod("f", 0644));
+    ASSERT_TRUE(meta_->flush_below(""));
+    EXPECT_EQ(stat("f")->mode & 07777, 0644u);
+    EXPECT_EQ(metadata_of("f").at("mode"), std::to_string(S_IFREG | 0644));
+}
+
+TEST_F(AttributesTest, owner_and_group_that_stand_are_shown_whatever_the_bucket_records) {
+    ObjectAttributes attributes;
+    attributes.user = {{"uid", "7"}, {"gid", "8"}};
+    put("f", "body", attributes);
+    FsConfig config = config_;
+    config.uid_stands = true;
+    mount(config);
+    EXPECT_EQ(stat("f")->uid, 1000u);
+    EXPECT_EQ(stat("f")->gid, 8u);
+    config.gid_stands = true;
+    mount(config);
+    EXPECT_EQ(stat("f")->gid, 1000u);
+    // What chown sets is shown here, and recorded.
+    SetAttr change;
+    change.uid = 5;
+    ASSERT_TRUE(fs_->setattr(ino("f"), change, std::nullopt));
+    ASSERT_TRUE(meta_->flush_below(""));
+    EXPECT_EQ(stat("f")->uid, 5u);
+    EXPECT_EQ(metadata_of("f").at("uid"), "5");
+}
+
 TEST_F(AttributesTest, chmod_chown_and_utimens_are_shown_at_once_and_recorded_by_fsync) {
     put("f", "body");
     SetAttr change;

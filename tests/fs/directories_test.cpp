@@ -123,6 +123,44 @@ TEST_F(DirectoriesTest, seekdir_to_an_earlier_offset_finds_the_same_entries) {
     fs_->releasedir(handle);
 }
 
+TEST_F(DirectoriesTest, seekdir_to_an_earlier_page_is_one_listing_whatever_went_before_it) {
+    for (int i = 0; i < 3500; ++i) put(fmt::format("d/{:05}", i), "x");
+    const OpenedFile unsent = open_new("d/unsent");
+    const InodeNumber directory = ino("d");
+    const HandleId handle = fs_->opendir(directory)->handle;
+    uint64_t offset = 0;
+    std::map<std::string, uint64_t> before;  // name -> offset before it
+    for (auto some = read_some(directory, handle, offset, 400); !some.empty();
+         some = read_some(directory, handle, offset, 400)) {
+        for (const DirEntry& entry : some) {
+            before[entry.name] = offset;
+            offset = entry.next_offset;
+        }
+    }
+    for (int i = 100; i < 600; ++i) {
+        ASSERT_TRUE(other_.remove(ObjectKey(fmt::format("d/{:05}", i))));
+    }
+    for (const std::string name : {"03200", "01500", "02200"}) {
+        store_.clear_log();
+        std::vector<std::string> found;
+        for (offset = before[name]; found.size() < 1200;) {
+            const auto some = read_some(directory, handle, offset, 400);
+            if (some.empty()) break;
+            for (const DirEntry& entry : some) found.push_back(entry.name);
+            offset = some.back().next_offset;
+        }
+        ASSERT_FALSE(found.empty());
+        EXPECT_EQ(found.front(), name);
+        EXPECT_EQ(std::set<std::string>(found.begin(), found.end()).size(), found.size());
+        EXPECT_EQ(found.size(), std::min<size_t>(1200, 3500 - std::stoul(name)));
+        EXPECT_LE(count(StoreCall::list), 3u);
+    }
+    // What is deleted stays so for who begins anew.
+    EXPECT_EQ(names_in("d")->size(), 3001u);
+    fs_->releasedir(handle);
+    ASSERT_TRUE(close_file(unsent));
+}
+
 TEST_F(DirectoriesTest, rewinddir_shows_what_came_since) {
     put("d/a", "1");
     const InodeNumber directory = ino("d");

@@ -111,7 +111,7 @@ TEST_F(InodeTest, new_content_is_shown_as_it_is_and_reported) {
 TEST_F(InodeTest, own_upload_keeps_modes_and_times_that_it_carried) {
     {
         LockGuard lock(inode_.mutex);
-        inode_.show_created(0640, 5, 6, WallTime::from_seconds(kRecorded), TimePoint{});
+        inode_.show_created({0640, 5, 6}, WallTime::from_seconds(kRecorded), TimePoint{});
     }
     EXPECT_EQ(show(stat_of("e", kWritten), Origin::own_upload), Shift::nothing);
     EXPECT_EQ(attr().mode & 07777, 0640u);

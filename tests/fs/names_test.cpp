@@ -102,6 +102,33 @@ TEST_F(NamesTest, mkdir_records_only_what_differs_from_the_defaults_in_the_same_
     EXPECT_EQ(count(StoreCall::copy), 0u);
 }
 
+TEST_F(NamesTest, directory_with_set_group_id_hands_on_its_group) {
+    ASSERT_TRUE(mkdir("d"));
+    SetAttr change;
+    change.mode = S_IFDIR | 02775;
+    change.gid = 77;
+    ASSERT_TRUE(fs_->setattr(ino("d"), change, std::nullopt));
+    ASSERT_TRUE(write_file("d/written", "x"));
+    ASSERT_TRUE(fs_->mknod(ino("d"), "made", S_IFREG | 0640, kUser));
+    ASSERT_TRUE(mkdir("d/sub", 0755));
+    ASSERT_TRUE(mkdir("d/sub/below", 0700));
+    ASSERT_TRUE(symlink("d/link", "somewhere"));
+    ASSERT_TRUE(write_file("beside", "x"));
+    const auto check = [&] {
+        for (const char* name : {"d/written", "d/made", "d/sub", "d/sub/below", "d/link"})
+            EXPECT_EQ(stat(name)->gid, 77u) << name;
+        EXPECT_EQ(stat("d/sub")->mode, static_cast<uint32_t>(S_IFDIR | 02755));
+        EXPECT_EQ(stat("d/sub/below")->mode, static_cast<uint32_t>(S_IFDIR | 02700));
+        EXPECT_EQ(stat("d/written")->mode, static_cast<uint32_t>(S_IFREG | 0644));
+        EXPECT_EQ(stat("beside")->gid, 1000u);
+    };
+    check();
+    FsConfig config = config_;
+    config.stat_mode = StatMode::meta;
+    mount(config);
+    check();
+}
+
 TEST_F(NamesTest, mkdir_over_somebody_elses_directory_exists_and_leaves_it_alone) {
     ObjectAttributes attributes;
     attributes.user["theirs"] = "1";
@@ -118,6 +145,19 @@ TEST_F(NamesTest, mkdir_hides_no_object_that_others_made_since_the_name_was_look
     ASSERT_TRUE(other_.put_symlink(ObjectKey("link"), ObjectKey("nowhere"), {}));
     EXPECT_EQ(mkdir("link").error().kind, ErrorKind::already_exists);
     EXPECT_FALSE(in_bucket("link/"));
+}
+
+// To ask would cost each creation a listing; nothing is lost by it.
+TEST_F(NamesTest, file_made_under_the_name_of_somebody_elses_new_directory_is_hidden_by_it) {
+    EXPECT_EQ(look_up("d").error().kind, ErrorKind::not_found);
+    put("d/theirs", "x");
+    const OpenedFile file = open_new("d");
+    ASSERT_TRUE(write(file, 0, "mine"));
+    ASSERT_TRUE(close_file(file));
+    EXPECT_EQ(body_of("d"), "mine");
+    mount();
+    EXPECT_TRUE(S_ISDIR(stat("d")->mode));
+    EXPECT_EQ(read_file("d/theirs").value(), "x");
 }
 
 TEST_F(NamesTest, mkdir_looks_once_for_an_object_that_it_would_hide) {

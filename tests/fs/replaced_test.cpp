@@ -23,6 +23,13 @@ class ReplacedTest : public FsTest {
         config.part_bytes = kPart;
         mount(config);
     }
+    // As fopen(f, "wx") and dd conv=excl open it.
+    OpenedFile open_exclusive(const std::string& name) {
+        const auto created =
+            fs_->create(kRootInode, name, 0644, true, {.write = true, .truncate = true}, kUser);
+        EXPECT_TRUE(created);
+        return {created->entry.attr.ino, created->opened.handle};
+    }
 };
 
 // An edit of attributes goes on top of what is in the bucket, which may be other content than this
@@ -157,6 +164,95 @@ TEST_F(ReplacedTest,
     ASSERT_TRUE(rename("tmp", "g"));
     ASSERT_TRUE(close_file(moved));
     EXPECT_EQ(body_of("g"), "moved");
+}
+
+TEST_F(ReplacedTest, exclusive_file_undoes_no_object_that_somebody_made_meanwhile) {
+    for (const bool cut : {false, true}) {
+        const std::string name = cut ? "cut" : "whole";
+        const OpenedFile file = open_exclusive(name);
+        ASSERT_TRUE(write(file, 0, "mine"));
+        put(name, "theirs");
+        SetAttr nothing;
+        nothing.size = 0;
+        if (cut) {
+            ASSERT_TRUE(fs_->setattr(file.ino, nothing, file.handle));
+        }
+        EXPECT_EQ(close_file(file).error().kind, ErrorKind::stale);
+        EXPECT_EQ(body_of(name), "theirs");
+        EXPECT_EQ(read_file(name).value(), "theirs");
+    }
+    EXPECT_EQ(recovered_files().size(), 4u);
+}
+
+TEST_F(ReplacedTest, exclusive_file_that_is_moved_replaces_what_is_there) {
+    const OpenedFile file = open_exclusive("tmp");
+    ASSERT_TRUE(write(file, 0, "moved"));
+    put("f", "theirs");
+    ASSERT_TRUE(rename("tmp", "f"));
+    ASSERT_TRUE(close_file(file));
+    EXPECT_EQ(body_of("f"), "moved");
+}
+
+// Between the upload's last look and its request.
+TEST_F(ReplacedTest, exclusive_file_is_refused_by_the_service_where_somebody_was_faster) {
+    put("source", "source");
+    for (const StoreCall call : {StoreCall::put, StoreCall::copy}) {
+        const OpenedFile file = open_exclusive("f");
+        if (call == StoreCall::put) {
+            ASSERT_TRUE(write(file, 0, "mine"));
+        } else {
+            const OpenedFile source = open_old("source");
+            ASSERT_EQ(fs_->copy_range(source.handle, 0, file.handle, 0, 6).value(), 6u);
+            ASSERT_TRUE(close_file(source));
+        }
+        faulty_.before(call, [&] { put("f", "theirs"); });
+        EXPECT_EQ(close_file(file).error().kind, ErrorKind::stale);
+        EXPECT_EQ(faulty_.faults_left(), 0u);
+        EXPECT_EQ(body_of("f"), "theirs");
+        ASSERT_TRUE(unlink("f"));
+    }
+}
+
+TEST_F(ReplacedTest, exclusive_file_that_the_service_refuses_for_its_own_success_is_done) {
+    const OpenedFile file = open_exclusive("f");
+    ASSERT_TRUE(write(file, 0, "mine"));
+    testing::Fault repeated;
+    repeated.call = StoreCall::put;
+    repeated.error = Error(ErrorKind::already_exists, "answer to the repetition");
+    faulty_.add(std::move(repeated));
+    ASSERT_TRUE(close_file(file));
+    EXPECT_EQ(body_of("f"), "mine");
+    EXPECT_EQ(count(StoreCall::put), 1u);
+}
+
+// The first fsync could not find out what became of its request; the next one meets the result.
+TEST_F(ReplacedTest, exclusive_file_in_doubt_is_its_own_and_never_takes_what_others_made) {
+    for (const bool theirs : {false, true}) {
+        const std::string name = theirs ? "theirs" : "ours";
+        const OpenedFile file = open_exclusive(name);
+        ASSERT_TRUE(write(file, 0, "mine"));
+        faulty_.lose_reply(StoreCall::put);
+        faulty_.before(StoreCall::put, [&] {
+            faulty_.fail(StoreCall::head, Error(ErrorKind::server_error, "injected"));
+        });
+        EXPECT_TRUE(fs_->fsync(file.ino, file.handle).error().outcome_unknown);
+        EXPECT_EQ(faulty_.faults_left(), 0u);
+        if (theirs) put(name, "them");
+        const Result<void> closed = close_file(file);
+        EXPECT_EQ(closed.has_value(), !theirs);
+        EXPECT_EQ(body_of(name), theirs ? "them" : "mine");
+    }
+}
+
+// The parts take their time.
+TEST_F(ReplacedTest, new_file_in_parts_undoes_no_object_that_somebody_made_meanwhile) {
+    const OpenedFile file = open_new("f");
+    for (uint64_t part = 4; part-- != 0;)
+        ASSERT_TRUE(write(file, part * kPart, std::string(kPart, 'm')));
+    faulty_.before(StoreCall::upload_part, [&] { put("f", "theirs"); });
+    EXPECT_EQ(close_file(file).error().kind, ErrorKind::stale);
+    EXPECT_EQ(faulty_.faults_left(), 0u);
+    EXPECT_EQ(body_of("f"), "theirs");
 }
 
 TEST_F(ReplacedTest, new_file_whose_upload_is_in_doubt_is_no_object_of_somebody_else) {

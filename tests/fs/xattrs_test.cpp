@@ -240,12 +240,20 @@ TEST_F(XattrsTest, after_a_refresh_nobody_finds_the_kernels_old_pages_or_size) {
     EXPECT_FALSE(open("f", {})->keep_cache);
 }
 
-TEST_F(XattrsTest, refresh_works_on_a_read_only_mount) {
+// The kernel lets no setxattr through.
+TEST_F(XattrsTest, refresh_works_on_a_read_only_mount_for_owner_and_root) {
     put("f", "body");
     FsConfig config = config_;
     config.read_only = true;
     mount(config);
-    EXPECT_TRUE(setxattr("f", "user.xbucket.refresh", "1"));
+    EXPECT_EQ(stat("f")->size, 4u);
+    put("f", "longer body");
+    EXPECT_EQ(stat("f")->size, 4u);
+    EXPECT_EQ(fs_->refresh(ino("f"), {1001, 1001, 022}).error().kind, ErrorKind::access_denied);
+    EXPECT_EQ(stat("f")->size, 4u);
+    EXPECT_TRUE(fs_->refresh(ino("f"), kUser));
+    EXPECT_EQ(stat("f")->size, 11u);
+    EXPECT_TRUE(fs_->refresh(ino("f"), {0, 0, 022}));
 }
 
 TEST_F(XattrsTest, attributes_of_a_deleted_file_are_not_its_successors) {

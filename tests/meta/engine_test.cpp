@@ -307,6 +307,13 @@ TEST_F(EngineTest, a_tag_on_an_implicit_directory_makes_its_marker) {
     EXPECT_EQ(get("d/", "user.tag.k"), "v");
 }
 
+TEST_F(EngineTest, a_tag_that_is_refused_makes_no_marker) {
+    put("d/a");
+    EXPECT_EQ(set("d/", "user.tag.k", "v", SetFlag::replace_only), ErrorKind::no_such_attribute);
+    EXPECT_FALSE(set("d/", "user.tag.k", std::string(5000, 'v')) == std::nullopt);
+    EXPECT_FALSE(raw.bucket()->peek(ObjectKey("d/")));
+}
+
 // ---- uploads
 // -----------------------------------------------------------------------------------------------
 

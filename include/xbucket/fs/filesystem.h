@@ -31,7 +31,11 @@ struct FsConfig {
     LinkPolicy links = LinkPolicy::any;
     uint32_t uid = 0;  // of files whose owner nobody recorded
     uint32_t gid = 0;
-    uint32_t file_mode = 0644;
+    // They are those of all files then, whatever the bucket records.
+    bool uid_stands = false;
+    bool gid_stands = false;
+    uint32_t umask = 0;         // taken from every mode that the bucket records
+    uint32_t file_mode = 0644;  // of those that record none, as they are shown
     uint32_t dir_mode = 0755;
     Duration entry_life = std::chrono::seconds(60);  // = MetaConfig::positive_life
     Duration negative_life = std::chrono::seconds(5);
@@ -180,6 +184,9 @@ class FileSystem {
     virtual Result<void> setxattr(InodeNumber ino, std::string_view name, std::string_view value,
                                   SetFlag flag) = 0;
     virtual Result<void> removexattr(InodeNumber ino, std::string_view name) = 0;
+    // What setting user.xbucket.refresh does, which the kernel refuses on a read-only mount.
+    // Errors: access_denied (to others than the file's owner and root).
+    virtual Result<void> refresh(InodeNumber ino, const Caller& caller) = 0;
 
     virtual void set_notifier(KernelNotifier* notifier) = 0;
     // What programs wrote to shared mappings is with the kernel until it writes it back: has it do

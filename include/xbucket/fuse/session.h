@@ -16,6 +16,8 @@ namespace xbucket {
 
 // Of a directory of a mount: FileSystem::sync_below().
 constexpr unsigned kSyncIoctl = _IO('x', 0xb5);
+// Of a file or a directory: FileSystem::refresh().
+constexpr unsigned kRefreshIoctl = _IO('x', 0xb6);
 
 struct SessionConfig {
     std::string mountpoint;

@@ -37,6 +37,7 @@ ExitCode restore_command(const std::vector<std::string>& words, const Environmen
 ExitCode mounts_command(const std::vector<std::string>& words, const Environment& environment);
 ExitCode stats_command(const std::vector<std::string>& words, const Environment& environment);
 ExitCode status_command(const std::vector<std::string>& words, const Environment& environment);
+ExitCode refresh_command(const std::vector<std::string>& words, const Environment& environment);
 ExitCode sync_command(const std::vector<std::string>& words, const Environment& environment);
 ExitCode unmount_command(const std::vector<std::string>& words, const Environment& environment);
 ExitCode credentials_command(const std::vector<std::string>& words, const Environment& environment);

@@ -185,6 +185,17 @@ and written still; unlike sync -f, which Linux does not pass on to a mount of th
   -h, --help               this text
 )";
 
+constexpr std::string_view kRefreshHelp =
+    R"(xbucket refresh PATH...: forgets what is cached, so that changes made elsewhere are seen.
+
+Usage: xbucket refresh PATH... [options]
+
+PATH is a file, or a directory: then everything below it, and names that were not there. It does what
+setting user.xbucket.refresh does, and works on a read-only mount as well.
+
+  -h, --help               this text
+)";
+
 constexpr std::string_view kUnmountHelp =
     R"(xbucket unmount MOUNTPOINT...: sends what is pending, unmounts, waits for the daemon's end.
 
@@ -239,6 +250,7 @@ const std::vector<Command>& tool_commands() {
         {"stats", "what mounts have done so far", kStatsHelp, stats_command},
         {"status", "what waits to be sent, and what could not be", kStatusHelp, status_command},
         {"sync", "wait until what was written is in the bucket", kSyncHelp, sync_command},
+        {"refresh", "see at once what was changed elsewhere", kRefreshHelp, refresh_command},
         {"unmount", "send what is pending, unmount, wait for the daemon", kUnmountHelp,
          unmount_command},
         {"credentials", "which access key is used, whose, and until when", kCredentialsHelp,
