@@ -203,6 +203,12 @@ class Unusual(ToolCase):
                 said = self.tool("set", "x" * 251 + "=1", root + "d/f", code=USAGE).stderr
                 self.assertIn("the name has 256 bytes, and an attribute's has at most 255", said)
 
+    def test_a_spool_directory_that_is_not_there_is_no_good_news(self):
+        for words in ((), ("--json",)):
+            said = self.tool("status", "--spool", self.home + "/mistyped", *words, code=SYSTEM)
+            self.assertIn("mistyped is no directory", said.stderr)
+            self.assertEqual(said.stdout, "")
+
     def test_a_mistyped_command_is_told_where_to_look(self):
         for word in ("sta", "frobnicate"):
             said = self.tool(word, "x", code=USAGE).stderr
