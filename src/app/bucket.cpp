@@ -111,14 +111,20 @@ Result<void> Bucket::find_service(const Environment& environment,
     credentials_ = &key_finder_->provider();
     const ServiceHints& hints = key_finder_->hints();
     // A region of one's own means another place than the one that files know.
-    if (config_.endpoint.empty() && config_.region.empty() && !hints.endpoint.empty()) {
+    const bool hinted =
+        config_.endpoint.empty() && config_.region.empty() && !hints.endpoint.empty();
+    if (hinted) {
         config_.endpoint = hints.endpoint;
         if (hints.cname) config_.addressing = AddressingStyle::cname;
     }
     if (config_.region.empty()) config_.region = hints.region;
     if (config_.ca_bundle.empty()) config_.ca_bundle = hints.ca_bundle;
     config_.endpoint = endpoint_with_scheme(config_.endpoint);
-    TRY(validate(config_));
+    if (auto fits = validate(config_); !fits) {
+        if (!hinted) return fits;
+        return std::move(fits).error().with_context(
+            "the endpoint that the environment or a file of keys names");
+    }
     TRY(validate_location(config_));
     warn_of_open_transport();
     return {};

@@ -95,7 +95,14 @@ Result<void> validate_credentials(const Config& config) {
             "a local: source needs no key: leave out --credentials, --anonymous and "
             "--credentials-file");
     }
-    if (!config.credentials.empty()) TRY(parse_spec(config.credentials));
+    if (!config.credentials.empty()) {
+        const Spec spec = TRY(parse_spec(config.credentials));
+        if (!config.profile.empty() && !takes_profile(spec)) {
+            return bad(
+                fmt::format("--profile={} means nothing beside --credentials={}; leave one out",
+                            config.profile, config.credentials));
+        }
+    }
     for (const auto& [name, url] : {std::pair("--sts-endpoint", &config.sts_endpoint),
                                     std::pair("--metadata-endpoint", &config.metadata_endpoint)}) {
         if (!url->empty()) TRY(check_key_address(*url, name));

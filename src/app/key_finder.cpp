@@ -29,13 +29,11 @@ KeyFinder::KeyFinder(const Config& config, const Environment& environment, Clock
                      const ProgramRunner& run_program)
     : direct_(small_transport()),
       transport_(transport_of(config, environment)),
-      kitchen_(
-          {.metadata_endpoint = config.metadata_endpoint.empty()
-                                    ? environment.first_of({"AWS_EC2_METADATA_SERVICE_ENDPOINT"})
-                                    : config.metadata_endpoint,
-           .sts_endpoint = config.sts_endpoint,
-           .run_program = run_program},
-          direct_, transport_, clock) {}
+      kitchen_({.metadata_endpoint = config.metadata_endpoint,
+                .ec2_endpoint = environment.first_of({"AWS_EC2_METADATA_SERVICE_ENDPOINT"}),
+                .sts_endpoint = config.sts_endpoint,
+                .run_program = run_program},
+               direct_, transport_, clock) {}
 
 Result<std::unique_ptr<KeyFinder>> KeyFinder::find(const Config& config,
                                                    const Environment& environment, Clock& clock,

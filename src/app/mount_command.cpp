@@ -58,6 +58,14 @@ void make_paths_absolute(Config& config) {
     if (config.log_target != "stderr" && config.log_target != "syslog") fix(config.log_target);
 }
 
+// The same for what other tools' variables name.
+Environment with_paths_absolute(const Environment& environment) {
+    return environment.with_absolute_paths(
+        {"AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE",
+         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CA_BUNDLE",
+         "ALIBABA_CLOUD_CREDENTIALS_FILE", "ALIBABA_CLOUD_OIDC_TOKEN_FILE"});
+}
+
 // What SIGHUP changes in a running mount: log levels. What else would differ now is named, so that
 // nobody believes it took effect.
 void reload(const Config& running, const Reread& reread) {
@@ -267,12 +275,13 @@ ExitCode serve_mount(const Config& config, const Environment& environment, const
 
 }  // namespace
 
-ExitCode mount_command(Config config, const Environment& environment, const Reread& reread) {
+ExitCode mount_command(Config config, const Environment& given, const Reread& reread) {
     auto mountpoint = resolve_mountpoint(config.mountpoint);
     if (!mountpoint) return complain(ExitCode::mount_failed, mountpoint.error().message);
     config.mountpoint = *mountpoint;
     if (config.log_target.empty()) config.log_target = config.foreground ? "stderr" : "syslog";
     make_paths_absolute(config);
+    const Environment environment = with_paths_absolute(given);
     if (config.foreground) return serve_mount(config, environment, reread, StartReport());
 
     auto forked = fork_to_background();

@@ -8,12 +8,12 @@
 #include "xbucket/base/encoding.h"
 #include "xbucket/base/ini.h"
 #include "xbucket/base/private_file.h"
+#include "xbucket/credentials/find.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <iterator>
 #include <map>
 #include <utility>
 
@@ -130,9 +130,19 @@ std::string variable_of(const Setting& setting) {
     return name;
 }
 
-std::vector<Given> given_by_environment(const Environment& environment) {
+// What is said for every mount and means nothing to this one is passed over.
+bool concerns(const Setting& setting, const Source& source) {
+    if (setting.name == "dialect") return source.local;
+    if (setting.name == "signature") return source.dialect == DialectKind::oss;
+    const bool brought_along = setting.name == "endpoint" || setting.name == "credentials" ||
+                               setting.name == "credentials-file" || setting.name == "anonymous";
+    return !source.local || !brought_along;
+}
+
+std::vector<Given> given_by_environment(const Environment& environment, const Source& source) {
     std::vector<Given> given;
     for (const Setting& setting : settings()) {
+        if (!concerns(setting, source)) continue;
         const std::string variable = variable_of(setting);
         if (const auto text = environment.get(variable)) {
             given.push_back({&setting, std::string(*text), variable});
@@ -150,14 +160,16 @@ bool section_holds(std::string_view section, std::string_view source) {
            (rest.front() == '#' && section.starts_with("local:"));
 }
 
+// Each laid over those before it.
+using Layers = std::vector<std::vector<Given>>;
+
 // Lines before any section hold for every mount, those behind [SOURCE] for that source and what
 // lies below it; the longer name wins.
-Result<std::vector<Given>> given_by_file(const std::string& path, const std::string& source) {
+Result<Layers> given_by_file(const std::string& path, const Config& config) {
     const PrivateFile file = TRY(read_private_file(path));
     auto entries = parse_ini(file.text);
     if (!entries) return std::move(entries).error().with_context(path);
-    std::vector<Given> general;
-    std::map<size_t, std::vector<Given>> particular;  // by the length of the section's name
+    std::map<size_t, std::vector<Given>> by_length;  // of the section's name; 0: for every mount
     for (IniEntry& entry : *entries) {
         const std::string origin = fmt::format("{} line {}", path, entry.line);
         const bool every = entry.section.empty() || entry.section == "default";
@@ -172,33 +184,64 @@ Result<std::vector<Given>> given_by_file(const std::string& path, const std::str
             return bad(fmt::format("{}: unknown setting '{}'; see xbucket --help", origin,
                                    printable(entry.name)));
         }
-        if (!every && !section_holds(entry.section, source)) continue;
-        (every ? general : particular[entry.section.size()])
-            .push_back({setting, std::string(entry.value.reveal()), origin});
+        if (every ? !concerns(*setting, config.source)
+                  : !section_holds(entry.section, config.source_text)) {
+            continue;
+        }
+        by_length[every ? 0 : entry.section.size()].push_back(
+            {setting, std::string(entry.value.reveal()), origin});
     }
-    for (auto& [length, given] : particular) {
-        std::move(given.begin(), given.end(), std::back_inserter(general));
-    }
-    return general;
+    Layers layers;
+    for (auto& [length, given] : by_length) layers.push_back(std::move(given));
+    return layers;
 }
 
 // The file that --config or XBUCKET_CONFIG named, else the first of the usual ones that is there.
-Result<std::vector<Given>> given_by_files(const std::string& named, const Environment& environment,
-                                          Config& config) {
+Result<Layers> given_by_files(const std::string& named, const Environment& environment,
+                              Config& config) {
     if (!named.empty()) {
         std::error_code ignored;
         config.config_file = std::filesystem::absolute(named, ignored).string();
-        return given_by_file(named, config.source_text);
+        return given_by_file(named, config);
     }
     const std::string user_file = fmt::format(
         "{}/xbucket/xbucket.conf",
         environment.get("XDG_CONFIG_HOME").value_or(fmt::format("{}/.config", environment.home())));
     for (const std::string& path : {user_file, std::string("/etc/xbucket.conf")}) {
-        auto given = given_by_file(path, config.source_text);
+        auto given = given_by_file(path, config);
         if (given) config.config_file = path;
         if (given || given.error().kind != ErrorKind::not_found) return given;
     }
-    return std::vector<Given>();
+    return Layers();
+}
+
+// --credentials, --credentials-file, --profile and --anonymous are one choice: what a layer says of
+// it takes back what those below said of the others, which could only stand against it or, worse,
+// unnoticed above it.
+void take_back_other_keys(const std::vector<Given>& given, Config& config) {
+    const auto says = [&given](std::string_view name) {
+        return std::any_of(given.begin(), given.end(), [name](const Given& one) {
+            return one.setting->name == name && !one.text.empty();
+        });
+    };
+    const auto take_back = [&](std::string& value, std::string_view name) {
+        if (says(name)) return;
+        value.clear();
+        config.given.erase(std::string(name));
+    };
+    const auto spec = parse_spec(config.credentials);
+    const bool profile_fits = config.credentials.empty() || !spec || takes_profile(*spec);
+    const bool anonymous = says("anonymous") && config.anonymous;
+    const bool named = says("credentials") || says("credentials-file") || says("profile");
+    if (named && !says("anonymous")) {
+        config.anonymous = false;
+        config.given.erase("anonymous");
+    }
+    if (anonymous || (says("credentials") && !profile_fits)) take_back(config.profile, "profile");
+    if (anonymous || says("credentials")) take_back(config.credentials_file, "credentials-file");
+    if (anonymous || says("credentials-file") || (says("profile") && !profile_fits)) {
+        take_back(config.credentials, "credentials");
+    }
 }
 
 Result<void> lay_over(const std::vector<Given>& given, Config& config) {
@@ -207,6 +250,7 @@ Result<void> lay_over(const std::vector<Given>& given, Config& config) {
         if (!done) return std::move(done).error().with_context(one.origin);
         config.given.insert_or_assign(std::string(one.setting->name), one.text);
     }
+    take_back_other_keys(given, config);
     return {};
 }
 
@@ -246,8 +290,10 @@ Result<ParsedCommand> parse_mount_command(const std::vector<std::string>& argume
     config.kernel_options = std::move(unfolded.kernel_options);
 
     if (line.config_file.empty()) line.config_file = environment.first_of({"XBUCKET_CONFIG"});
-    TRY(lay_over(TRY(given_by_files(line.config_file, environment, config)), config));
-    TRY(lay_over(given_by_environment(environment), config));
+    for (const auto& layer : TRY(given_by_files(line.config_file, environment, config))) {
+        TRY(lay_over(layer, config));
+    }
+    TRY(lay_over(given_by_environment(environment, config.source), config));
     TRY(lay_over(line.given, config));
     TRY(validate(config));
     return parsed;

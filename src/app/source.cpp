@@ -42,11 +42,25 @@ Result<void> take_bucket_and_prefix(std::string_view text, std::string_view whol
     return {};
 }
 
+}  // namespace
+
+size_t bucket_mark(std::string_view text) {
+    const size_t last = text.rfind('#');
+    for (size_t mark = last; mark != std::string_view::npos && mark > 0;
+         mark = text.rfind('#', mark - 1)) {
+        const std::string_view behind = text.substr(mark + 1);
+        if (is_bucket_name(behind.substr(0, behind.find('/')), DialectKind::oss)) return mark;
+    }
+    return last;
+}
+
+namespace {
+
 Result<Source> parse_local(std::string_view text) {
     Source source;
     source.local = true;
     std::string_view rest = text.substr(std::string_view("local:").size());
-    const size_t hash = rest.rfind('#');
+    const size_t hash = bucket_mark(rest);
     source.directory = rest.substr(0, hash);
     if (source.directory.empty()) {
         return bad(

@@ -27,6 +27,11 @@ struct Source {
 // Errors: invalid_argument with the forms that would do.
 Result<Source> parse_source(std::string_view text);
 
+// Where in "DIR#BUCKET/..." the '#' stands that a bucket follows: the last one that a bucket's name
+// stands behind, as there is '#' in names of folders and of objects, too. npos: there is none.
+// Pure.
+size_t bucket_mark(std::string_view text);
+
 // The bucket of a local source that names none; `folders` are DIR's buckets. Pure.
 // Errors: invalid_argument (several: name one).
 Result<std::string> choose_local_bucket(const Source& source,

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <pwd.h>
 #include <unistd.h>
 #include <vector>
@@ -61,6 +62,18 @@ std::string Environment::home() const {
     if (getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found) != 0 || !found)
         return {};
     return found->pw_dir ? found->pw_dir : "";
+}
+
+Environment Environment::with_absolute_paths(std::initializer_list<std::string_view> names) const {
+    Environment copy = *this;
+    for (const std::string_view name : names) {
+        const auto path = get(name);
+        if (!path) continue;
+        std::error_code error;
+        const auto absolute = std::filesystem::absolute(*path, error);
+        if (!error) copy.values_.insert_or_assign(std::string(name), Secret(absolute.string()));
+    }
+    return copy;
 }
 
 Environment Environment::snapshot() {

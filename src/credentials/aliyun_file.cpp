@@ -97,6 +97,7 @@ Result<LoadedProfile> parse_aliyun(std::string_view text, const std::string& pat
         if (empty && profile.empty()) return loaded;
     }
     loaded.recipe = TRY(profiles.recipe(name));
+    if (profile.empty()) loaded.current = name;
     return loaded;
 }
 

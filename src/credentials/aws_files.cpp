@@ -17,6 +17,13 @@ namespace {
 
 using Profiles = std::map<std::string, Fields, std::less<>>;
 
+// `aws configure` writes [profile 'my own'].
+std::string_view without_quotes(std::string_view name) {
+    const bool quoted = name.size() >= 2 && name.front() == name.back() &&
+                        (name.front() == '\'' || name.front() == '"');
+    return quoted ? name.substr(1, name.size() - 2) : name;
+}
+
 Result<Profiles> read_profiles(std::string_view text, const std::string& path, bool is_config) {
     auto entries = parse_ini(text);
     if (!entries) return std::move(entries).error().with_context(path);
@@ -25,7 +32,7 @@ Result<Profiles> read_profiles(std::string_view text, const std::string& path, b
         std::string_view name = entry.section;
         if (is_config && name != "default") {
             if (!name.starts_with("profile ")) continue;  // [sso-session ...], [services ...]
-            name = trim_ows(name.substr(8));
+            name = without_quotes(trim_ows(name.substr(8)));
         }
         profiles[std::string(name)].insert_or_assign(entry.name, std::move(entry.value));
     }

@@ -66,11 +66,12 @@ std::unique_ptr<CredentialsProvider> provider_for(const Place& place, const Reci
     RenewalSource source;
     source.quick = recipe.is_quick();
     source.files = place.files;
-    source.fetch = [load = place.load, &kitchen]() -> Result<Credentials> {
-        const LoadedProfile loaded = TRY(load());
-        if (loaded.recipe) return kitchen.follow(*loaded.recipe);
+    source.load = [load = place.load]() -> Result<Recipe> {
+        LoadedProfile loaded = TRY(load());
+        if (loaded.recipe) return *std::move(loaded.recipe);
         return fail(ErrorKind::bad_credentials, "there is no key any more");
     };
+    source.follow = [&kitchen](const Recipe& again) { return kitchen.follow(again); };
     return std::make_unique<RenewingCredentials>(std::move(first), std::move(source), clock);
 }
 

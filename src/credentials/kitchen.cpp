@@ -9,8 +9,10 @@
 namespace xbucket {
 namespace {
 
-std::string_view metadata_address(Cloud cloud) {
-    return cloud == Cloud::aws ? "http://169.254.169.254" : "http://100.100.100.200";
+std::string metadata_address(const KitchenConfig& config, Cloud cloud) {
+    if (!config.metadata_endpoint.empty()) return config.metadata_endpoint;
+    if (cloud == Cloud::alibaba) return "http://100.100.100.200";
+    return config.ec2_endpoint.empty() ? "http://169.254.169.254" : config.ec2_endpoint;
 }
 
 }  // namespace
@@ -24,7 +26,9 @@ Kitchen::Kitchen(KitchenConfig config, Transport& direct, Transport& transport, 
             return run_credential_process(command, shell, limits, clock_);
         };
     }
-    while (config_.metadata_endpoint.ends_with('/')) config_.metadata_endpoint.pop_back();
+    for (std::string* address : {&config_.metadata_endpoint, &config_.ec2_endpoint}) {
+        while (address->ends_with('/')) address->pop_back();
+    }
 }
 
 Result<Credentials> Kitchen::follow(const Recipe& recipe) { return follow(recipe, 0); }
@@ -35,11 +39,7 @@ Result<Credentials> Kitchen::follow(const Recipe& recipe, unsigned depth) {
             case Recipe::Method::key:
                 return recipe.key;
             case Recipe::Method::metadata:
-                return ask_metadata(recipe,
-                                    config_.metadata_endpoint.empty()
-                                        ? std::string(metadata_address(recipe.cloud))
-                                        : config_.metadata_endpoint,
-                                    direct_);
+                return ask_metadata(recipe, metadata_address(config_, recipe.cloud), direct_);
             case Recipe::Method::process: {
                 const Secret output =
                     TRY(config_.run_program(recipe.command, recipe.shell, config_.process));

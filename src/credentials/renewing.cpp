@@ -8,6 +8,7 @@
 #include "xbucket/base/log.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace xbucket {
 namespace {
@@ -47,6 +48,7 @@ RenewingCredentials::RenewingCredentials(Credentials first, RenewalSource source
       current_(std::move(first)),
       stamps_(stamps()),
       next_look_(clock.now() + kLookInterval),
+      quick_(source_.quick),
       random_(seed_or_random(seed)),
       thread_("credentials", 1) {
     LockGuard lock(mutex_);
@@ -87,10 +89,8 @@ std::optional<Credentials> RenewingCredentials::get_at_once() {
 
 std::optional<Credentials> RenewingCredentials::usable(TimePoint now) {
     look_at_files(now);
-    if (source_.quick) {
-        if (files_changed_) renew_here();
-        return current_;
-    }
+    if (quick_ && files_changed_) look_here();
+    if (quick_) return current_;
     if (is_renewal_due(now)) start_renewal();
     if (!is_valid()) return std::nullopt;
     return current_;
@@ -99,9 +99,9 @@ std::optional<Credentials> RenewingCredentials::usable(TimePoint now) {
 bool RenewingCredentials::refused(const Credentials& credentials) {
     LockGuard lock(mutex_);
     if (!same(credentials, current_)) return true;
-    if (source_.quick) {
-        renew_here();
-        return !same(credentials, current_);
+    if (quick_) {
+        look_here();
+        if (quick_) return !same(credentials, current_);
     }
     const TimePoint now = clock_.now();
     if (!renewing_) {
@@ -147,22 +147,34 @@ void RenewingCredentials::start_renewal() {
 }
 
 void RenewingCredentials::renew() {
+    bool changed = false;
     {
         LockGuard lock(mutex_);
-        files_changed_ = false;
+        changed = std::exchange(files_changed_, false);
         stamps_ = stamps();
     }
-    auto fetched = source_.fetch();
+    const auto recipe = source_.load();
+    auto fetched = recipe ? source_.follow(*recipe) : recipe.error();
     LockGuard lock(mutex_);
     renewing_ = false;
+    if (fetched) quick_ = recipe->is_quick();
+    // What the files say now is still to be had.
+    if (recipe && !fetched && changed) files_changed_ = true;
     take(std::move(fetched));
     changed_.notify_all();
 }
 
-void RenewingCredentials::renew_here() {
+void RenewingCredentials::look_here() {
     files_changed_ = false;
     stamps_ = stamps();
-    take(source_.fetch());
+    const auto recipe = source_.load();
+    if (recipe && !recipe->is_quick()) {
+        quick_ = false;
+        files_changed_ = true;
+        start_renewal();
+        return;
+    }
+    take(recipe ? source_.follow(*recipe) : recipe.error());
 }
 
 void RenewingCredentials::take(Result<Credentials> fetched) {

@@ -54,6 +54,20 @@ Result<Secret> read_key_file(const std::string& path) {
 
 using Parse = std::function<Result<LoadedProfile>(std::string_view text)>;
 
+// With a profile's name, which "" leaves to the file. A mount stays with the one that was current
+// when it began: who switches to another one means the commands that come, not a mount that runs.
+using ParseProfile =
+    std::function<Result<LoadedProfile>(std::string_view text, const std::string& profile)>;
+
+Parse keeping_profile(const std::string& profile, ParseProfile parse) {
+    return [kept = std::make_shared<std::string>(profile),
+            parse = std::move(parse)](std::string_view text) {
+        auto loaded = parse(text, *kept);
+        if (loaded && !loaded->current.empty()) *kept = loaded->current;
+        return loaded;
+    };
+}
+
 Place file_place(const std::string& path, Parse parse) {
     return {.name = path,
             .load = [path, parse = std::move(parse)]() -> Result<LoadedProfile> {
@@ -81,8 +95,10 @@ std::string alibaba_profile(const Environment& environment, const std::string& p
 
 Place aliyun_place(const Environment& environment, const std::string& profile) {
     const std::string path = in_home(environment, ".aliyun/config.json");
-    const std::string name = alibaba_profile(environment, profile);
-    return file_place(path, [=](std::string_view text) { return parse_aliyun(text, path, name); });
+    return file_place(path, keeping_profile(alibaba_profile(environment, profile),
+                                            [path](std::string_view text, const std::string& name) {
+                                                return parse_aliyun(text, path, name);
+                                            }));
 }
 
 Place alibaba_place(const Environment& environment, const std::string& profile) {
@@ -188,14 +204,12 @@ Place fixed_place(Recipe recipe) {
             }};
 }
 
-// The first of the default chain that is set up, with a role on top.
-Place role_place(const CredentialsRequest& request, const SharedEnvironment& environment,
+// The first of `places` that is set up, with a role on top.
+Place role_place(std::vector<Place> places, const SharedEnvironment& environment,
                  const std::string& role) {
-    CredentialsRequest plain = request;
-    plain.spec.clear();
     const bool aws = !role.starts_with("acs:");
     std::vector<std::string> files;
-    auto below = std::make_shared<std::vector<Place>>(places_in_order(plain, environment));
+    auto below = std::make_shared<const std::vector<Place>>(std::move(places));
     for (const Place& place : *below)
         files.insert(files.end(), place.files.begin(), place.files.end());
     return {.name = fmt::format("role {}", role),
@@ -224,9 +238,13 @@ Place role_place(const CredentialsRequest& request, const SharedEnvironment& env
 
 Place key_file_place(const CredentialsRequest& request, const SharedEnvironment& environment,
                      const std::string& path) {
-    return file_place(path, [=](std::string_view text) {
-        return parse_key_file(text, path, request, *environment);
-    });
+    return file_place(
+        path, keeping_profile(request.profile,
+                              [=, asked = request](std::string_view text, const std::string& name) {
+                                  CredentialsRequest with_name = asked;
+                                  with_name.profile = name;
+                                  return parse_key_file(text, path, with_name, *environment);
+                              }));
 }
 
 constexpr std::array<std::string_view, 14> kSpecWords = {
@@ -284,7 +302,13 @@ Result<Place> place_of_spec(const Spec& spec, const CredentialsRequest& request,
     if (spec.rest.empty())
         return bad_spec(fmt::format("{} needs something behind it: {}:...", word, word));
     if (word == "file") return key_file_place(request, environment, spec.rest);
-    if (word == "role") return role_place(request, environment, spec.rest);
+    if (word == "role") {
+        CredentialsRequest plain = request;
+        plain.spec.clear();
+        return role_place(plain.profile.empty() ? places_in_order(plain, environment)
+                                                : TRY(named_places(plain, environment)),
+                          environment, spec.rest);
+    }
     return process_or_uri(spec, request.dialect);
 }
 
@@ -304,6 +328,13 @@ Result<Spec> parse_spec(std::string_view text) {
         return bad_spec(fmt::format("'{}' is none of: {}", printable(spec.word), spec_words()));
     }
     return spec;
+}
+
+bool takes_profile(const Spec& spec) {
+    if (spec.word == "file" || spec.word == "role") return true;
+    const bool of_profiles = spec.word == "ossutil" || spec.word == "aliyun" ||
+                             spec.word == "alibabacloud" || spec.word == "aws";
+    return of_profiles && spec.rest.empty();
 }
 
 std::vector<Place> places_in_order(const CredentialsRequest& request,

@@ -187,14 +187,29 @@ Result<Credentials> parse_sts_reply(Cloud cloud, std::string_view body) {
     return cloud == Cloud::alibaba ? parse_alibaba_reply(body) : parse_aws_reply(body);
 }
 
+namespace {
+
+// AWS's has the code of every bad signature, and says in its text alone that it is about the time.
+bool is_about_time(std::string_view code, std::string_view text) {
+    return code == "InvalidTimeStamp.Expired" || code == "RequestExpired" ||
+           code == "RequestTimeTooSkewed" ||
+           (code == "SignatureDoesNotMatch" && (text.starts_with("Signature expired") ||
+                                                text.starts_with("Signature not yet current")));
+}
+
+}  // namespace
+
 Error sts_refusal(const HttpResponse& reply, std::string_view service) {
     std::string code;
+    std::string text;
     std::string request_id;
     if (auto object = parse_json_object(reply.body, "it")) {
         code = first_text(**object, {"Code"});
+        text = first_text(**object, {"Message"});
         request_id = first_text(**object, {"RequestId"});
     } else if (auto document = XmlDocument::parse(reply.body); document) {
         code = document->root().child("Error").child("Code").text();
+        text = document->root().child("Error").child("Message").text();
         request_id = document->root().child("RequestId").text();
     }
     code = printable(code.substr(0, 100));
@@ -203,13 +218,32 @@ Error sts_refusal(const HttpResponse& reply, std::string_view service) {
     if (reply.status == 429 || code.starts_with("Throttling")) kind = ErrorKind::throttled;
     if (code.starts_with("NoPermission") || code == "AccessDenied") kind = ErrorKind::access_denied;
     if (code.find("Expired") != std::string::npos) kind = ErrorKind::expired_credentials;
-    Error error = fail(kind, fmt::format("{} answers {}{}{}", service, reply.status,
-                                         code.empty() ? "" : " ", code));
+    const bool skewed = is_about_time(code, text);
+    if (skewed) kind = ErrorKind::clock_skew;
+    Error error = fail(
+        kind, fmt::format("{} answers {}{}{}{}", service, reply.status, code.empty() ? "" : " ",
+                          code, skewed ? ": this machine's clock is too far from its own" : ""));
+    if (skewed) error.hint = reply.headers.value_or_empty("date");
     error.http_status = reply.status;
     error.code = code;
     error.request_id = printable(request_id.substr(0, 100));
     return error;
 }
+
+namespace {
+
+// The time to sign with instead of `now`, where the service's own may be trusted for it: over plain
+// HTTP anybody on the way could turn our clock.
+std::optional<WallTime> time_of_service(const HttpResponse& refusal, std::string_view origin,
+                                        WallTime now) {
+    constexpr Duration kOffsetMax = std::chrono::hours(24);
+    if (!origin.starts_with("https://")) return std::nullopt;
+    const auto date = parse_http_date(trim_ows(refusal.headers.value_or_empty("date")));
+    if (!date || *date - now > kOffsetMax || *date - now < -kOffsetMax) return std::nullopt;
+    return date;
+}
+
+}  // namespace
 
 Result<Credentials> ask_sts(const Recipe& recipe, const Credentials& base,
                             const std::string& endpoint, Transport& transport, Clock& clock) {
@@ -217,10 +251,18 @@ Result<Credentials> ask_sts(const Recipe& recipe, const Credentials& base,
     if (recipe.method == Recipe::Method::web_identity) {
         token = TRY(read_token_file(recipe.token_file));
     }
-    HttpRequest request =
-        sts_request(recipe, base, token, endpoint, clock.wall_now(), hex_encode(random_bytes(16)));
-    const std::string name = request.origin;
-    auto reply = TRY(transport.send(std::move(request)));
+    std::string name;
+    const auto ask = [&](WallTime now) {
+        HttpRequest request =
+            sts_request(recipe, base, token, endpoint, now, hex_encode(random_bytes(16)));
+        name = request.origin;
+        return transport.send(std::move(request));
+    };
+    const WallTime now = clock.wall_now();
+    auto reply = TRY(ask(now));
+    if (reply.status != 200 && sts_refusal(reply, name).kind == ErrorKind::clock_skew) {
+        if (const auto theirs = time_of_service(reply, name, now)) reply = TRY(ask(*theirs));
+    }
     if (reply.status != 200) return sts_refusal(reply, name);
     auto key = parse_sts_reply(recipe.cloud, reply.body);
     wipe(reply.body);

@@ -3,6 +3,7 @@
 
 #include "support/temp_dir.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -193,6 +194,76 @@ TEST(ParseMountCommand, named_file_must_exist_and_be_trustworthy) {
     EXPECT_THAT(refusal({"--config", dir.write("c", "ro=1\n", 0666)}), HasSubstr("chmod"));
     EXPECT_THAT(refusal({"--config", dir.write("c", "nope = 1\n")}), HasSubstr("line 1"));
     EXPECT_THAT(refusal({"--config", dir.write("c", "[weird]\nro = 1\n")}), HasSubstr("[weird]"));
+}
+
+// The file names a key for every day; the command line another for once.
+TEST(ParseMountCommand, choice_of_a_key_replaces_the_whole_choice_of_what_it_wins_over) {
+    const TempDir dir;
+    const auto with = [&dir](const std::string& lines, std::vector<std::string> more) {
+        more.push_back("--config=" + dir.write("c", "[oss://examplebucket]\n" + lines));
+        auto parsed = parse(std::move(more));
+        EXPECT_TRUE(parsed) << lines << parsed.error().message;
+        return parsed ? parsed->config : Config();
+    };
+    Config config = with("credentials = ecs\n", {"--credentials-file=/k"});
+    EXPECT_EQ(config.credentials, "");
+    EXPECT_EQ(config.credentials_file, "/k");
+    EXPECT_EQ(config.given.count("credentials"), 0U);
+    config = with("credentials-file = /k\nprofile = dev\n", {"--credentials=aws"});
+    EXPECT_EQ(config.credentials_file, "");
+    EXPECT_EQ(config.credentials, "aws");
+    EXPECT_EQ(config.profile, "dev") << "which section of them is another question";
+    config = with("credentials-file = /k\nprofile = dev\n", {"--anonymous"});
+    EXPECT_TRUE(config.anonymous);
+    EXPECT_EQ(config.credentials_file + config.profile, "");
+    config = with("anonymous = yes\n", {"--profile=dev"});
+    EXPECT_FALSE(config.anonymous);
+    config = with("credentials = aws:prod\n", {"--profile=dev"});
+    EXPECT_EQ(config.credentials, "") << "signs as another than the one that was named last";
+    config = with("profile = dev\n", {"--credentials=ecs"});
+    EXPECT_EQ(config.profile, "");
+    config = with("profile = dev\n", {"--anonymous=no"});
+    EXPECT_EQ(config.profile, "dev");
+}
+
+TEST(ParseMountCommand, choice_of_a_key_in_a_section_replaces_that_of_all_mounts) {
+    const TempDir dir;
+    const std::string file =
+        dir.write("c", "credentials = ecs\n[oss://examplebucket]\ncredentials-file = /k\n");
+    const auto parsed = parse({"--config=" + file});
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_EQ(parsed->config.credentials, "");
+    EXPECT_EQ(parsed->config.credentials_file, "/k");
+}
+
+TEST(ParseMountCommand, profile_beside_a_source_that_says_it_all_is_no_silent_nothing) {
+    EXPECT_THAT(refusal({"--profile=dev", "--credentials=aws:prod"}),
+                HasSubstr("--profile=dev means nothing beside --credentials=aws:prod"));
+    EXPECT_THAT(refusal({"--profile=dev", "--credentials=ecs"}), HasSubstr("leave one out"));
+    for (const char* spec : {"aws", "ossutil", "file:/k", "role:acs:ram::1:role/r"}) {
+        EXPECT_EQ(refusal({"--profile=dev", fmt::format("--credentials={}", spec)}), "") << spec;
+    }
+}
+
+TEST(ParseMountCommand, line_for_every_mount_is_passed_over_where_it_means_nothing) {
+    const TempDir dir;
+    const std::string file = dir.write(
+        "c", "endpoint = https://h\ncredentials = ecs\ndialect = s3\nsignature = v1\nttl = 7\n");
+    const auto environment =
+        environment_of({{"XBUCKET_CONFIG", file}, {"XBUCKET_CREDENTIALS_FILE", "/k"}});
+    const auto local = parse_mount_command({"local:/d", "/m"}, environment);
+    ASSERT_TRUE(local) << local.error().message;
+    EXPECT_EQ(local->config.endpoint, "");
+    EXPECT_EQ(local->config.source.dialect, DialectKind::s3);
+    EXPECT_EQ(local->config.ttl, seconds(7));
+    const auto oss = parse_mount_command({"oss://bkt", "/m"}, environment);
+    ASSERT_TRUE(oss) << oss.error().message;
+    EXPECT_EQ(oss->config.signature, SignatureVersion::v1);
+    EXPECT_TRUE(parse_mount_command({"s3://bkt", "/m"}, environment));
+    // What is said for this one alone is not.
+    EXPECT_FALSE(parse_mount_command({"local:/d", "/m", "--credentials=ecs"}, environment_of()));
+    const std::string own = dir.write("own", "[local:/d]\nendpoint = https://h\n");
+    EXPECT_FALSE(parse_mount_command({"local:/d", "/m", "--config=" + own}, environment_of()));
 }
 
 TEST(ParseMountCommand, bad_values_say_where_they_came_from) {

@@ -41,6 +41,19 @@ TEST(ParseSource, local_folder_with_and_without_a_bucket) {
     EXPECT_EQ(named->prefix, "a/b/");
 }
 
+TEST(ParseSource, bucket_stands_behind_the_last_mark_that_a_buckets_name_follows) {
+    const auto key = parse_source("local:/d#photos/a#b.txt");
+    ASSERT_TRUE(key) << key.error().message;
+    EXPECT_EQ(key->directory, "/d");
+    EXPECT_EQ(key->bucket, "photos");
+    EXPECT_EQ(key->prefix, "a#b.txt/");
+    const auto folder = parse_source("local:/c#/src#photos");
+    ASSERT_TRUE(folder) << folder.error().message;
+    EXPECT_EQ(folder->directory, "/c#/src");
+    EXPECT_EQ(folder->bucket, "photos");
+    EXPECT_THAT(parse_source("local:/d#UPPER").error().message, HasSubstr("'UPPER'"));
+}
+
 TEST(ParseSource, s3_allows_dots_in_bucket_names_and_oss_does_not) {
     EXPECT_TRUE(parse_source("s3://www.example.com"));
     EXPECT_FALSE(parse_source("oss://www.example.com"));

@@ -238,5 +238,54 @@ TEST_F(Credentials_, refused_key_is_read_again_at_once_and_says_whether_that_hel
     EXPECT_TRUE(provider.refused(first));
 }
 
+std::string aliyun_config(const std::string& current, const std::string& key_of_a) {
+    return R"({"current":")" + current + R"(","profiles":[)" +
+           R"({"name":"a","mode":"AK","access_key_id":")" + key_of_a +
+           R"(","access_key_secret":"s"},)" +
+           R"({"name":"b","mode":"AK","access_key_id":"bb","access_key_secret":"s"}]})";
+}
+
+TEST_F(Credentials_, mount_stays_with_the_profile_that_was_current_when_it_began) {
+    const std::vector<std::pair<std::string, CredentialsRequest>> ways = {
+        {".aliyun/config.json", {}},
+        {".aliyun/config.json", {.spec = "aliyun"}},
+        {"keys.json", {.file = home_.path() + "/keys.json"}}};
+    for (const auto& [file, request] : ways) {
+        home_.write(file, aliyun_config("a", "a1"));
+        auto result = find(request);
+        ASSERT_TRUE(result) << result.error().message;
+        CredentialsProvider& provider = *result->provider;
+        home_.write(file, aliyun_config("b", "a1"));
+        clock_.advance(std::chrono::seconds(2));
+        EXPECT_EQ(provider.get()->access_key_id, "a1") << "signs as somebody else";
+        home_.write(file, aliyun_config("b", "a22"));
+        clock_.advance(std::chrono::seconds(2));
+        EXPECT_EQ(provider.get()->access_key_id, "a22");
+    }
+}
+
+TEST_F(Credentials_, role_is_taken_with_the_key_of_the_profile_that_is_named) {
+    home_.write(".ossutilconfig",
+                "[default]\naccessKeyID=everyday\naccessKeySecret=s\n"
+                "[profile dev]\naccessKeyID=dev\naccessKeySecret=s\n");
+    transport_.reply({.body = R"({"Credentials":{"AccessKeyId":"STS.x","AccessKeySecret":"y",)"
+                              R"("SecurityToken":"z","Expiration":"2099-01-01T00:00:00Z"}})"});
+    EXPECT_EQ(found({.spec = "role:acs:ram::1:role/r", .profile = "dev"}).access_key_id, "STS.x");
+    EXPECT_THAT(transport_.sent(0).body, HasSubstr("AccessKeyId=dev&"));
+}
+
+TEST_F(Credentials_, file_that_turns_to_a_role_is_renewed_without_a_request_that_waits) {
+    home_.write(".ossutilconfig", "[default]\naccessKeyID=one\naccessKeySecret=s\n");
+    auto result = find();
+    ASSERT_TRUE(result);
+    home_.write(".ossutilconfig",
+                "[default]\nmode=RamRoleArn\naccessKeyID=one\naccessKeySecret=s\n"
+                "ramRoleArn=acs:ram::1:role/r\n");
+    transport_.reply({.body = R"({"Credentials":{"AccessKeyId":"STS.x","AccessKeySecret":"y",)"
+                              R"("SecurityToken":"z","Expiration":"2099-01-01T00:00:00Z"}})"});
+    EXPECT_TRUE(result->provider->refused(*result->provider->get_at_once()));
+    EXPECT_EQ(result->provider->get()->access_key_id, "STS.x");
+}
+
 }  // namespace
 }  // namespace xbucket

@@ -18,6 +18,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 using xbucket::testing::FakeClock;
+using xbucket::testing::ScriptedReply;
 using xbucket::testing::ScriptedTransport;
 using xbucket::testing::TempDir;
 
@@ -69,6 +70,21 @@ TEST_F(KitchenTest, ec2_says_token_and_needs_its_own_headers) {
     EXPECT_EQ(key->session_token.reveal(), "t");
     EXPECT_EQ(direct_.sent(0).request.origin, "http://169.254.169.254");
     EXPECT_EQ(direct_.sent(1).header("X-aws-ec2-metadata-token"), "session");
+}
+
+TEST_F(KitchenTest, address_of_ec2s_service_is_not_ecss) {
+    Kitchen kitchen({.ec2_endpoint = "http://[fd00:ec2::254]/"}, direct_, transport_, clock_);
+    for (int i = 0; i < 2; ++i) {
+        direct_.reply({.body = "token"});
+        direct_.reply({.body = std::string(kEcsKey)});
+    }
+    Recipe recipe{.method = Recipe::Method::metadata, .cloud = Cloud::aws};
+    recipe.role = "r";
+    ASSERT_TRUE(kitchen.follow(recipe));
+    EXPECT_EQ(direct_.sent(0).request.origin, "http://[fd00:ec2::254]");
+    recipe.cloud = Cloud::alibaba;
+    ASSERT_TRUE(kitchen.follow(recipe));
+    EXPECT_EQ(direct_.sent(2).request.origin, "http://100.100.100.200");
 }
 
 TEST_F(KitchenTest, old_metadata_services_are_asked_without_a_token_unless_that_is_forbidden) {
@@ -227,6 +243,50 @@ TEST_F(KitchenTest, token_services_refusals_have_kinds_and_repeat_nothing) {
     EXPECT_EQ(kitchen_.follow(role_of(Cloud::aws)).error().kind, ErrorKind::bad_reply);
     transport_.reply({.body = "{}"});
     EXPECT_EQ(kitchen_.follow(recipe).error().kind, ErrorKind::bad_reply);
+}
+
+// The three ways in which token services say it; "Expired" in two of them is not about a key.
+TEST_F(KitchenTest, refusal_over_the_time_blames_the_clock_not_the_key) {
+    const auto kind = [](std::string body) {
+        HttpResponse reply;
+        reply.status = 400;
+        reply.headers.set("Date", "Sun, 30 Aug 2015 14:36:00 GMT");
+        reply.body = std::move(body);
+        const Error error = sts_refusal(reply, "https://sts");
+        EXPECT_EQ(error.hint.empty(), error.kind != ErrorKind::clock_skew);
+        return error.kind;
+    };
+    const auto xml = [](const std::string& code, const std::string& text) {
+        return "<ErrorResponse><Error><Code>" + code + "</Code><Message>" + text +
+               "</Message></Error></ErrorResponse>";
+    };
+    EXPECT_EQ(kind(R"({"Code":"InvalidTimeStamp.Expired"})"), ErrorKind::clock_skew);
+    EXPECT_EQ(kind(xml("RequestExpired", "")), ErrorKind::clock_skew);
+    EXPECT_EQ(kind(xml("SignatureDoesNotMatch", "Signature expired: 20150830T123600Z is now")),
+              ErrorKind::clock_skew);
+    EXPECT_EQ(kind(xml("SignatureDoesNotMatch", "The request signature we calculated")),
+              ErrorKind::bad_credentials);
+    EXPECT_EQ(kind(R"({"Code":"InvalidSecurityToken.Expired"})"), ErrorKind::expired_credentials);
+}
+
+TEST_F(KitchenTest,
+       token_service_is_asked_once_more_with_its_own_time_when_this_machines_is_wrong) {
+    ScriptedReply skewed{.status = 400, .body = R"({"Code":"InvalidTimeStamp.Expired"})"};
+    skewed.headers.set("Date", "Sun, 30 Aug 2015 14:36:00 GMT");
+    transport_.reply(skewed);
+    transport_.reply({.body = std::string(kAlibabaReply)});
+    const auto key = kitchen_.follow(role_of(Cloud::alibaba));
+    ASSERT_TRUE(key) << key.error().message;
+    EXPECT_THAT(transport_.sent(0).body, HasSubstr("Timestamp=2015-08-30T12%3A36%3A00Z"));
+    EXPECT_THAT(transport_.sent(1).body, HasSubstr("Timestamp=2015-08-30T14%3A36%3A00Z"));
+    // Once, and never with what plain HTTP says the time is.
+    transport_.reply(skewed);
+    transport_.reply(skewed);
+    EXPECT_EQ(kitchen_.follow(role_of(Cloud::alibaba)).error().kind, ErrorKind::clock_skew);
+    Recipe plain = role_of(Cloud::alibaba);
+    plain.sts_endpoint = "http://127.0.0.1:1";
+    transport_.reply(skewed);
+    EXPECT_EQ(kitchen_.follow(plain).error().kind, ErrorKind::clock_skew);
 }
 
 TEST_F(KitchenTest, address_is_asked_with_its_authorization_and_plain_http_never_through_a_proxy) {

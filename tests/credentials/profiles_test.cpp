@@ -238,6 +238,13 @@ TEST_F(AwsProfileTest, sources_of_a_role) {
     EXPECT_THAT(refusal_of(parse("mfa")), HasSubstr("MFA"));
 }
 
+TEST_F(AwsProfileTest, name_with_a_blank_is_quoted_as_aws_configure_does) {
+    config_ =
+        "[profile 'my own']\nrole_arn=x\nsource_profile=base two\n"
+        "[profile \"base two\"]\naws_access_key_id=i\naws_secret_access_key=s\n";
+    EXPECT_EQ(recipe_of(parse("my own")).base->key.access_key_id, "i");
+}
+
 TEST_F(AwsProfileTest, program_is_run_without_a_shell_and_a_key_of_the_first_file_goes_before_it) {
     config_ = "[profile p]\ncredential_process=/bin/x 'a b'\n";
     const Recipe program = recipe_of(parse("p"));

@@ -5,6 +5,7 @@
 
 #include "renewal_plan.h"
 #include "support/fake_clock.h"
+#include "support/temp_dir.h"
 
 #include "xbucket/base/sync.h"
 
@@ -76,12 +77,15 @@ class Renewing : public ::testing::Test {
         if (life) credentials.expiration = clock_.wall_now() + *life;
         return credentials;
     }
-    std::unique_ptr<RenewingCredentials> start(std::optional<Duration> life, bool quick = false) {
-        return std::make_unique<RenewingCredentials>(
-            key("first", life),
-            RenewalSource{
-                .fetch = [this] { return answers_.fetch(); }, .files = {}, .quick = quick},
-            clock_, 7);
+    // Keys that somebody is asked for.
+    static RenewalSource asking(Answers& answers) {
+        return {.load = [] { return Recipe{.method = Recipe::Method::process}; },
+                .follow = [&answers](const Recipe&) { return answers.fetch(); },
+                .files = {}};
+    }
+    std::unique_ptr<RenewingCredentials> start(std::optional<Duration> life) {
+        return std::make_unique<RenewingCredentials>(key("first", life), asking(answers_), clock_,
+                                                     7);
     }
     std::string id(RenewingCredentials& provider) {
         auto credentials = provider.get();
@@ -205,8 +209,7 @@ TEST_F(Renewing, request_without_a_key_hears_nothing_that_could_be_the_services_
     for (const ErrorKind kind : {ErrorKind::access_denied, ErrorKind::unsupported, ErrorKind::stale,
                                  ErrorKind::precondition_failed, ErrorKind::bad_reply}) {
         Answers own;
-        RenewingCredentials provider(key("first", 60s), {.fetch = [&] { return own.fetch(); }},
-                                     clock_, 7);
+        RenewingCredentials provider(key("first", 60s), asking(own), clock_, 7);
         clock_.advance(61s);
         own.put(fail(kind, "why"));
         const auto none = provider.get();
@@ -217,8 +220,7 @@ TEST_F(Renewing, request_without_a_key_hears_nothing_that_could_be_the_services_
     // What may pass is waited for.
     for (const ErrorKind kind : {ErrorKind::not_found, ErrorKind::network}) {
         Answers own;
-        RenewingCredentials provider(key("first", 60s), {.fetch = [&] { return own.fetch(); }},
-                                     clock_, 7);
+        RenewingCredentials provider(key("first", 60s), asking(own), clock_, 7);
         clock_.advance(61s);
         for (int i = 0; i < 100; ++i) own.put(fail(kind, "why"));
         std::atomic<bool> done{false};
@@ -291,6 +293,97 @@ TEST_F(Renewing, same_key_again_is_asked_for_in_a_while_not_at_once) {
     answers_.put(key("second", 60min));
     // The wait begins when the first answer is taken in, which may be only now.
     EXPECT_TRUE(becomes(*provider, "second", 2s));
+}
+
+// A file that holds the key itself, or says whom to ask for it.
+class ChangingFile : public Renewing {
+  protected:
+    void write(Recipe recipe) {
+        LockGuard lock(mutex_);
+        recipe_ = std::move(recipe);
+        file_.write("keys", std::string(++length_, 'x'));
+    }
+    void write_key(const std::string& id) { write({.key = key(id, std::nullopt)}); }
+    void write_role() { write({.method = Recipe::Method::role}); }
+    std::unique_ptr<RenewingCredentials> start_with_key() {
+        write_key("first");
+        return std::make_unique<RenewingCredentials>(
+            key("first", std::nullopt),
+            RenewalSource{.load = [this]() -> Result<Recipe> {
+                              LockGuard lock(mutex_);
+                              return recipe_;
+                          },
+                          .follow = [this](const Recipe& recipe) -> Result<Credentials> {
+                              return recipe.is_quick() ? recipe.key : answers_.fetch();
+                          },
+                          .files = {file_.path() + "/keys"},
+                          .quick = true},
+            clock_, 7);
+    }
+
+    xbucket::testing::TempDir file_;
+    size_t length_ = 0;
+    Mutex mutex_;
+    Recipe recipe_ GUARDED_BY(mutex_);
+};
+
+TEST_F(ChangingFile, that_turns_to_a_role_makes_nobody_wait_and_is_renewed_ahead_from_then_on) {
+    const auto provider = start_with_key();
+    write_role();
+    clock_.advance(2s);
+    ASSERT_TRUE(provider->get_at_once());
+    EXPECT_EQ(provider->get_at_once()->access_key_id, "first") << "the token service is stalled";
+    EXPECT_EQ(id(*provider), "first");
+    answers_.wait_for_fetch(1);
+    answers_.put(key("role", 60min));
+    EXPECT_TRUE(becomes(*provider, "role"));
+    clock_.advance(49min);
+    EXPECT_EQ(id(*provider), "role");
+    answers_.wait_for_fetch(2);
+    answers_.put(key("next", 60min));
+    EXPECT_TRUE(becomes(*provider, "next"));
+    EXPECT_EQ(answers_.most_at_once(), 1);
+}
+
+TEST_F(ChangingFile, role_that_is_not_to_be_had_yet_is_asked_for_again) {
+    const auto provider = start_with_key();
+    write_role();
+    clock_.advance(2s);
+    answers_.put(fail(ErrorKind::network, "unplugged"));
+    EXPECT_EQ(id(*provider), "first");
+    answers_.wait_for_fetch(1);
+    answers_.put(key("role", 60min));
+    EXPECT_TRUE(becomes(*provider, "role", 2s));
+    EXPECT_EQ(answers_.fetches(), 2);
+}
+
+TEST_F(ChangingFile, refused_key_whose_file_turned_to_a_role_is_followed_by_the_roles) {
+    const auto provider = start_with_key();
+    const Credentials first = *provider->get();
+    write_role();
+    answers_.put(key("role", 60min));
+    EXPECT_TRUE(provider->refused(first));
+    const Credentials role = *provider->get();
+    EXPECT_EQ(role.access_key_id, "role");
+    answers_.put(role);
+    EXPECT_FALSE(provider->refused(role));
+    EXPECT_FALSE(provider->refused(role)) << "within ten seconds nobody is asked again";
+    EXPECT_EQ(answers_.fetches(), 2);
+}
+
+TEST_F(ChangingFile, that_holds_the_key_itself_again_gives_it_at_once_and_for_good) {
+    const auto provider = start_with_key();
+    write_role();
+    clock_.advance(2s);
+    answers_.put(key("role", 60min));
+    EXPECT_TRUE(becomes(*provider, "role"));
+    write_key("second");
+    clock_.advance(2s);
+    EXPECT_TRUE(becomes(*provider, "second"));
+    write_key("third");
+    clock_.advance(2s);
+    EXPECT_EQ(provider->get_at_once()->access_key_id, "third");
+    EXPECT_EQ(answers_.fetches(), 1);
 }
 
 }  // namespace

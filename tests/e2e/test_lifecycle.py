@@ -16,7 +16,7 @@ from harness import ACCESS_KEY, BINARY, SECRET, BucketCase, Mount, Server, both_
 OK, USAGE, CHANGES_LOST, MOUNT_FAILED = 0, 1, 3, 32
 
 
-def run(*words, env=None, timeout=60):
+def run(*words, env=None, timeout=60, cwd=None):
     """The binary in the background way: returns when it says how it went."""
     full = {k: v for k, v in os.environ.items() if not k.startswith(("OSS_", "AWS_", "ALIBABA_", "XBUCKET_"))}
     full.update(HOME="/nonexistent", OSS_ACCESS_KEY_ID=ACCESS_KEY, OSS_ACCESS_KEY_SECRET=SECRET,
@@ -26,8 +26,8 @@ def run(*words, env=None, timeout=60):
             full.pop(name, None)
         else:
             full[name] = value
-    return subprocess.run([BINARY, *words], env=full, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, timeout=timeout)
+    return subprocess.run([os.path.abspath(BINARY), *words], env=full, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, cwd=cwd)
 
 
 def text_of(path):
@@ -457,6 +457,22 @@ class Token(MountPoint, unittest.TestCase):
         write("thetoken")
         self.assertEqual(run(*words, env=gone).returncode, OK)
         self.unmount(self.mnt)
+
+    def test_a_variable_may_name_a_file_from_where_the_caller_stands(self):
+        home = tempfile.mkdtemp(dir=self.scratch.name)
+        with open(os.open(os.path.join(home, "keys"), os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.write(f"[default]\naws_access_key_id={ACCESS_KEY}\naws_secret_access_key={SECRET}\n"
+                       "aws_session_token=thetoken\n")
+        env = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "OSS_ACCESS_KEY_ID": None,
+               "OSS_ACCESS_KEY_SECRET": None, "AWS_SHARED_CREDENTIALS_FILE": "keys", "AWS_EC2_METADATA_DISABLED": "true"}
+        result = run("s3://examplebucket", self.mnt, *mount_options("s3", self.server), env=env, cwd=home)
+        self.assertEqual(result.returncode, OK, result.stderr)
+        self.unmount(self.mnt)
+
+    def test_an_endpoint_that_no_option_gave_is_said_to_come_from_elsewhere(self):
+        result = run("oss://examplebucket", self.mnt, env={"OSS_ENDPOINT": "http://oss.example.com"})
+        self.assertNotEqual(result.returncode, OK)
+        self.assert_one_sentence(result, "the endpoint that the environment or a file of keys names", "--allow-http")
 
 
 class Local(MountPoint, unittest.TestCase):

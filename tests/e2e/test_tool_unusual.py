@@ -174,6 +174,24 @@ class Unusual(ToolCase):
             self.assertIn("nothing stands in the way", self.tool("doctor", f"local:{folder}").stdout)
             self.assertEqual(os.path.exists(folder) and os.listdir(folder), [] if name == "empty" else False)
 
+    def test_in_a_local_bucket_too_a_number_sign_is_a_letter_of_keys(self):
+        folder = os.path.join(self.scratch.name, "c#", "buckets")
+        keys = ["a#b.txt", "d/#1", "e#like-a-bucket", "plain"]
+        for key in keys:
+            os.makedirs(os.path.dirname(os.path.join(folder, "photos", key)), exist_ok=True)
+            with open(os.path.join(folder, "photos", key), "w", encoding="ascii"):
+                pass
+        url = f"local:{folder}#photos"
+        for key in ("a#b.txt", "d/#1"):
+            self.tool("set", "of=one", f"{url}/{key}")
+        self.tool("set", "-r", "of=first", url)
+        dumped = self.tool("dump", "-r", url).stdout
+        self.assertEqual(dumped.count('user.of="first"'), len(keys))
+        self.tool("set", "-r", "of=second", url)
+        self.assertIn("4 of 4 objects would change", self.tool("restore", "-n", "-", url, stdin=dumped).stderr)
+        self.assertIn("4 objects done", self.tool("restore", "-", url, stdin=dumped).stderr)
+        self.assertEqual(self.tool("dump", "-r", url).stdout, dumped)
+
     def test_what_an_attribute_cannot_be_is_said_in_words(self):
         for how, root in self.places().items():
             with self.subTest(how):
@@ -184,6 +202,12 @@ class Unusual(ToolCase):
                     self.assertIn("d/f: ", said)
                 said = self.tool("set", "x" * 251 + "=1", root + "d/f", code=USAGE).stderr
                 self.assertIn("the name has 256 bytes, and an attribute's has at most 255", said)
+
+    def test_a_spool_directory_that_is_not_there_is_no_good_news(self):
+        for words in ((), ("--json",)):
+            said = self.tool("status", "--spool", self.home + "/mistyped", *words, code=SYSTEM)
+            self.assertIn("mistyped is no directory", said.stderr)
+            self.assertEqual(said.stdout, "")
 
     def test_a_mistyped_command_is_told_where_to_look(self):
         for word in ("sta", "frobnicate"):

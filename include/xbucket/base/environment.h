@@ -26,6 +26,10 @@ class Environment {
     // $HOME, else the account's, else "".
     std::string home() const;
 
+    // The same, with the values of `names` as paths that stay what they are when this process goes
+    // to another directory.
+    Environment with_absolute_paths(std::initializer_list<std::string_view> names) const;
+
     // Copies the whole environment of this process.
     static Environment snapshot();
 

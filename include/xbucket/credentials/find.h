@@ -73,6 +73,8 @@ Result<FoundCredentials> find_credentials(const CredentialsRequest& request,
 struct LoadedProfile {
     std::optional<Recipe> recipe;
     ServiceHints hints;
+    // The profile that the file itself calls the current one, where it was asked for none.
+    std::string current;
 };
 
 // nullopt when no variable of the family is set. Errors: bad_credentials (an id without a secret
@@ -124,6 +126,8 @@ struct Spec {
 };
 // Errors: invalid_argument with the words that are known.
 Result<Spec> parse_spec(std::string_view text);
+// Whether --profile means something beside it: beside "aws" and not beside "aws:dev" or "ecs".
+bool takes_profile(const Spec& spec);
 std::string_view spec_words();  // for messages and --help
 
 // Whether an address may be given a secret or trusted for one: https, or http on this machine or

@@ -34,6 +34,7 @@ using ProgramRunner =
 struct KitchenConfig {
     // Instead of http://100.100.100.200 and http://169.254.169.254, and of the STS's own addresses.
     std::string metadata_endpoint;
+    std::string ec2_endpoint;  // instead of http://169.254.169.254, where the one above is not set
     std::string sts_endpoint;
     ProcessLimits process;
     ProgramRunner run_program;  // unset: run_credential_process()

@@ -8,7 +8,8 @@
 // - Published only when it is there; a failure keeps the key in use while it is valid, warns, and
 // is
 //   tried again after 1 s, 2 s, 4 s, ... 60 s, with jitter.
-// - A file that changed is read again, within a second.
+// - A file that changed is read again, within a second. Where it holds the key itself, that is used
+//   from then on; where it only says whom to ask, that is asked as above.
 // - A key that the service refuses is a reason to ask at once, but only every ten seconds when that
 //   helps nobody.
 // - When a key has ended, callers wait for the next one for up to 30 s where the failure may pass.
@@ -18,6 +19,7 @@
 #include "xbucket/base/private_file.h"
 #include "xbucket/base/sync.h"
 #include "xbucket/base/worker_pool.h"
+#include "xbucket/credentials/recipe.h"
 #include "xbucket/store/credentials.h"
 
 #include <cstdint>
@@ -29,13 +31,15 @@
 
 namespace xbucket {
 
+// Neither is ever called by two threads at a time.
 struct RenewalSource {
-    // One attempt. Blocks unless `quick`, and is never called by two threads at a time.
-    std::function<Result<Credentials>()> fetch;
-    std::vector<std::string> files;  // a change of one is a reason to fetch
-    // `fetch` waits for nobody: it runs in the thread that needs it. Such keys are used beyond
-    // their time, too: only the service knows what it takes.
-    bool quick = false;
+    // How a key is to be had now. Reads files at most.
+    std::function<Result<Recipe>()> load;
+    // One attempt. Blocks, unless the recipe is quick: that one runs in the thread that needs it.
+    // Quick keys are used beyond their time, too: only the service knows what it takes.
+    std::function<Result<Credentials>(const Recipe& recipe)> follow;
+    std::vector<std::string> files;  // a change of one is a reason to load
+    bool quick = false;              // what the first key came from
 };
 
 // Thread-safe.
@@ -56,7 +60,7 @@ class RenewingCredentials final : public CredentialsProvider {
     void look_at_files(TimePoint now) REQUIRES(mutex_);
     void start_renewal() REQUIRES(mutex_);
     void renew() EXCLUDES(mutex_);
-    void renew_here() REQUIRES(mutex_);
+    void look_here() REQUIRES(mutex_);
     void take(Result<Credentials> fetched) REQUIRES(mutex_);
     void failed(const Error& error) REQUIRES(mutex_);
     void plan() REQUIRES(mutex_);
@@ -74,6 +78,8 @@ class RenewingCredentials final : public CredentialsProvider {
     std::vector<FileStamp> stamps_ GUARDED_BY(mutex_);
     TimePoint next_look_ GUARDED_BY(mutex_);
     bool files_changed_ GUARDED_BY(mutex_) = false;
+    // The key in use was at hand; then no renewal is under way.
+    bool quick_ GUARDED_BY(mutex_);
     std::optional<WallTime> renew_at_ GUARDED_BY(mutex_);
     // It had ended by this machine's clock when it came: only the service can tell.
     bool service_judges_ GUARDED_BY(mutex_) = false;

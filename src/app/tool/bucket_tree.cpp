@@ -16,8 +16,10 @@ class BucketTree final : public Tree {
         : bucket_(std::move(bucket)), source_(std::move(source)) {}
 
     Result<Node> look(const std::string& word) override {
-        const ObjectUrl url = TRY(parse_object_url(word));
-        const std::string& key = url.key;
+        // The rest is the key, whatever else it could be taken for.
+        const bool ours = word.starts_with(shown(""));
+        const std::string key =
+            ours ? word.substr(source_.size() + 1) : TRY(parse_object_url(word)).key;
         if (key.empty() || key.ends_with('/')) return directory(key);
         auto stat = meta().stat(ObjectKey(key), Freshness::complete);
         if (stat) return file(key, *stat);
@@ -138,8 +140,8 @@ bool is_object_url(std::string_view word) {
 
 Result<ObjectUrl> parse_object_url(const std::string& word) {
     const bool local = word.starts_with("local:");
-    // The bucket begins behind "//", or behind the last '#'; without one it is the folder's only.
-    const size_t scheme = local ? word.rfind('#') : word.find("://") + 2;
+    // The bucket begins behind "//", or behind '#'; without one it is the folder's only.
+    const size_t scheme = local ? bucket_mark(word) : word.find("://") + 2;
     if (local && scheme == std::string::npos) {
         TRY(parse_source(word));
         return ObjectUrl{word, ""};

@@ -246,10 +246,9 @@ ExitCode restore_command(const std::vector<std::string>& words, const Environmen
     Restoring restoring(*text, root);
     if (const auto good = restoring.check(); !good) return arguments.usage(good.error().message);
     Forest forest(environment, arguments.given_settings(), options.jobs);
-    std::string identity;
-    if (!options.dry_run) {
-        identity = fmt::format("restore {} {}", forest.place_of(root), *text);
-    }
+    // Opened first: what follows is below it.
+    std::string identity = fmt::format("restore {} {}", forest.place_of(root), *text);
+    if (options.dry_run) identity.clear();
     auto run = ChangeRun::start(arguments, options, environment, identity);
     if (!run) return arguments.complain(exit_code_of(run.error()), run.error().message);
     return restoring.run(**run, forest);

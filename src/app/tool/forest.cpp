@@ -60,6 +60,11 @@ Result<Tree*> Forest::tree_of(const std::string& word) {
         if (!mounts) mounts = make_mount_tree();
         return mounts.get();
     }
+    // Below a bucket that is known '#' is a letter like any other.
+    for (const auto& [source, tree] : trees_) {
+        const bool bucket_named = bucket_mark(source) != std::string::npos;
+        if (tree && bucket_named && word.starts_with(source + "/")) return tree.get();
+    }
     const std::string source = TRY(parse_object_url(word)).source;
     if (const auto failed = unreachable_.find(source); failed != unreachable_.end()) {
         return failed->second;

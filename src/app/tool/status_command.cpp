@@ -276,6 +276,12 @@ ExitCode status_command(const std::vector<std::string>& words, const Environment
     arguments.parser().flag("--json", json);
     arguments.parser().option("--spool", spool);
     if (const auto code = arguments.parse(words)) return *code;
+    // Nothing to complain of would be said of a name that was mistyped, too.
+    std::error_code ignored;
+    if (!spool.empty() && !std::filesystem::is_directory(spool, ignored)) {
+        return arguments.complain(ExitCode::system,
+                                  fmt::format("--spool={} is no directory", printable(spool)));
+    }
     const auto mounts = chosen_mounts(arguments.words());
     if (!mounts) return arguments.complain(ExitCode::system, mounts.error().message);
     if (mounts->empty() && spool.empty() && !json) print_out("no bucket is mounted\n");
