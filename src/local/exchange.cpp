@@ -37,14 +37,16 @@ Exchange::Exchange(Engine& engine, std::string_view target) : engine_(engine) {
 }
 
 Exchange::~Exchange() {
-    if (engine_.log != nullptr && state_ != State::fresh) {
+    if (engine_.log != nullptr && state_ != State::fresh && admin_ != Admin::log) {
         const Duration took = engine_.site.clock.now() - started_;
-        engine_.log->write({engine_.site.clock.wall_now(), request_.method, request_.bucket,
-                            request_.key, request_.raw_query,
-                            operation_ != nullptr ? to_string(operation_->kind)
-                                                  : std::string_view(admin_ ? "admin" : "none"),
-                            status_sent_, bytes_in_, bytes_out_,
-                            std::chrono::duration<double, std::milli>(took).count(), request_id_});
+        engine_.log->write(
+            {engine_.site.clock.wall_now(), request_.method, request_.bucket, request_.key,
+             request_.raw_query,
+             operation_ != nullptr ? to_string(operation_->kind)
+                                   : std::string_view(admin_ != Admin::none ? "admin" : "none"),
+             status_sent_, bytes_in_, bytes_out_,
+             std::chrono::duration<double, std::milli>(took).count(), request_id_},
+            owed_);
     }
     engine_.under_way.fetch_sub(1);
 }
@@ -113,8 +115,7 @@ Outcome<void> Exchange::prepare() {
     request_.path_style = who.address.path_style;
     request_.anonymous = who.anonymous;
     request_.presigned = who.presigned;
-    if (request_.bucket.empty() && request_.has_param("x-faults")) return prepare_admin(who, *key);
-    if (request_.bucket.empty() && request_.has_param("x-keys")) return prepare_admin(who, *key);
+    if (admin_asked() != Admin::none) return prepare_admin(who, *key);
     ASK(check_payer());
     operation_ = ASK(find_operation(request_));
     ASK(check_access(site, request_, operation_->access));
@@ -135,6 +136,13 @@ Outcome<void> Exchange::check_payer() const {
     return access_denied("The bucket's requesters pay: say so with " + name + ": requester.");
 }
 
+Exchange::Admin Exchange::admin_asked() const {
+    if (!request_.bucket.empty()) return Admin::none;
+    if (request_.has_param("x-faults")) return Admin::faults;
+    if (request_.has_param("x-keys")) return Admin::keys;
+    return request_.has_param("x-log") ? Admin::log : Admin::none;
+}
+
 // Whoever holds the lasting key may do anything to the buckets already; nobody else may make the
 // server lie or let others in.
 Outcome<void> Exchange::prepare_admin(const Authenticated& who, const AcceptedKey& key) {
@@ -142,7 +150,7 @@ Outcome<void> Exchange::prepare_admin(const Authenticated& who, const AcceptedKe
         return access_denied("This needs a request that is signed with the lasting key.");
     }
     if (request_.method != "PUT") return method_not_allowed(request_);
-    admin_ = true;
+    admin_ = admin_asked();
     receiver_ = ASK(BodyReceiver::create(engine_.site.blobs, request_, who, key, BodyUse::text));
     return {};
 }
@@ -159,8 +167,9 @@ MHD_Result Exchange::end(MHD_Connection* connection) {
     if (!refusal_ && operation_ != nullptr) {
         fault_ = engine_.faults.next(operation_->kind, request_.key);
     }
-    const bool on_worker =
-        !refusal_ && operation_ != nullptr && operation_->blocking && fault_.applies();
+    const bool blocks =
+        operation_ != nullptr ? operation_->blocking && fault_.applies() : admin_ == Admin::log;
+    const bool on_worker = !refusal_ && blocks;
     if (!on_worker) {
         work();
         state_ = State::ready;
@@ -194,14 +203,7 @@ void Exchange::work() {
             if (preflight_) return preflight_reply(request_);
             Body body;
             if (receiver_) body = ASK(receiver_->finish());
-            if (admin_) {
-                const Result<void> taken =
-                    request_.has_param("x-keys")
-                        ? engine_.site.keys.change(body.text, engine_.site.clock.wall_now())
-                        : engine_.faults.set(body.text);
-                if (!taken) return Refusal(400, "InvalidArgument", taken.error().message);
-                return Reply(200);
-            }
+            if (admin_ != Admin::none) return do_admin(body.text);
             Call call{request_,
                       body,
                       {fault_.action == FaultAction::ignore_conditions,
@@ -216,6 +218,18 @@ void Exchange::work() {
     }
     receiver_.reset();
     finish_reply();
+}
+
+Outcome<Reply> Exchange::do_admin(const std::string& text) {
+    if (admin_ == Admin::log) {
+        if (engine_.log != nullptr) engine_.log->settle(engine_.stopping);
+        return Reply(200);
+    }
+    const Result<void> taken = admin_ == Admin::keys
+                                   ? engine_.site.keys.change(text, engine_.site.clock.wall_now())
+                                   : engine_.faults.set(text);
+    if (!taken) return Refusal(400, "InvalidArgument", taken.error().message);
+    return Reply(200);
 }
 
 void Exchange::play_fault_instead() {

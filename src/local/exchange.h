@@ -63,12 +63,16 @@ class Exchange {
 
   private:
     enum class State { fresh, receiving, working, ready, queued };
+    // What is asked of the server itself.
+    enum class Admin { none, faults, keys, log };
 
     void begin(MHD_Connection* connection, const char* method);
     void collect_headers(MHD_Connection* connection);
     Outcome<void> prepare();
     Outcome<void> check_payer() const;
+    Admin admin_asked() const;
     Outcome<void> prepare_admin(const Authenticated& who, const AcceptedKey& key);
+    Outcome<Reply> do_admin(const std::string& text);
     void feed(std::string_view bytes);
     MHD_Result end(MHD_Connection* connection);
     // Runs the handler; the reply or refusal is in reply_ afterwards.
@@ -88,7 +92,7 @@ class Exchange {
     std::string request_id_;
     TimePoint started_;
     bool target_ok_ = true;
-    bool admin_ = false;
+    Admin admin_ = Admin::none;
     bool preflight_ = false;
     const Operation* operation_ = nullptr;
     std::unique_ptr<BodyReceiver> receiver_;
@@ -98,6 +102,7 @@ class Exchange {
     Reply reply_;
     uint64_t bytes_in_ = 0;
     int status_sent_ = 0;
+    uint64_t owed_ = 0;  // RequestLog::owe()
     uint64_t bytes_out_ = 0;
 };
 

@@ -59,6 +59,9 @@ ssize_t no_body(void*, uint64_t, char*, size_t) { return MHD_CONTENT_READER_END_
 
 constexpr size_t kBlock = 256U << 10;
 
+// What the buffers of a connection take, whether its client reads or not.
+constexpr uint64_t kBuffered = 64U << 10;
+
 void add_force_download(Reply& reply) {
     constexpr std::string_view kDisposition = "Content-Disposition";
     const bool stored =
@@ -99,6 +102,9 @@ MHD_Response* Exchange::make_response() {
 }
 
 MHD_Result Exchange::answer(MHD_Connection* connection) {
+    if (engine_.log != nullptr && admin_ != Admin::log) {
+        owed_ = engine_.log->owe(!request_.is_head() && reply_.body_size() > kBuffered);
+    }
     switch (fault_.action) {
         case FaultAction::drop:
         case FaultAction::apply_drop:

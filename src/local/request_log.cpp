@@ -5,10 +5,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <iterator>
+#include <thread>
 #include <unistd.h>
 
 namespace xbucket::local {
@@ -46,7 +49,33 @@ Result<std::unique_ptr<RequestLog>> RequestLog::open(const std::string& path) {
     return std::unique_ptr<RequestLog>(new RequestLog(std::move(fd)));
 }
 
-void RequestLog::write(const LogEntry& entry) {
+uint64_t RequestLog::owe(bool slow) {
+    LockGuard lock(mutex_);
+    owed_.emplace(next_, slow);
+    return next_++;
+}
+
+bool RequestLog::owes_before(uint64_t end, bool slow_ones) const {
+    LockGuard lock(mutex_);
+    return std::any_of(owed_.begin(), owed_.lower_bound(end),
+                       [&](const auto& one) { return slow_ones || !one.second; });
+}
+
+void RequestLog::settle(const std::atomic<bool>& stop, int patience) const {
+    const uint64_t end = [&] {
+        LockGuard lock(mutex_);
+        return next_;
+    }();
+    // Real time on purpose: what is waited for are real threads and sockets. Many short waits,
+    // because one long wait may be over before a machine that stood still lets another thread run.
+    constexpr auto kMoment = std::chrono::milliseconds(2);
+    while (!stop.load() && owes_before(end, patience > 0)) {
+        std::this_thread::sleep_for(kMoment);
+        if (patience > 0) --patience;
+    }
+}
+
+void RequestLog::write(const LogEntry& entry, uint64_t owed) {
     std::string line = fmt::format("{{\"time\":\"{}\",\"method\":", format_iso8601(entry.time));
     append_json(line, entry.method);
     line += ",\"bucket\":";
@@ -62,6 +91,9 @@ void RequestLog::write(const LogEntry& entry) {
                    entry.request_id);
     // A log that cannot be written (disk full) must not fail requests.
     [[maybe_unused]] const ssize_t n = ::write(fd_.get(), line.data(), line.size());
+    if (owed == 0) return;
+    LockGuard lock(mutex_);
+    owed_.erase(owed);
 }
 
 std::string redact_query(std::string_view query) {

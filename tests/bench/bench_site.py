@@ -24,12 +24,16 @@ class RequestCounter:
             return 0
 
     def take(self):
-        """Requests by kind since the last take(). A line is written after its reply has gone out:
-        waits until the log stands still."""
-        size, before = self._size(), None
+        """Requests by kind since the last take(), all that were answered; waits until the log stands
+        still, for what the mount asks for besides."""
+        def size_now():
+            self.server.settle_log()
+            return self._size()
+
+        size, before = size_now(), None
         while size != before:
             harness.time.sleep(0.1)
-            size, before = self._size(), size
+            size, before = size_now(), size
         kinds = collections.Counter()
         try:
             with open(self.server.log, encoding="utf-8", errors="replace") as log:

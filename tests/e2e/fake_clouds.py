@@ -33,13 +33,14 @@ class Issuer:
     def change_keys(self, *lines):
         self.server.control("x-keys", lines)
 
-    def issue(self):
+    def issue(self, life=None):
         """(id, secret, token, expiration as text) of a key that is good from now on."""
+        life = life or self.life
         with self.lock:
             number = len(self.issued) + 1
             key = (f"STS.planted{number}", f"planted-secret-{number}", f"planted-token-{number}")
-            until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.life)
-            self.change_keys(f"add {key[0]} {key[1]} {key[2]} {self.life}")
+            until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=life)
+            self.change_keys(f"add {key[0]} {key[1]} {key[2]} {life}")
             self.issued.append(key)
         return (*key, until.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z")
 
@@ -51,8 +52,8 @@ class Issuer:
 class FakeCloud:
     """All services on one loopback port. `broken` is a status that all of them answer with, or None."""
 
-    def __init__(self, issuer, oidc_token=None):
-        self.issuer, self.oidc_token = issuer, oidc_token
+    def __init__(self, issuer, oidc_tokens=None):
+        self.issuer, self.oidc_tokens = issuer, oidc_tokens
         self.broken = None
         self.refusals = []  # what a client did wrong
         self.session_tokens = set()
@@ -155,7 +156,7 @@ class FakeCloud:
         if form.get("Action") == "AssumeRoleWithOIDC":
             if "Signature" in form or form.get("OIDCProviderArn") != OIDC_PROVIDER:
                 return self.refuse(400, "InvalidParameter")
-            if form.get("OIDCToken") != self.oidc_token():
+            if form.get("OIDCToken") not in self.oidc_tokens():
                 return self.refuse(400, "AuthenticationFail.OIDCToken.Expired")
         elif form.get("Action") != "AssumeRole" or not self.is_signed_for_alibaba(form):
             return self.refuse(400, "SignatureDoesNotMatch")
@@ -190,7 +191,7 @@ class FakeCloud:
             return self.refuse(403, "AccessDenied")
         action = form.get("Action")
         if action == "AssumeRoleWithWebIdentity":
-            if headers.get("Authorization") or form.get("WebIdentityToken") != self.oidc_token():
+            if headers.get("Authorization") or form.get("WebIdentityToken") not in self.oidc_tokens():
                 return self.refuse(400, "ExpiredTokenException")
         elif action != "AssumeRole" or not self.is_signed_for_aws(headers, body):
             return self.refuse(403, "SignatureDoesNotMatch")

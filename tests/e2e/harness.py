@@ -9,9 +9,11 @@ import http.client
 import json
 import mmap
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -31,8 +33,12 @@ STATE = tempfile.mkdtemp(prefix="xbucket-state-")
 atexit.register(shutil.rmtree, STATE, ignore_errors=True)
 os.environ["XDG_STATE_HOME"] = STATE
 
+# Much longer than anything takes on a slow and busy machine: they only end what will never come.
+PATIENCE = 120
+END = 300
 
-def wait_for(condition, seconds=20.0, what="condition"):
+
+def wait_for(condition, seconds=PATIENCE, what="condition"):
     """Polls; for things that other processes do, whose clocks no test can move."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -55,6 +61,28 @@ def waits_in_fuse(pid):
     return False
 
 
+def free_port():
+    """Below those that the kernel gives to connections, so that it stays free."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if error_of(probe.bind, ("127.0.0.1", port)) == "OK":
+                return port
+
+
+def fusermount(*words):
+    """As a person would try: whoever looks at all mounts of the machine (`xbucket mounts`, a desktop) makes
+    each busy for a moment."""
+    def done():
+        run = subprocess.run(["fusermount3", *words], capture_output=True, text=True, check=False)
+        if run.returncode and "busy" not in run.stderr:
+            raise AssertionError(f"fusermount3 {words}: {run.stderr}")
+        return run.returncode == 0
+
+    wait_for(done, seconds=30, what="the end of a mount")
+
+
 def error_of(call, *arguments, **keywords):
     """The name of the errno that a call fails with, or "OK"."""
     try:
@@ -71,7 +99,7 @@ class Server:
     access_key, secret = ACCESS_KEY, SECRET
 
     def __init__(self, directory, *options, token=None, log=None, port=0):
-        self.directory = directory
+        self.directory, self.token = directory, token
         self.log = log or os.path.join(directory, "..", f"requests-{os.path.basename(directory)}.log")
         env = dict(os.environ, OSS_ACCESS_KEY_ID=ACCESS_KEY, OSS_ACCESS_KEY_SECRET=SECRET)
         env.pop("OSS_SESSION_TOKEN", None)
@@ -96,9 +124,10 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def requests(self):
-        """All so far. A line is written after its reply has gone out, so this waits until the log has
-        stood still for a moment."""
+        """All that were answered, and what else came until the log had stood still for a moment:
+        programs and mounts ask for more than what somebody waits for."""
         def lines():
+            self.settle_log()
             try:
                 with open(self.log, encoding="utf-8", errors="replace") as log:
                     return [line for line in log if line.endswith("\n")]
@@ -111,14 +140,21 @@ class Server:
             seen, before = lines(), seen
         return [json.loads(line) for line in seen]
 
+    def settle_log(self):
+        """A line is written after its reply has gone out: waits for those of all replies so far."""
+        try:
+            self.control("x-log", ())
+        except OSError:
+            pass  # the server has ended, or ends, and its log with it
+
     def set_faults(self, *rules):
         """Replaces the scripted faults (xbucket(1), FAULTS); none ends them."""
         self.control("x-faults", rules)
 
     def control(self, what, lines):
         """Tells the server itself something, a line each."""
-        signed = signing.oss_v4("PUT", "", "", {what: None}, {}, ACCESS_KEY, SECRET)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        signed = signing.oss_v4("PUT", "", "", {what: None}, {}, ACCESS_KEY, SECRET, token=self.token)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=END)
         try:
             connection.request("PUT", f"/?{what}", body="\n".join(lines), headers=signed)
             reply = connection.getresponse()
@@ -130,7 +166,7 @@ class Server:
     def stop(self, with_signal=signal.SIGTERM):
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=END)
         self.output.close()
 
 
@@ -169,7 +205,7 @@ class Client:
         target = path
         if query:
             target += "?" + urlencode({k: v or "" for k, v in query.items()}, quote_via=quote, safe="-._~")
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=END)
         try:
             connection.putrequest(method, target, skip_accept_encoding=True)
             for name, value in signed.items():
@@ -255,7 +291,7 @@ class Mount:
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
             try:
-                self.process.wait(timeout=120)
+                self.process.wait(timeout=END)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

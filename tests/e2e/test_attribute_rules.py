@@ -159,7 +159,7 @@ class AttributeRules:
         mount = self.mount("-o", f"log={log},log_level=debug")
         url = os.getxattr(mount / "a.txt", "user.object.url").decode()
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, timeout=30) as reply:
+        with opener.open(url, timeout=300) as reply:
             self.assertEqual(reply.read(), b"x")
         mount.stop()
         with open(log, encoding="utf-8") as text:

@@ -145,7 +145,7 @@ class OrdinaryUser(BucketCase):
             self.assertEqual(as_somebody(lambda: os.stat(point + "/f").st_uid), str(SOMEBODY))
             self.assertEqual(self.client.get("f"), b"data")
             daemon.send_signal(signal.SIGTERM)
-            self.assertEqual(daemon.wait(timeout=60), 0)
+            self.assertEqual(daemon.wait(timeout=300), 0)
             self.assertFalse(is_mounted(point))
             said.seek(0)
             self.assertNotIn(b"syscall_refused", said.read())

@@ -29,7 +29,7 @@ class ShellCase(unittest.TestCase):
         os.mkdir(point)
         self.addCleanup(subprocess.run, ["fusermount3", "-u", "-z", "-q", point], check=False)
         subprocess.run([BINARY, "local:" + os.path.join(self.scratch.name, "data"), point], check=True,
-                       stdin=subprocess.DEVNULL, timeout=60)
+                       stdin=subprocess.DEVNULL, timeout=300)
         return point
 
 
@@ -47,7 +47,7 @@ class Bash(ShellCase):
             printf '%s\\n' "${{COMPREPLY[@]}}"
         """
         done = subprocess.run(["bash", "--norc", "-c", script], env=self.env, cwd=self.scratch.name, check=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
         self.assertEqual(done.stderr, "")
         return [line for line in done.stdout.splitlines() if line]
 
@@ -88,7 +88,7 @@ class Zsh(ShellCase):
             os.execvpe("zsh", ["zsh", "-f", "-i"], self.env)
         text = ""
 
-        def read_until(mark, seconds=30):
+        def read_until(mark, seconds=180):
             nonlocal text
             deadline = time.monotonic() + seconds
             while mark not in text and time.monotonic() < deadline:

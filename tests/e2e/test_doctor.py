@@ -40,8 +40,9 @@ class Doctor(ToolCase):
         self.server.set_faults("list:*:403:AccessDenied")
         said = self.doctor(code=SOME_FAILED)
         self.assertRegex(said, r"(?m)^FAIL +list .*must allow ListObjects")
-        for check in ("put", "clock", "head", "get", "copy", "conditions", "delete"):
+        for check in ("put", "head", "get", "copy", "conditions", "delete"):
             self.assertRegex(said, rf"(?m)^ok +{check} ")
+        self.assertRegex(said, r"(?m)^(ok|note) +clock ")  # a slow reply is told as a clock that differs
         self.assertIn("1 problem found", said)
         self.server.set_faults()
         self.assert_left_clean()
@@ -91,7 +92,7 @@ class Doctor(ToolCase):
             if line.startswith("ok    tags"):
                 break
         run.send_signal(signal.SIGINT)
-        said = run.communicate(timeout=60)[0]
+        said = run.communicate(timeout=300)[0]
         self.assertEqual(run.returncode, INTERRUPTED)
         self.assertNotIn("put-tags", said)
         self.assertRegex(said, r"(?m)^ok +delete ")

@@ -14,7 +14,7 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import both_dialects, error_of, wait_for
+from harness import END, both_dialects, error_of, fusermount, wait_for
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -62,7 +62,8 @@ class Service(FaultCase):
         mount = self.mount("-o", "ttl=0s,negative-ttl=0s")
         for key in ("get", "copy", "other"):
             os.stat(mount / key)
-        self.server.set_faults("list:1:503:SlowDown:2", *(f"{kind}@{kind}:1:503:SlowDown:2"
+        # Long enough for everything up to the look at who still waits.
+        self.server.set_faults("list:1:503:SlowDown:8", *(f"{kind}@{kind}:1:503:SlowDown:8"
                                                           for kind in ("head", "get", "put", "copy")))
         waiting = {"list": self.background(os.listdir, mount / "dir")}
         wait_for(lambda: any(entry["status"] == 503 for entry in self.server.requests()), what="the refused listing")
@@ -73,9 +74,9 @@ class Service(FaultCase):
         self.assertEqual(read_all(mount / "other"), b"content of other")
         self.assertEqual([kind for kind, call in waiting.items() if call.done()], [], "the others still wait")
         for kind, call in waiting.items():
-            result, seconds = call.result(30)
+            result, seconds = call.result(END)
             self.assertEqual(result, {"list": ["x"], "head": b"1", "get": b"content of get"}.get(kind), kind)
-            self.assertGreaterEqual(seconds, 2, kind)
+            self.assertGreaterEqual(seconds, 8, kind)
         self.assertEqual(self.client.get("put"), b"put")
         self.assertEqual(self.client.metadata("copy"), {"n": "2"})
 
@@ -99,11 +100,11 @@ class Service(FaultCase):
         with ThreadPoolExecutor(48) as pool:
             writing = [pool.submit(timed, write_all, mount / f"f{number}", b"content of %d" % number)
                        for number in range(48)]
-            time.sleep(4)  # an outage has its time
+            time.sleep(3)  # an outage has its time
             self.assertEqual([writer.result()[0] for writer in writing if writer.done()], [], "nobody has given up")
             self.server.set_faults()
             for number, writer in enumerate(writing):
-                self.assertEqual(writer.result(120)[0], None)
+                self.assertEqual(writer.result(END)[0], None)
                 self.assertEqual(self.client.get(f"f{number}"), b"content of %d" % number)
 
     def test_failed_fsync_leaves_the_object_and_a_later_one_sends_the_data(self):
@@ -158,7 +159,7 @@ class Service(FaultCase):
             self.client.put(f"stalls/{number}", b"x")
         self.client.put("goes", b"content")
         self.client.put("changes", b"content")
-        mount = self.mount("--timeout=2s")
+        mount = self.mount("--timeout=10s")  # in which all of them have begun
         self.server.set_faults("head@stalls/*:*:stall", "copy@changes:*:stall")
         os.listdir(mount / "stalls")
         waiting = [self.background(os.getxattr, mount / f"stalls/{number}", "user.n") for number in range(40)]
@@ -167,9 +168,9 @@ class Service(FaultCase):
         self.assertEqual(result, b"content")
         self.assertFalse(any(call.done() for call in waiting), f"the others still wait: {seconds}")
         for call in waiting:
-            result, seconds = call.result(30)
+            result, seconds = call.result(END)
             self.assertEqual(result, "ETIMEDOUT")
-            self.assertLess(seconds, 20)
+            self.assertLess(seconds, 90)
         self.server.set_faults()
         self.assertEqual(error_of(os.getxattr, mount / "stalls/1", "user.n"), "ENODATA")
 
@@ -179,7 +180,7 @@ class Service(FaultCase):
             self.client.put(name, b"x")
         self.client.put("goes", b"content")
         time.sleep(2)  # what is older is edited at once
-        mount = self.mount("--timeout=8s")
+        mount = self.mount("--timeout=300s")
         os.listdir(mount / "edits")
         self.server.set_faults("copy@edits/*:*:stall")
         seen = len(self.server.requests())
@@ -189,9 +190,9 @@ class Service(FaultCase):
         self.assertEqual(read_all(mount / "goes"), b"content")
         self.assertEqual(error_of(os.getxattr, mount / "goes", "user.n"), "ENODATA")
         self.assertFalse(any(call.done() for call in waiting))
-        self.server.set_faults()
+        mount.kill()  # what stalls is never answered
         for call in waiting:
-            call.result(60)
+            call.result(END)
 
 
 class Copies(FaultCase):
@@ -200,12 +201,12 @@ class Copies(FaultCase):
     def change(self, mount, while_reading):
         """Sets user.mine on "f"; what another client does comes between the HEAD and the copy."""
         os.stat(mount / "f")
-        self.server.set_faults("head@f:1:delay:1000")
+        self.server.set_faults("head@f:1:delay:4000")
         change = self.background(os.setxattr, mount / "f", "user.mine", b"1")
         time.sleep(0.5)  # the service has read the object, and its answer is on the way
         while_reading()
-        result, seconds = change.result(60)
-        self.assertLess(seconds, 20)
+        result, seconds = change.result(END)
+        self.assertLess(seconds, 60)
         return result
 
     def test_object_replaced_between_head_and_copy_keeps_its_new_content_and_metadata(self):
@@ -225,7 +226,8 @@ class Copies(FaultCase):
 
     def test_success_with_an_error_inside_is_no_success(self):
         self.with_metadata("f", theirs="1")
-        mount = self.mount("--timeout=2s", "--part-size=5M", "-o", "ttl=0s,negative-ttl=0s")
+        time.sleep(2.1)  # the object has stood still, and nothing waits for that
+        mount = self.mount("--timeout=10s", "--part-size=5M", "-o", "ttl=0s,negative-ttl=0s")
         self.server.set_faults("copy@f:1:200-with-error")
         os.setxattr(mount / "f", "user.mine", b"1")
         self.assertEqual(self.client.metadata("f"), {"theirs": "1", "mine": "1"})
@@ -288,7 +290,7 @@ class Names(FaultCase):
 
     def test_names_cannot_forge_lines_of_the_log_or_paint_the_terminal(self):
         name = "f\nerror: forged \x1b[31mline"
-        mount = self.mount("--timeout=2s")
+        mount = self.mount()
         self.server.set_faults("put:*:403:AccessDenied")
         self.assertEqual(error_of(write_all, mount / name, b"x"), "EACCES")
         wait_for(lambda: "forged" in mount.said(), what="the log")
@@ -332,9 +334,9 @@ class Crashes(FaultCase):
             wait_for(lambda: self.client.metadata("f")["a"] in values and self.stays_in_flight(mount), what=action)
             mount.process.kill()
             mount.process.wait()
-            setting.join(20)
+            setting.join(END)
             self.assertEqual(error_of(os.listdir, mount.path), "ENOTCONN")
-            subprocess.run(["fusermount3", "-u", mount.path], check=True)
+            fusermount("-u", mount.path)
             self.server.set_faults()
             again = self.mount()
             self.assertIn(os.getxattr(again / "f", "user.a").decode(), values)
@@ -358,7 +360,7 @@ class Crashes(FaultCase):
         writer.start()
         wait_for(lambda: self.kinds(0, "big").count("part") >= 2, what="parts")
         mount.kill()
-        writer.join(20)
+        writer.join(END)
         self.server.set_faults()
         damaged = 0
         for folder, _, names in os.walk(spool):

@@ -108,13 +108,13 @@ LISTS = [
 
 
 class CommandCase(unittest.TestCase):
-    def run_against(self, answer, *words):
+    def run_against(self, answer, *words, timeout):
         server = RawServer(answer)
         self.addCleanup(server.stop)
         env = dict(os.environ, OSS_ACCESS_KEY_ID=ACCESS_KEY, OSS_ACCESS_KEY_SECRET=SECRET)
-        return subprocess.run([BINARY, *words, f"--endpoint={server.endpoint}", "--region=cn-hangzhou",
-                               "--timeout=3s"], env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                              timeout=60)
+        words += (f"--endpoint={server.endpoint}", "--region=cn-hangzhou", f"--timeout={timeout}")
+        return subprocess.run([BINARY, *words], env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              timeout=300)
 
     def judge(self, run, outcome, pattern):
         out, err = run.stdout.decode(errors="replace"), run.stderr.decode(errors="replace")
@@ -141,7 +141,9 @@ class CommandCase(unittest.TestCase):
                 return reply() if callable(reply) else reply
 
             with self.subTest(name):
-                self.judge(self.run_against(answer, *words), outcome, pattern)
+                # What must not end by its time has enough of it.
+                timeout = "30s" if outcome == WORKS or pattern else "3s"
+                self.judge(self.run_against(answer, *words, timeout=timeout), outcome, pattern)
 
     def tearDown(self):
         if not SANITIZED:
@@ -328,7 +330,7 @@ class Files(BucketCase):
     def refused(self, path, *more):
         run = subprocess.run([BINARY, "stat", "oss://examplebucket/a", f"--endpoint={self.server.endpoint}",
                               "--region=cn-hangzhou", *more], stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                             timeout=30, env=dict(os.environ, HOME=self.scratch.name))
+                             timeout=300, env=dict(os.environ, HOME=self.scratch.name))
         said = run.stderr.decode(errors="replace")
         self.assertGreater(run.returncode, 0, said)
         self.assertEqual(len(said.splitlines()), 1, said)
@@ -375,7 +377,7 @@ class Files(BucketCase):
             env[name] = "hunter2\r\nx-oss-object-acl: public-read"
             run = subprocess.run([BINARY, "stat", "oss://examplebucket/a", f"--endpoint={self.server.endpoint}",
                                   "--region=cn-hangzhou"], env=env, stdin=subprocess.DEVNULL, capture_output=True,
-                                 text=True, check=False, timeout=30)
+                                 text=True, check=False, timeout=300)
             self.assertNotEqual(run.returncode, 0)
             self.assertIn("visible ASCII", run.stderr)
             self.assertNotIn("hunter2", run.stderr)

@@ -225,7 +225,7 @@ class Machine(FaultCase):
         os.write(fd, b" and more")
         os.close(fd)
         self.assertEqual(self.client.get("f"), b"written and more")
-        self.assertEqual(mount.process.wait(30), 0, mount.said())
+        self.assertEqual(mount.process.wait(300), 0, mount.said())
 
     def test_sigterm_names_the_files_that_could_not_be_sent(self):
         mount = self.mount("--timeout=2s")
@@ -235,7 +235,7 @@ class Machine(FaultCase):
             os.write(fd, b"the only copy")
         self.server.set_faults("put:*:403:AccessDenied")
         mount.process.send_signal(signal.SIGTERM)
-        self.assertNotIn(mount.process.wait(60), (0, None), mount.said())
+        self.assertNotIn(mount.process.wait(300), (0, None), mount.said())
         for name, fd in zip(names, fds):
             self.assertRegex(mount.said(), rf"key='{name}'")
             error_of(os.close, fd)

@@ -159,7 +159,7 @@ class Requests:
                 pass
         self.server.stop()
         self.server.__init__(self.data)
-        mount = self.mount(bucket="many")
+        mount = self.mount("-o", "ttl=1h", bucket="many")  # however long it takes
         os.stat(mount / "d")
         mark = len(self.server.requests())
         listing = subprocess.run(["ls", "-l", mount / "d"], check=True, capture_output=True, text=True).stdout

@@ -31,7 +31,8 @@ class Silence:
         self.client.put("f", b"content")
         self.front = Front(self.server.port)
         self.addCleanup(self.front.stop)
-        self.mounted = self.mount("-o", f"endpoint=http://127.0.0.1:{self.front.port},ttl=0,negative_ttl=0")
+        endpoint = f"endpoint=http://127.0.0.1:{self.front.port}"
+        self.mounted = self.mount("-o", f"{endpoint},ttl=0,negative_ttl=0,timeout=300s")
 
     def test_a_peer_that_is_gone_without_a_word_costs_seconds_and_no_error(self):
         mount = self.mounted
@@ -50,12 +51,12 @@ class Silence:
         self.assertEqual(self.client.metadata("f")["a"], "2")
         self.assertEqual(self.client.get("g"), b"new")
         self.assertGreater(len(self.front.connections), len(lost), "nothing was sent on a fresh connection")
-        self.assertLess(seconds, 2.5 * self.UNHEARD)
+        self.assertLess(seconds, 4 * self.UNHEARD)
         # All that were open then are known to be dead by now, or tried once more and no longer.
         began = time.monotonic()
         for turn in range(3):
             os.setxattr(mount / "f", "user.a", b"again %d" % turn)
-        self.assertLess(time.monotonic() - began, 1.5 * self.UNHEARD)
+        self.assertLess(time.monotonic() - began, 3 * self.UNHEARD)
         self.assertEqual(self.client.metadata("f")["a"], "again 2")
 
 

@@ -51,7 +51,7 @@ class Tour(unittest.TestCase):
             subprocess.run(["fusermount3", "-u", "-z", "-q", self.mountpoint], check=False)
 
     def run_line(self, line):
-        done = subprocess.run(["bash", "-c", line], env=self.env, cwd=self.home.name, timeout=60,
+        done = subprocess.run(["bash", "-c", line], env=self.env, cwd=self.home.name, timeout=300,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
         self.assertEqual(done.returncode, 0, f"{line}\n{done.stdout}")
@@ -128,7 +128,7 @@ class Mounting(BucketCase):
                 here.update({name: "wrong" for name in env if "_ACCESS_KEY_" in name})
             if "local:" in line:
                 here.pop("XBUCKET_ENDPOINT")
-            done = subprocess.run(["bash", "-c", line], env=here, timeout=60, stdin=subprocess.DEVNULL,
+            done = subprocess.run(["bash", "-c", line], env=here, timeout=300, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             self.assertEqual(done.returncode, 0, f"{line}\n{done.stdout}")
             self.assertTrue(os.path.ismount(point), line)
@@ -170,7 +170,7 @@ class Elsewhere(BucketCase):
 
     def run_line(self, line):
         done = subprocess.run(["bash", "-c", line], env=self.env, cwd=os.path.dirname(os.path.abspath(README)),
-                              timeout=60, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              timeout=300, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
         self.assertEqual(done.returncode, 0, f"{line}\n{done.stdout}")
         return done.stdout

@@ -2,6 +2,7 @@
 """Programs that get signals while a request of theirs waits (reliability.md 2, row 38): a harmless one
 breaks nothing, a fatal one ends the program although the server never answers."""
 
+import json
 import os
 import signal
 import subprocess
@@ -49,7 +50,7 @@ print("done")
         mount = self.mount()
         self.server.set_faults("put:*:delay:10", "copy:*:delay:10", "get:*:delay:5")
         run = subprocess.run([sys.executable, "-c", self.PROGRAM, mount.path], capture_output=True, text=True,
-                             check=False, timeout=120)
+                             check=False, timeout=300)
         self.assertEqual((run.stdout.strip(), run.stderr), ("done", ""))
         self.assertEqual(self.client.metadata("39-done")["turn"], "39")
 
@@ -77,7 +78,7 @@ print("done")
                         signal.SIGTSTP, signal.SIGCONT):
                 time.sleep(0.1)  # each is to meet the request, not the one before
                 process.send_signal(one)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=300)
         self.assertEqual((process.returncode, out, err), (0, "done\n", ""))
         self.server.set_faults()
         self.assertEqual(self.client.metadata("f")["a"], "v")
@@ -87,14 +88,14 @@ class Fatal(BucketCase):
     """Not beside a desktop: its volume monitor looks up names in every new mount, and what waits in the
     kernel for a lookup of another program's in the same directory ends when that does."""
 
-    QUICK = 20  # seconds: much for a busy machine, and far less than a request is waited for
+    QUICK = 90  # seconds: much for a busy machine, and far less than a request is waited for
 
     def setUp(self):
         super().setUp()
         self.client.put("f", b"x" * 100_000)
         self.client.put("g", b"y")
         self.client.put("d/inner", b"z")
-        self.mounted = self.mount("-o", "stat=meta,timeout=60s")
+        self.mounted = self.mount("-o", "stat=meta,timeout=300s")
         self.started = []
         self.addCleanup(self.end_all)
 
@@ -102,7 +103,7 @@ class Fatal(BucketCase):
         self.mounted.kill()  # an orderly end would go on asking
         for process in self.started:
             process.kill()
-            process.wait(timeout=60)
+            process.wait(timeout=300)
 
     def start(self, *words):
         process = subprocess.Popen([sys.executable, "-c", *words] if words[0].startswith("import") else words,
@@ -117,6 +118,27 @@ class Fatal(BucketCase):
             return waits_in_fuse(process.pid)
         wait_for(in_fuse, what="a request that waits")
         time.sleep(0.3)  # for the daemon to have it
+
+    def sends(self):
+        """Whether the daemon has a request under way, for longer than one that is answered."""
+        for _ in range(20):
+            if json.loads(os.getxattr(self.mounted.path, "user.xbucket.stats"))["in_flight"] == 0:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def dies_while(self, call, *paths):
+        """Kills a program in the last call of `call`, which it tells before, when the daemon has sent what
+        that asks for."""
+        call = "import os, sys; say = lambda: print('now', flush=True); " + call
+        process = subprocess.Popen([sys.executable, "-c", call, *paths], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE)
+        self.started.append(process)
+        self.addCleanup(process.stdout.close)
+        self.assertEqual(process.stdout.readline(), b"now\n")
+        wait_for(self.sends, what="a request that waits")
+        process.kill()
+        self.assertTrue(ends_within(process, self.QUICK))
 
     @staticmethod
     def programs(path, unique):
@@ -179,12 +201,8 @@ class Fatal(BucketCase):
     def test_what_a_killed_program_wrote_is_sent_when_the_server_answers_again(self):
         """Its close is answered early, and still is a close: nothing of what was written is lost."""
         mount = self.mounted
-        self.server.set_faults("put@kept:1:delay:5000")
-        process = self.start("import os, sys, time; f = os.open(sys.argv[1], 66); os.write(f, b'data'); os.close(f)",
-                             mount / "kept")
-        self.waits(process)
-        process.kill()
-        self.assertTrue(ends_within(process, self.QUICK))
+        self.server.set_faults("put@kept:1:delay:8000")
+        self.dies_while("f = os.open(sys.argv[1], 66); os.write(f, b'data'); say(); os.close(f)", mount / "kept")
         wait_for(lambda: self.client.request("HEAD", "kept")[0] == 200, what="the upload")
         self.assertEqual(self.client.get("kept"), b"data")
         with open(mount / "kept", "rb") as file:
@@ -194,11 +212,8 @@ class Fatal(BucketCase):
         mount = self.mounted
         self.client.put("from", b"precious")
         os.stat(mount / "from")
-        self.server.set_faults("copy@to:1:delay:3000")
-        process = self.start("mv", mount / "from", mount / "to")
-        self.waits(process)
-        process.kill()
-        self.assertTrue(ends_within(process, self.QUICK))
+        self.server.set_faults("copy@to:1:delay:8000")
+        self.dies_while("say(); os.rename(*sys.argv[1:])", mount / "from", mount / "to")
         os.stat(mount / "from")  # it is there still, and the kernel keeps that
         wait_for(lambda: self.client.request("HEAD", "from")[0] == 404, what="the rename")
         wait_for(lambda: not os.path.exists(mount / "from"), what="the kernel to forget the name")

@@ -72,8 +72,8 @@ class TlsCase(BucketCase):
     def run_stat(self, endpoint, *options, source="oss://examplebucket/a"):
         env = dict(os.environ, OSS_ACCESS_KEY_ID=ACCESS_KEY, OSS_ACCESS_KEY_SECRET=SECRET)
         return subprocess.run([BINARY, "stat", source, f"--endpoint={endpoint}", "--region=cn-hangzhou",
-                               "--timeout=5s", *options], env=env, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, check=False, timeout=60)
+                               "--timeout=30s", *options], env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, check=False, timeout=300)
 
     def ca(self):
         return "--ca-bundle=" + self.certificates["ca.pem"]
@@ -152,7 +152,7 @@ class Mounts(TlsCase):
         options = ["-o", "endpoint=http://examplebucket.example,region=cn-hangzhou,addressing=path",
                    f"--unix-socket={path}"]
         run = subprocess.run([BINARY, "oss://examplebucket", self.scratch.name, "--foreground", *options],
-                             capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+                             capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL)
         self.assertEqual(run.returncode, 1)
         self.assertIn("--allow-http", run.stderr)
         mount = Mount("oss://examplebucket", *options, "--allow-http")

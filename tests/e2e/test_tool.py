@@ -275,7 +275,7 @@ class Interrupted(ToolCase, BucketCase):
     def resume(self):
         seen = len(self.server.requests())
         done = subprocess.run([*self.words(), "--resume"], env=self.env, stderr=subprocess.PIPE, text=True,
-                              stdin=subprocess.DEVNULL, check=True, timeout=120)
+                              stdin=subprocess.DEVNULL, check=True, timeout=300)
         before = int(re.search(r"([\d,]+) were done before", done.stderr)[1].replace(",", ""))
         after = int(re.search(r"([\d,]+) objects? done", done.stderr)[1].replace(",", ""))
         self.assertEqual(before + after, self.total)
@@ -289,7 +289,7 @@ class Interrupted(ToolCase, BucketCase):
         run = self.start(stderr=subprocess.PIPE, text=True)
         self.wait_for_copies(20)
         run.send_signal(signal.SIGINT)
-        said = run.communicate(timeout=60)[1]
+        said = run.communicate(timeout=300)[1]
         self.assertEqual(run.returncode, INTERRUPTED)
         self.assertIn("interrupted", said)
         sent = self.copies()
@@ -327,7 +327,7 @@ class Interrupted(ToolCase, BucketCase):
                 break
             shown += piece
         os.close(parent)
-        self.assertEqual(run.wait(timeout=60), OK)
+        self.assertEqual(run.wait(timeout=300), OK)
         steps = [(int(a.replace(",", "")), int(b.replace(",", "")))
                  for a, b in re.findall(r"([\d,]+) of ([\d,]+)", shown.decode())]
         self.assertGreater(len(steps), 5)
@@ -388,7 +388,7 @@ class Mounts(ToolCase, BucketCase):
         if not os.path.exists(helper):
             os.symlink(os.path.abspath(BINARY), helper)
         done = subprocess.run([helper, *words], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=120)
+                              stderr=subprocess.STDOUT, text=True, timeout=300)
         self.assertEqual(done.returncode, code, done.stdout)
         return done.stdout
 
@@ -431,6 +431,7 @@ class Mounts(ToolCase, BucketCase):
     def hang(self, mounted):
         # The leak check of a sanitizer build stops all threads before a program ends; it would wait for
         # the one that asks the hanging mount.
+        self.hangs = True
         self.env = dict(self.env, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
         mounted.process.send_signal(signal.SIGSTOP)
 
@@ -471,7 +472,7 @@ class Mounts(ToolCase, BucketCase):
             line = watch.stdout.readline()
             self.assertNotEqual(line, "")
         watch.send_signal(signal.SIGINT)
-        self.assertEqual(watch.wait(timeout=20), OK)
+        self.assertEqual(watch.wait(timeout=300), OK)
         watch.stdout.close()
 
     def test_other_file_systems_and_folders_of_a_mount_are_not_taken_for_mounts(self):

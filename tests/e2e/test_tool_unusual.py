@@ -30,7 +30,7 @@ class Unusual(ToolCase):
 
     def run_raw(self, *words, **keywords):
         return subprocess.run([BINARY, *words, *(self.service() if any("://" in w for w in words) else [])],
-                              env=self.env, stdin=subprocess.DEVNULL, timeout=120, **keywords)
+                              env=self.env, stdin=subprocess.DEVNULL, timeout=300, **keywords)
 
     def test_an_output_that_is_full_is_no_success(self):
         for words in (("dump", "-r", self.url()), ("stat", self.url("d/f")), ("stat", "--json", self.url("d/f")),
@@ -278,7 +278,7 @@ class Unusual(ToolCase):
                 except OSError:
                     pass
                 os.close(parent)
-                self.assertEqual(run.wait(timeout=60), OK)
+                self.assertEqual(run.wait(timeout=300), OK)
                 bars = [line for part in shown.decode().split("\r") for line in part.split("\n")
                         if line.startswith("\x1b[K") and "xbucket:" not in line]
                 self.assertTrue(bars)

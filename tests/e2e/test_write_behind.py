@@ -3,9 +3,11 @@
 
 import collections
 import json
+import math
 import os
 import shutil
 import subprocess
+import time
 import unittest
 
 from harness import BINARY, both_dialects, error_of, wait_for
@@ -62,12 +64,13 @@ class WriteBehind:
     def test_ten_setfattr_are_one_copy_after_the_commit_time(self):
         self.client.put("a", b"body")
         mount = self.mount("-o", "commit=1")
-        seen = self.seen()
+        seen, began = self.seen(), time.monotonic()
         for i in range(10):
             run("setfattr", "-n", f"user.n{i}", "-v", str(i), mount / "a")
+        windows = 1 + math.ceil(time.monotonic() - began)  # a slow machine may need more than two
         self.assertEqual(os.getxattr(mount / "a", "user.n9"), b"9")
         wait_for(lambda: len(self.client.metadata("a")) == 10, what="the update")
-        self.assertLessEqual(self.writes(seen)["a"]["copy"], 2)  # a slow machine may need two windows
+        self.assertLessEqual(self.writes(seen)["a"]["copy"], windows)
         self.assertEqual(self.client.get("a"), b"body")
 
     def test_ten_setfattr_and_a_sync_are_one_copy_in_all(self):
@@ -104,7 +107,7 @@ class WriteBehind:
             value = os.urandom(4).hex()
             os.setxattr(mount / "a", "user.x", value.encode())
             end(mount)
-            mount.process.wait(timeout=60)
+            mount.process.wait(timeout=300)
             self.assertEqual(mount.process.returncode, 0)
             self.assertEqual(self.client.metadata("a")["x"], value)
 
@@ -282,7 +285,7 @@ class WriteBehind:
         archive = source + ".tar"
         self.addCleanup(lambda: os.path.exists(archive) and os.unlink(archive))
         run("tar", "-C", source, "--xattrs", "-cf", archive, ".")
-        mount = self.mount("-o", "commit=2")
+        mount = self.mount("-o", LATER)
         os.mkdir(mount / "cp")
         os.mkdir(mount / "tar")
         os.mkdir(mount / "py")
@@ -301,7 +304,7 @@ class WriteBehind:
     @unittest.skipUnless(shutil.which("rsync"), "rsync is not installed")
     def test_rsync_takes_put_copy_delete_and_then_only_lists(self):
         source = self.source()
-        mount = self.mount("-o", "commit=5")
+        mount = self.mount("-o", LATER)
         os.mkdir(mount / "r")
         seen = self.seen()
         run("rsync", "-aX", source + "/", str(mount / "r") + "/")

@@ -49,14 +49,19 @@ async function mount() {
   const ended = new Promise((resolve) => { daemon.on('exit', resolve); });
   const before = fs.statSync(work).dev;
   for (let tries = 0; fs.statSync(point).dev === before; tries += 1) {
-    if (tries === 600 || daemon.exitCode !== null) {
+    if (tries === 2400 || daemon.exitCode !== null) {
       throw new Error(`no mount: ${fs.readFileSync(path.join(work, 'mount.log'), 'utf8').slice(-800)}`);
     }
     await new Promise((resolve) => { setTimeout(resolve, 50); });
   }
   return async () => {
-    run('fusermount3', '-u', point);
-    return ended;
+    // Whoever looks at all mounts of the machine makes each busy for a moment.
+    for (let tries = 1; ; tries += 1) {
+      const done = spawnSync('fusermount3', ['-u', point], { encoding: 'utf8' });
+      if (done.status === 0) return ended;
+      if (tries === 100 || !done.stderr.includes('busy')) throw new Error(`fusermount3 -u: ${done.stderr}`);
+      await new Promise((resolve) => { setTimeout(resolve, 100); });
+    }
   };
 }
 

@@ -50,7 +50,7 @@ start() {
     OSS_ACCESS_KEY_ID=$SDK_KEY OSS_ACCESS_KEY_SECRET=$SDK_SECRET OSS_SESSION_TOKEN=$SDK_TOKEN \
         "$xbucket" serve "$work/data" --listen 127.0.0.1:0 >"$work/serve.out" 2>"$work/serve.err" &
     server=$!
-    for ((tries = 0; tries < 100; tries++)); do
+    for ((tries = 0; tries < 1200; tries++)); do
         SDK_ENDPOINT=$(sed -n 's/.* at \(http:[^ ]*\)$/\1/p' "$work/serve.out")
         [ -z "$SDK_ENDPOINT" ] || break
         if ! kill -0 "$server" 2>/dev/null; then
@@ -60,6 +60,10 @@ start() {
         fi
         sleep 0.1
     done
+    if [ -z "$SDK_ENDPOINT" ]; then
+        echo "run.sh: the server does not say where it is" >&2
+        exit 1
+    fi
     # ali-oss makes up a Host for a numeric address.
     export SDK_ENDPOINT=${SDK_ENDPOINT/127.0.0.1/localhost}
 }

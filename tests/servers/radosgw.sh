@@ -139,9 +139,10 @@ give_up() {
 
 await_s3() {
     local dir=$1 url=$2 tries
-    for ((tries = 0; tries < 600; tries++)); do
+    for ((tries = 0; tries < 3000; tries++)); do
         curl -s --noproxy "*" -o /dev/null "$url/" && return 0
-        running "$dir/rgw.pid" || return 1
+        # Our own child until it is waited for, so its number is nobody else's; it may not be radosgw yet.
+        kill -0 "$(<"$dir/rgw.pid")" 2>/dev/null || return 1
         sleep 0.1
     done
     return 1
@@ -182,7 +183,7 @@ start() {
     ceph-mon -c "$CEPH_CONF" --mkfs -i a --monmap "$dir/monmap" >>"$dir/log/out" 2>&1 ||
         give_up "$dir" "the monitor's store could not be made"
     launch "$dir" mon ceph-mon -c "$CEPH_CONF" -i a -f
-    ceph -c "$CEPH_CONF" --connect-timeout 20 osd new "$osd_id" >>"$dir/log/out" 2>&1 ||
+    ceph -c "$CEPH_CONF" --connect-timeout 120 osd new "$osd_id" >>"$dir/log/out" 2>&1 ||
         give_up "$dir" "the monitor does not answer"
     ceph-osd -c "$CEPH_CONF" -i 0 --mkfs --osd-uuid "$osd_id" >>"$dir/log/out" 2>&1 ||
         give_up "$dir" "the OSD's store could not be made"
@@ -214,7 +215,8 @@ run() {
     dir=$(mktemp -d "${TMPDIR:-/tmp}/xbucket-radosgw.XXXXXX")
     # shellcheck disable=SC2064 # the folder of now is meant
     trap "stop '$dir'; rm -rf '$dir'" EXIT
-    start "$dir" >/dev/null
+    # A port that was free may be somebody's by now: then once more, with others.
+    (start "$dir") >/dev/null || start "$dir" >/dev/null
     while read -r line; do export "${line?}"; done <"$dir/environment"
     unset CEPH_CONF
     "$@" || status=$?

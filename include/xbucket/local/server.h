@@ -45,7 +45,9 @@ struct ServerConfig {
     std::string region = "cn-hangzhou";
 
     // For tests and benchmarks.
-    std::string log_file;                  // one JSON line a request; "" = none. Appended to.
+    // One JSON line a request; "" = none. Appended to, when the reply has gone out (a signed PUT of
+    // /?x-log is answered when the lines of all earlier replies are there).
+    std::string log_file;
     std::chrono::milliseconds latency{0};  // added to every request
     // Rules separated by ',' or new lines: see faults.h's language, e.g. "copy:2:apply-drop".
     std::string faults;
