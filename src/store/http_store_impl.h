@@ -106,10 +106,18 @@ class HttpStore final : public ObjectStore {
                               const CallOptions& options);
     ETag etag_of_parts(const ObjectKey& key, size_t parts, const CallOptions& options);
     // Sends what must create, where that is asked for, with the condition or without it. Some
-    // services have none (Alibaba's under the S3 protocol: 501); there a HEAD before must do.
+    // services have none (Alibaba's under the S3 protocol: 501), and OSS has none in a bucket with
+    // versions; there a HEAD before must do.
     using Send = std::function<Result<HttpResponse>(bool with_condition)>;
     Result<HttpResponse> create(const ObjectKey& key, bool must_not_exist,
                                 const CallOptions& options, const Send& send);
+    Result<void> check_absent(const ObjectKey& key, const CallOptions& options);
+    void warn_of_race();  // once
+    // What tells of versions: a reply that concerns an object; one that says it was created under
+    // the condition; the bucket's state.
+    void note_reply(const Headers& headers);
+    void note_created(const Headers& headers);
+    void note_versioning(std::string_view state);
     // Sends content, with its MD5 where the bucket demands that.
     Result<HttpResponse> send_content(const RequestParts& parts, const CallOptions& options);
     Result<std::vector<DeleteFailure>> remove_in_one(const std::vector<ObjectKey>& keys,
@@ -134,7 +142,10 @@ class HttpStore final : public ObjectStore {
     const std::unique_ptr<Dialect> dialect_;
     std::atomic<bool> key_hint_given_{false};
     std::atomic<bool> demands_md5_{false};
-    std::atomic<bool> no_create_condition_{false};
+    // `untried`: as long as nothing was created nobody knows; both is done then.
+    enum class CreateCondition { untried, heeded, none };
+    std::atomic<CreateCondition> create_condition_;
+    std::atomic<bool> race_told_{false};
     std::atomic<bool> adds_dispositions_{false};
     EtagDoubts etag_doubts_;
     Requester requester_;  // last: waits for its calls, which use the dialect
