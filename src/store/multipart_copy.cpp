@@ -164,8 +164,27 @@ Result<CopyReply> MultipartCopy::compare(const PutReply& reply, const ObjectInfo
     out.last_modified = made.last_modified;
     out.date = made.date;
     out.version_id = reply.version_id;
-    out.source_version_id = source.version_id;
+    out.source_version_id = below(reply.version_id, source);
+    out.source_etag = source.etag;
     return out;
+}
+
+// What came in between the last HEAD and Complete lies below the copy, where versions are kept.
+VersionId MultipartCopy::below(const VersionId& made, const ObjectInfo& source) {
+    const bool in_place = request_.source == request_.destination;
+    if (!in_place || made.empty() || made.str() == "null") return source.version_id;
+    constexpr size_t kVersionsMax = 10;  // more than others can have put on top of it since
+    const auto list = store_.list_versions(request_.destination, kVersionsMax, options_);
+    if (!list) {
+        log_info("store", "\"{}\": whether a version came in between cannot be told: {}",
+                 printable(request_.source.str()), list.error().describe());
+        return source.version_id;
+    }
+    const auto& versions = list->versions;
+    const auto ours = std::find_if(versions.begin(), versions.end(),
+                                   [&](const ObjectVersion& v) { return v.id == made; });
+    if (ours == versions.end() || ours + 1 == versions.end()) return source.version_id;
+    return (ours + 1)->id;
 }
 
 }  // namespace xbucket

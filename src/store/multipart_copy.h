@@ -24,6 +24,7 @@ class MultipartCopy {
     Result<PutReply> complete(const UploadId& id, const ObjectInfo& source,
                               const std::vector<UploadPart>& parts);
     Result<CopyReply> compare(const PutReply& reply, const ObjectInfo& source);
+    VersionId below(const VersionId& made, const ObjectInfo& source);
 
     HttpStore& store_;
     const CopyRequest& request_;

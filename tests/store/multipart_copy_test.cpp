@@ -186,6 +186,45 @@ TEST_F(MultipartCopyTest, a_result_of_another_size_is_no_success) {
     EXPECT_TRUE(reply.error().outcome_unknown);
 }
 
+// Where versions are kept nothing guards the last round trip, and the list of them tells of it.
+class MultipartCopyVersions : public MultipartCopyTest {
+  protected:
+    // What the copy says that it was made of, where the object's versions are these.
+    std::string copied(const std::vector<std::string>& versions) {
+        ObjectStore& store = make(oss_config());
+        const Headers base{{"x-oss-version-id", "base"}};
+        ScriptedReply done = completed();
+        done.headers.set("x-oss-version-id", "ours");
+        std::string list = "<ListVersionsResult><IsTruncated>false</IsTruncated>";
+        for (const std::string& id : versions) {
+            list += "<Version><Key>k</Key><VersionId>" + id +
+                    "</VersionId><IsLatest>false</IsLatest><LastModified>2023-11-14T22:00:00.000Z"
+                    "</LastModified><ETag>\"S\"</ETag><Size>5</Size></Version>";
+        }
+        transport.reply(error_reply(400, "EntityTooLarge"));
+        transport.reply(head_reply("S", kModified, base));
+        transport.reply(created());
+        reply_parts();
+        transport.reply(head_reply("S", kModified, base));
+        transport.reply(done);
+        transport.reply(head_reply("N-12", kServiceDate, {{"x-oss-version-id", "ours"}}));
+        transport.reply(versions.empty() ? error_reply(403, "AccessDenied")
+                                         : xml(list + "</ListVersionsResult>"));
+        const auto reply = store.copy(update());
+        if (!reply) return reply.error().describe();
+        EXPECT_EQ(reply->source_etag.str(), "S");
+        return reply->source_version_id.str();
+    }
+};
+
+TEST_F(MultipartCopyVersions, what_lies_below_the_copy_is_what_it_came_on_top_of) {
+    EXPECT_EQ(copied({"ours", "base"}), "base");
+    EXPECT_EQ(copied({"ours", "theirs", "base"}), "theirs");
+    EXPECT_EQ(copied({"later", "ours", "theirs"}), "theirs");
+    EXPECT_EQ(copied({"ours"}), "base") << "an older one was deleted";
+    EXPECT_EQ(copied({}), "base") << "they may not be listed";
+}
+
 TEST_F(MultipartCopyTest, hidden_metadata_is_not_lost_silently) {
     ObjectStore& store = make(s3_config());
     transport.reply(head_reply("S", kModified, {{"x-amz-missing-meta", "1"}}));

@@ -68,7 +68,12 @@ struct CopyReply {
     WallTime last_modified;  // cut to whole seconds
     WallTime date;
     VersionId version_id;
+    // Of what was copied. In place and in parts: of what lay below the copy when it was completed,
+    // where the bucket keeps versions and tells them.
     VersionId source_version_id;
+    // Of a copy in parts: its source's, which every part was guarded by. Its own ETag says nothing
+    // of the content. "" = it was made at once.
+    ETag source_etag;
 };
 
 struct GetRequest {
