@@ -9,6 +9,7 @@
 #include "dialect.h"
 #include "requester.h"
 
+#include "xbucket/base/sync.h"
 #include "xbucket/store/http_store.h"
 
 #include <atomic>
@@ -64,6 +65,8 @@ class HttpStore final : public ObjectStore {
     Result<std::vector<PendingUpload>> list_uploads(const std::string& prefix,
                                                     const CallOptions& options) override;
 
+    void watch_uploads(std::shared_ptr<UploadWatcher> watcher) override EXCLUDES(watcher_mutex_);
+
     Result<Tags> get_tags(const ObjectKey& key, const CallOptions& options) override;
     Result<void> put_tags(const ObjectKey& key, const Tags& tags,
                           const CallOptions& options) override;
@@ -104,6 +107,7 @@ class HttpStore final : public ObjectStore {
                               const std::optional<ETag>& if_match, bool must_not_exist,
                               const std::optional<KeptChecksum>& checksum,
                               const CallOptions& options);
+    std::shared_ptr<UploadWatcher> upload_watcher() const EXCLUDES(watcher_mutex_);
     ETag etag_of_parts(const ObjectKey& key, size_t parts, const CallOptions& options);
     // Sends what must create, where that is asked for, with the condition or without it. Some
     // services have none (Alibaba's under the S3 protocol: 501), and OSS has none in a bucket with
@@ -148,6 +152,8 @@ class HttpStore final : public ObjectStore {
     std::atomic<bool> race_told_{false};
     std::atomic<bool> adds_dispositions_{false};
     EtagDoubts etag_doubts_;
+    mutable Mutex watcher_mutex_;
+    std::shared_ptr<UploadWatcher> watcher_ GUARDED_BY(watcher_mutex_);
     Requester requester_;  // last: waits for its calls, which use the dialect
 };
 

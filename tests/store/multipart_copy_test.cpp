@@ -186,6 +186,57 @@ TEST_F(MultipartCopyTest, a_result_of_another_size_is_no_success) {
     EXPECT_TRUE(reply.error().outcome_unknown);
 }
 
+// Says what it was told: "intend k, made u, over".
+class RecordingWatcher final : public UploadWatcher {
+  public:
+    Ticket intend(const ObjectKey& key) override {
+        said += "intend " + key.str();
+        return 7;
+    }
+    void made(Ticket ticket, const UploadId& id) override {
+        EXPECT_EQ(ticket, 7U);
+        said += ", made " + id.str();
+    }
+    void over(Ticket ticket) override {
+        EXPECT_EQ(ticket, 7U);
+        said += ", over";
+    }
+    std::string said;
+};
+
+class WatchedCopies : public MultipartCopyTest {
+  protected:
+    // An update that comes as far as these replies.
+    std::string told_of(const std::vector<ScriptedReply>& replies) {
+        HttpStoreConfig config = s3_config();
+        config.key_prefix = "below/";
+        ObjectStore& store = make(config);
+        const auto watcher = std::make_shared<RecordingWatcher>();
+        store.watch_uploads(watcher);
+        transport.reply(head_reply());
+        for (const ScriptedReply& reply : replies) transport.reply(reply);
+        (void)store.copy(update());
+        return watcher->said;
+    }
+    std::vector<ScriptedReply> up_to_complete(const std::vector<ScriptedReply>& rest) {
+        std::vector<ScriptedReply> replies{created()};
+        for (int i = 0; i < 12; ++i) replies.push_back(part());
+        replies.push_back(head_reply());
+        replies.insert(replies.end(), rest.begin(), rest.end());
+        return replies;
+    }
+};
+
+TEST_F(WatchedCopies, whoever_keeps_a_log_is_told_of_an_upload_as_long_as_anything_may_be_left) {
+    EXPECT_EQ(told_of(up_to_complete({completed(), head_reply("N-12")})), "intend k, made u, over");
+    EXPECT_EQ(told_of({error_reply(403, "AccessDenied")}), "intend k, over");
+    const ScriptedReply refused = error_reply(412, "PreconditionFailed");
+    EXPECT_EQ(told_of(up_to_complete({refused, {.status = 204}})), "intend k, made u, over");
+    EXPECT_EQ(told_of(up_to_complete({refused, error_reply(403, "AccessDenied")})),
+              "intend k, made u");
+    EXPECT_EQ(told_of(up_to_complete({broken(ErrorKind::network, true)})), "intend k, made u");
+}
+
 // Where versions are kept nothing guards the last round trip, and the list of them tells of it.
 class MultipartCopyVersions : public MultipartCopyTest {
   protected:

@@ -13,6 +13,7 @@
 #include "xbucket/base/result.h"
 #include "xbucket/http/transport.h"
 #include "xbucket/store/object_types.h"
+#include "xbucket/store/upload_watcher.h"
 
 #include <functional>
 #include <memory>
@@ -218,6 +219,12 @@ class ObjectStore {
                                       const CallOptions& options = {}) = 0;
     virtual Result<std::vector<PendingUpload>> list_uploads(const std::string& prefix,
                                                             const CallOptions& options = {}) = 0;
+
+    // Who is told of the uploads that copy() begins, of this store's users the last one to say so;
+    // null = nobody. Kept as long as such a copy is under way.
+    virtual void watch_uploads(std::shared_ptr<UploadWatcher> watcher) {
+        static_cast<void>(watcher);
+    }
 
     // Tagging. put_tags replaces the set; an empty set deletes it. Errors: unsupported.
     virtual Result<Tags> get_tags(const ObjectKey& key, const CallOptions& options = {}) = 0;
