@@ -197,7 +197,7 @@ Result<PutReply> PartUploadImpl::complete(const std::optional<ETag>& if_match) {
         over_ = true;
     }
     if (!reply) return reply;
-    parts_.log.over(ticket_);
+    parts_.log->over(ticket_);
     uint64_t crc = 0;
     for (const UploadPart& part : chosen) {
         if (!part.crc64) return reply;

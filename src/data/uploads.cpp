@@ -22,11 +22,28 @@ constexpr uint64_t kPartUnit = 1U << 20;
 constexpr int64_t kSkewSeconds = 5;
 constexpr int64_t kAnswerSeconds = 60;
 
+// The store's own uploads, in the same log.
+class CopyWatcher final : public UploadWatcher {
+  public:
+    CopyWatcher(std::shared_ptr<UploadLog> log, Clock& clock)
+        : log_(std::move(log)), clock_(clock) {}
+    Ticket intend(const ObjectKey& key) override { return log_->intend(key, clock_.wall_now()); }
+    void made(Ticket ticket, const UploadId& id) override { log_->made(ticket, id); }
+    void over(Ticket ticket) override { log_->over(ticket); }
+
+  private:
+    const std::shared_ptr<UploadLog> log_;
+    Clock& clock_;
+};
+
 class UploadsImpl final : public Uploads {
   public:
     UploadsImpl(const UploadLimits& limits, ObjectStore& store, const SpoolSpace& space,
                 Clock& clock)
-        : parts_(limits, store, space, clock) {}
+        : parts_(limits, store, space, clock) {
+        store.watch_uploads(std::make_shared<CopyWatcher>(parts_.log, clock));
+    }
+    ~UploadsImpl() override { parts_.store.watch_uploads(nullptr); }
 
     bool in_parts(uint64_t bytes) const override {
         return bytes > 2 * parts_.part_bytes() || bytes > parts_.store.traits().put_bytes_max;
@@ -43,7 +60,7 @@ class UploadsImpl final : public Uploads {
     }
     void abort_leftovers() override {
         parts_.pool.post([this] {
-            for (UploadLog::Dead& dead : parts_.log.dead()) clean_up(dead);
+            for (UploadLog::Dead& dead : parts_.log->dead()) clean_up(dead);
         });
     }
 
@@ -76,14 +93,14 @@ Result<std::shared_ptr<PartUpload>> UploadsImpl::begin(const ObjectKey& key,
                                                        std::shared_ptr<FileContent> content,
                                                        bool growing) {
     const PartGrid grid = TRY(grid_for(content->size(), growing));
-    const UploadLog::Ticket ticket = parts_.log.intend(key, parts_.clock.wall_now());
+    const UploadLog::Ticket ticket = parts_.log->intend(key, parts_.clock.wall_now());
     Result<UploadId> id = parts_.store.create_upload(key, attributes, kDataCall);
     if (!id) {
         // Where the answer was lost the next mount looks for it.
-        if (!id.error().outcome_unknown) parts_.log.over(ticket);
+        if (!id.error().outcome_unknown) parts_.log->over(ticket);
         return std::move(id).error();
     }
-    parts_.log.made(ticket, *id);
+    parts_.log->made(ticket, *id);
     return std::shared_ptr<PartUpload>(
         std::make_shared<PartUploadImpl>(parts_, key, *id, ticket, std::move(content), grid));
 }
@@ -131,7 +148,7 @@ Result<UploadId> UploadsImpl::find_unanswered(const UploadLog::Leftover& leftove
 
 void UploadParts::abort(const ObjectKey& key, const UploadId& id, UploadLog::Ticket ticket) {
     const Result<void> aborted = store.abort_upload(key, id, kDataCall);
-    if (aborted || aborted.error().kind == ErrorKind::not_found) return log.over(ticket);
+    if (aborted || aborted.error().kind == ErrorKind::not_found) return log->over(ticket);
     log_warning("data", "key='{}' upload={} left behind for the next mount to abort: {}",
                 printable(key.str()), id.str(), aborted.error().describe());
 }

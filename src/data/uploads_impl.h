@@ -24,7 +24,7 @@ struct UploadParts {
         : limits(upload_limits),
           store(object_store),
           clock(the_clock),
-          log(space.directory(), limits.source),
+          log(std::make_shared<UploadLog>(space.directory(), limits.source)),
           pool("data-upload", limits.parallel) {}
 
     // Tells the service, and the log once the service knows of it. Blocks.
@@ -35,8 +35,8 @@ struct UploadParts {
     const UploadLimits limits;
     ObjectStore& store;
     Clock& clock;
-    UploadLog log;
-    WorkerPool pool;  // last: its jobs use what stands above
+    const std::shared_ptr<UploadLog> log;  // also of the store's own uploads, which may end later
+    WorkerPool pool;                       // last: its jobs use what stands above
 };
 
 class PartUploadImpl final : public PartUpload,

@@ -38,6 +38,20 @@ class TextBody final : public BodySource {
     size_t done_ = 0;
 };
 
+// What a native link had, for the object that takes its place.
+void add_foreign(const ObjectAttributes& had, ObjectAttributes& attributes) {
+    attributes.user.insert(had.user.begin(), had.user.end());
+    for (const HttpField field : kHttpFields)
+        if (field != HttpField::content_type && had[field]) attributes[field] = had[field];
+    if (!had.acl.empty()) attributes.acl = had.acl;
+    if (had.tags) attributes.tags = had.tags;
+}
+
+// Of one whose target has gone, or is a link, the service tells nothing.
+bool is_untold(const Error& error) {
+    return error.code == "SymlinkTargetNotExist" || error.code == "InvalidTargetType";
+}
+
 }  // namespace
 
 Result<Entry> Links::create(InodeNumber parent, std::string_view name, std::string_view target,
@@ -59,8 +73,8 @@ Result<Entry> Links::create(InodeNumber parent, std::string_view name, std::stri
     if (first.uid != core_.config.uid) posix.uid = first.uid;
     if (first.gid != core_.config.gid) posix.gid = first.gid;
     const Rules rules{.to_object = true, .may_replace = false};
-    if (!TRY(put_native(key, target, posix, rules)))
-        stat = TRY(put_object(key, target, posix, false));
+    if (!TRY(put_native(key, target, posix, {}, rules)))
+        stat = TRY(put_object(key, target, posix, {}, false));
     if (const InodePtr old = core_.table.find_key(key)) core_.table.remove(old);
     const InodePtr inode = core_.table.look_up(key, NodeType::symlink);
     {
@@ -81,7 +95,8 @@ Result<Entry> Links::create(InodeNumber parent, std::string_view name, std::stri
 // True when a native link was made. Its target must be a plain object that is there: the service
 // answers a HEAD of any other link with an error, and the link would vanish from lookups.
 Result<bool> Links::put_native(const ObjectKey& key, std::string_view target,
-                               const PosixRecord& posix, const Rules& rules) {
+                               const PosixRecord& posix, ObjectAttributes attributes,
+                               const Rules& rules) {
     if (!core_.store.traits().native_symlinks) return false;
     const std::optional<ObjectKey> target_key = resolve_link(key, target);
     if (!target_key || *target_key == key) return false;
@@ -90,13 +105,15 @@ Result<bool> Links::put_native(const ObjectKey& key, std::string_view target,
         if (!there || node_type_of(*there) == NodeType::symlink) return false;
     }
     const AttributeModel& model = core_.meta.model();
-    ObjectAttributes attributes;
     model.apply_posix(posix, attributes);
     if (relative_link(key, *target_key) != target) {
         attributes.user[model.encode_name(kTextAttribute)] = model.encode_value(target);
     }
     if (!rules.may_replace) TRY(core_.check_free(key));
+    // OSS PutSymlink takes no tags.
+    const std::optional<Tags> tags = std::exchange(attributes.tags, std::nullopt);
     TRY(core_.store.put_symlink(key, *target_key, attributes));
+    if (tags) TRY(core_.store.put_tags(key, *tags));
     if (rules.may_replace) {
         core_.meta.replaced(key);
     } else {
@@ -106,7 +123,8 @@ Result<bool> Links::put_native(const ObjectKey& key, std::string_view target,
 }
 
 Result<ObjectStat> Links::put_object(const ObjectKey& key, std::string_view target,
-                                     const PosixRecord& posix, bool may_replace) {
+                                     const PosixRecord& posix, const ObjectAttributes& attributes,
+                                     bool may_replace) {
     Patch staged;
     staged.posix = posix;
     UploadPlan plan = TRY(core_.meta.plan_upload(key, staged));
@@ -117,6 +135,7 @@ Result<ObjectStat> Links::put_object(const ObjectKey& key, std::string_view targ
         plan.journaled.reset();
         core_.meta.model().apply_posix(staged.posix, plan.attributes);
     }
+    add_foreign(attributes, plan.attributes);
     PutRequest request;
     request.key = key;
     request.body = std::make_shared<TextBody>(std::string(target));
@@ -194,19 +213,57 @@ Result<std::string> Links::read_native(const ObjectKey& key) {
     return shortest;
 }
 
-Result<void> Links::move_native(const ObjectKey& from, const ObjectKey& to, bool no_replace) {
-    const std::string text = TRY(read_native(from));
+// What a link has of its own beside its text: metadata, ACL and tags that others gave it.
+Result<ObjectAttributes> Links::own_attributes(const ObjectKey& link) {
+    auto head = core_.store.head(link);
+    if (!head && is_untold(head.error())) return ObjectAttributes{};
+    if (!head) return std::move(head).error();
+    ObjectAttributes attributes = std::move(head->info.attributes);
+    // As told, these are its target's.
+    attributes.storage_class.clear();
+    attributes.sse = {};
+    attributes.user.erase(core_.meta.model().encode_name(kTextAttribute));
+    if (head->info.tag_count.value_or(0) != 0) attributes.tags = TRY(core_.store.get_tags(link));
+    const auto acl = core_.store.get_acl(link);
+    if (acl && *acl != core_.store.traits().default_acl) attributes.acl = *acl;
+    return attributes;
+}
+
+// True when the service has copied the link itself, with all that it has. Where its text would mean
+// another key from there, it has to be made anew.
+Result<bool> Links::copy_native(const ObjectKey& from, const ObjectKey& to, std::string_view text,
+                                bool no_replace) {
+    const ObjectKey target = TRY(core_.store.get_symlink(from));
+    const bool means_the_same = resolve_link(to, text) == target;
+    const bool has_text = relative_link(from, target) != text;  // as an attribute
+    if (!means_the_same || (!has_text && relative_link(to, target) != text)) return false;
+    const auto moved = core_.meta.rename(from, to, no_replace);
+    if (moved) return true;
+    if (is_untold(moved.error())) return false;
+    return moved.error();
+}
+
+Result<std::optional<ObjectStat>> Links::make_again(const ObjectKey& from, const ObjectKey& to,
+                                                    std::string_view text, bool may_replace) {
     PosixRecord posix;
     // One whose target has gone is read no more; its text goes on.
     if (const Result<ObjectStat> stat = core_.meta.stat(from, Freshness::cached))
         posix = stat->posix;
     posix.mode = kLinkMode;
-    const bool may_replace = !no_replace;
-    const bool native =
-        TRY(put_native(to, text, posix, {.to_object = false, .may_replace = may_replace}));
+    const ObjectAttributes attributes = TRY(own_attributes(from));
+    const Rules rules{.to_object = false, .may_replace = may_replace};
     std::optional<ObjectStat> object;
-    if (!native) object = TRY(put_object(to, text, posix, may_replace));
+    if (!TRY(put_native(to, text, posix, attributes, rules)))
+        object = TRY(put_object(to, text, posix, attributes, may_replace));
     TRY(core_.meta.remove(from));
+    return object;
+}
+
+Result<void> Links::move_native(const ObjectKey& from, const ObjectKey& to, bool no_replace) {
+    const std::string text = TRY(read_native(from));
+    std::optional<ObjectStat> object;
+    if (!TRY(copy_native(from, to, text, no_replace)))
+        object = TRY(make_again(from, to, text, !no_replace));
     // What it shows goes with it.
     const InodePtr inode = core_.table.find_key(from);
     if (!inode || inode->type != NodeType::symlink) return {};

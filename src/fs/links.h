@@ -28,12 +28,19 @@ class Links {
         bool to_object;    // the target has to be one that is there
         bool may_replace;  // else: already_exists
     };
-    // `posix`: what is recorded with the link.
+    // `posix`: what is recorded with the link; `attributes`: what else it has.
     Result<bool> put_native(const ObjectKey& key, std::string_view target, const PosixRecord& posix,
-                            const Rules& rules);
+                            ObjectAttributes attributes, const Rules& rules);
     Result<ObjectStat> put_object(const ObjectKey& key, std::string_view target,
-                                  const PosixRecord& posix, bool may_replace);
+                                  const PosixRecord& posix, const ObjectAttributes& attributes,
+                                  bool may_replace);
     Result<std::string> read_native(const ObjectKey& key);
+    Result<ObjectAttributes> own_attributes(const ObjectKey& link);
+    Result<bool> copy_native(const ObjectKey& from, const ObjectKey& to, std::string_view text,
+                             bool no_replace);
+    // What it shows where it had to become an object.
+    Result<std::optional<ObjectStat>> make_again(const ObjectKey& from, const ObjectKey& to,
+                                                 std::string_view text, bool may_replace);
 
     Core& core_;
 };

@@ -31,13 +31,20 @@ bool needs_object(AttrKind kind) { return kind == AttrKind::acl || kind == AttrK
 
 }  // namespace
 
+template <class T>
+Result<T> Xattrs::noticed(const InodePtr& inode, const ObjectKey& key, Result<T> result) {
+    const bool gone = !result && result.error().kind == ErrorKind::not_found;
+    if (gone && inode->type != NodeType::directory) core_.drop_gone(inode, key);
+    return result;
+}
+
 Result<std::string> Xattrs::get(InodeNumber ino, std::string_view name, const Caller& caller) {
     const AttrName parsed = TRY(AttrName::parse(name));
     const InodePtr inode = TRY(core_.inode(ino));
     if (auto here = get_here(inode, parsed, caller)) return std::move(*here);
     const ObjectKey key = inode->current_key();
     core_.walks.touched(key);
-    return core_.meta.get_attribute(key, name);
+    return noticed(inode, key, core_.meta.get_attribute(key, name));
 }
 
 std::optional<Result<std::string>> Xattrs::get_cached(InodeNumber ino, std::string_view name,
@@ -77,7 +84,7 @@ Result<std::vector<std::string>> Xattrs::list(InodeNumber ino) {
     if (auto here = list_here(inode)) return std::move(*here);
     const ObjectKey key = inode->current_key();
     core_.walks.touched(key);
-    return core_.meta.list_attributes(key);
+    return noticed(inode, key, core_.meta.list_attributes(key));
 }
 
 std::optional<Result<std::vector<std::string>>> Xattrs::list_cached(InodeNumber ino) {
@@ -127,7 +134,7 @@ Result<void> Xattrs::change(InodeNumber ino, std::string_view name,
     }
     // A journal wants to know the value before; an update at once reads its own base.
     if (core_.meta.durability() == Durability::timed) core_.walks.touched(key);
-    return core_.meta.change_attribute(key, name, std::move(value), flag);
+    return noticed(inode, key, core_.meta.change_attribute(key, name, std::move(value), flag));
 }
 
 // Where there is an object already it stands until the file that is being written is closed.

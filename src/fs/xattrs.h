@@ -33,6 +33,9 @@ class Xattrs {
     std::optional<Result<void>> change_staged(const InodePtr& inode, const AttrName& name,
                                               const std::optional<std::string>& value,
                                               SetFlag flag);
+    // Where the object turned out to be gone, its name goes: whoever looks next is told so, too.
+    template <class T>
+    Result<T> noticed(const InodePtr& inode, const ObjectKey& key, Result<T> result);
     Result<void> refresh(const InodePtr& inode);
     void forget_missing(const std::string& prefix);
 

@@ -105,6 +105,8 @@ UpdateStep GuardedUpdate::on_waited(TimePoint now) {
 
 UpdateStep GuardedUpdate::on_read(FacetReplies replies, TimePoint begun, TimePoint now) {
     switch (phase_) {
+        case Phase::content:
+            return content_seen(*std::move(replies.head), begun, now);
         case Phase::verify:
         case Phase::created:
         case Phase::restored:
@@ -288,8 +290,10 @@ UpdateStep GuardedUpdate::proceed(TimePoint now) {
 
 UpdateStep GuardedUpdate::prepare_copy(TimePoint now) {
     if (last_look_) return fail_all(gave_up());
-    if (in_parts() && !policy_.big_copies && !traits_.destination_conditions &&
-        base_.info.version_id.empty())
+    // The version "null" is overwritten where versioning is suspended (protocol.md 3.5).
+    const VersionId& version = base_.info.version_id;
+    const bool kept = !version.empty() && version.str() != "null";
+    if (in_parts() && !policy_.big_copies && !traits_.destination_conditions && !kept)
         return fail_all(
             fail(ErrorKind::file_too_large,
                  fmt::format(

@@ -139,7 +139,16 @@ class GuardedUpdate {
     const UpdateOutcome& outcome() const { return outcome_; }
 
   private:
-    enum class Phase { base, verify, created, verify_tags, verify_acl, verify_lock, restored };
+    enum class Phase {
+        base,
+        content,
+        verify,
+        created,
+        verify_tags,
+        verify_acl,
+        verify_lock,
+        restored
+    };
 
     // guarded_update.cpp: the way to a copy
     UpdateStep proceed(TimePoint now);
@@ -182,6 +191,8 @@ class GuardedUpdate {
     // guarded_update_after.cpp: what came of it
     UpdateStep copy_failed(Error error, TimePoint now);
     UpdateStep copy_done(const CopyReply& reply, TimePoint begun, TimePoint now);
+    UpdateStep content_seen(Result<HeadReply> reply, TimePoint begun, TimePoint now);
+    UpdateStep copy_holds(TimePoint now);
     UpdateStep found_done(TimePoint now);
     UpdateStep on_result_head(Result<HeadReply> reply, TimePoint begun, TimePoint now);
     UpdateStep verify(const ObjectInfo& found, TimePoint now);
@@ -263,6 +274,8 @@ class GuardedUpdate {
     // The result of a copy that succeeded, until it is verified.
     std::optional<UpdateBase> result_;
     bool result_is_own_ = false;
+    bool result_in_parts_ = false;
+    Duration copy_took_{0};
     ETag left_;  // of what our last copy left
     ETag created_etag_;
     std::optional<ObjectAttributes> sent_marker_;  // a marker that was there when ours came

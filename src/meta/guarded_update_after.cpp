@@ -164,6 +164,8 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
     facts_.counters.copies.fetch_add(1);
     outcome_.changed = true;
     landed_ = true;
+    copy_took_ = now - begun;
+    result_in_parts_ = !reply.source_etag.empty();
     if (std::exchange(probing_, false)) facts_.learn_conditions(CopyConditions::ignored);
 
     UpdateBase result = base_;
@@ -192,28 +194,52 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
         left_ = result.info.etag;
         return ReadVersion{copied};
     }
+    // A copy in parts has an ETag of its own, and its source was guarded by the one that it had.
+    const ETag& content = result_in_parts_ ? reply.source_etag : reply.etag;
+    const bool same = content == base_.info.etag || !etag_is_content_hash(base_.info);
     const bool dated = reply.last_modified != WallTime{};
-    const bool etag_holds =
-        !reply.etag.empty() && (reply.etag == base_.info.etag || !etag_is_content_hash(base_.info));
-    result_is_own_ = dated && etag_holds && !outcome_unknown_;
-    if (!reply.etag.empty() && !etag_holds) {
-        // The content was replaced between base and copy, unseen by the guard.
-        facts_.counters.replaced.fetch_add(1);
-        log_warning("meta",
-                    "key={} another client replaced the content during a metadata change; its own "
-                    "metadata was overwritten with what the object had before",
-                    printable(work_.key.str()));
-        outcome_unknown_ = true;
-        // Whoever knows the base's content learns that it is not what this copy edited.
-        outcome_.edited = left_ = reply.etag;
-        work_.own.reset();
-        read_again_ = false;
-        return read_base(now);
+    result_is_own_ = dated && !content.empty() && same && !outcome_unknown_;
+    result_ = std::move(result);
+    if (content.empty() || same) return copy_holds(now);
+    phase_ = Phase::content;
+    return Read{{.head = true}};
+}
+
+// Another ETag may be another content that came between base and copy, unseen by the guard. Or it
+// is only an ETag: of a copy that the bucket encrypts by default, or that OSS made its own way.
+UpdateStep GuardedUpdate::content_seen(Result<HeadReply> reply, TimePoint begun, TimePoint now) {
+    if (!reply) {
+        // Who shows the base's content must not take it for this one's unseen.
+        outcome_.edited = left_ = result_->info.etag;
+        return on_result_head(std::move(reply), begun, now);
     }
+    if (!shows_other_content(base_.info, reply->info)) {
+        result_is_own_ = !outcome_unknown_ && reply->info.etag == result_->info.etag &&
+                         reply->info.last_modified == result_->info.last_modified;
+        // A next copy of this run gets another ETag again where the service encrypts this one.
+        if (result_is_own_) result_->info.attributes.sse = reply->info.attributes.sse;
+        return copy_holds(now);
+    }
+    facts_.counters.replaced.fetch_add(1);
+    log_warning("meta",
+                "key={} another client replaced the content during a metadata change; its own "
+                "metadata was overwritten with what the object had before",
+                printable(work_.key.str()));
+    outcome_unknown_ = true;
+    // Whoever knows the base's content learns that it is not what this copy edited.
+    outcome_.edited = left_ = result_->info.etag;
+    result_.reset();
+    work_.own.reset();
+    read_again_ = false;
+    phase_ = Phase::base;
+    return on_base(std::move(reply), begun, now);
+}
+
+UpdateStep GuardedUpdate::copy_holds(TimePoint now) {
     // A further copy of this update has the same content, whatever the first one's ETag is.
     if (outcome_.edited.empty() || base_.info.etag != left_) outcome_.edited = base_.info.etag;
-    left_ = result.info.etag;
-    result_ = std::move(result);
+    left_ = result_->info.etag;
+    const bool dated = result_->info.last_modified != WallTime{};
     const bool acl_at_risk = !acl_.empty() && acl_ != traits_.default_acl && !facts_.acl_kept();
     const bool looks_for_races = may_have_raced() && policy_.verify != VerifyPolicy::never;
     if (!dated || tags_at_risk() || acl_at_risk || lock_at_risk() || looks_for_races ||
@@ -221,7 +247,7 @@ UpdateStep GuardedUpdate::copy_done(const CopyReply& reply, TimePoint begun, Tim
         phase_ = Phase::verify;
         // A copy of another client that passed the same guard has landed when as much time is over
         // as ours took.
-        if (looks_for_races) return Wait{now - begun};
+        if (looks_for_races) return Wait{copy_took_};
         return Read{{.head = true}};
     }
     return finish(now);
@@ -243,10 +269,24 @@ UpdateStep GuardedUpdate::on_version(Result<ObjectInfo> info, TimePoint now) {
                              "read ({}); its metadata is in the object's history, not in the "
                              "current version",
                              info.error().describe())));
+    // What was copied in parts is the content of our base, whatever came on top of that since.
+    if (result_in_parts_ && shows_other_content(sent_base_.info, *info)) {
+        facts_.counters.replaced.fetch_add(1);
+        outcome_unknown_ = true;
+        return fail_all(fail(ErrorKind::conflict,
+                             fmt::format("another client replaced the content while the object was "
+                                         "copied for the change, and lies below it now as version "
+                                         "{}: copy that version to have it back",
+                                         printable(info->version_id.str()))));
+    }
     const ObjectAttributes current = wanted_;
-    outcome_.edited = info->etag;
+    if (!result_in_parts_)
+        outcome_.edited = info->etag;
+    else if (outcome_.edited.empty())
+        outcome_.edited = sent_base_.info.etag;
     base_.info.attributes = info->attributes;
     base_.info.size = info->size;
+    base_.info.crc64 = info->crc64;
     from_own_ = true;
     settled_ = false;
     judge();

@@ -126,10 +126,10 @@ Result<void> Rename::copy(const ObjectInfo& base, ObjectAttributes attributes) {
     if (!reply) return copy_failed(std::move(reply).error(), base);
     parts_.behind.note_accepted(to_, begun);
     maybe_placed_ = true;
-    const bool replaced =
-        !reply->etag.empty() && reply->etag != base.etag && etag_is_content_hash(base);
+    const ETag& content = reply->source_etag.empty() ? reply->etag : reply->source_etag;
+    const bool replaced = !content.empty() && content != base.etag && etag_is_content_hash(base);
     // Other content than was read came along: copy again. Or only another ETag: a copy that is
-    // encrypted or made in parts gets its own.
+    // encrypted gets its own.
     if (replaced && !stands_still(base)) return {};
     target_ = base;
     target_.attributes = sent_;

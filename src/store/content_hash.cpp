@@ -18,4 +18,11 @@ bool etag_is_content_hash(const ObjectInfo& info) {
     });
 }
 
+bool shows_other_content(const ObjectInfo& a, const ObjectInfo& b) {
+    if (a.size != b.size) return true;
+    if (a.crc64 && b.crc64) return *a.crc64 != *b.crc64;
+    return etag_is_content_hash(a) && etag_is_content_hash(b) &&
+           !iequals(a.etag.str(), b.etag.str());
+}
+
 }  // namespace xbucket

@@ -168,6 +168,10 @@ class Dialect {
     virtual Result<std::string> parse_acl(const HttpResponse& response) const = 0;
     virtual Result<ObjectKey> parse_symlink(const HttpResponse& response) const;
     virtual Result<std::string> parse_versioning(const HttpResponse& response) const = 0;
+    // OSS: a bucket that keeps versions, or has kept some, heeds no must_not_exist.
+    virtual bool versions_void_must_not_exist() const { return false; }
+    // Whether a reply that concerns an object is of such a bucket.
+    bool tells_version(const Headers& headers) const;
     Result<VersionsPage> parse_versions(const HttpResponse& response, const ObjectKey& key) const;
     // ETags that look like an MD5 are one: at AWS, at OSS, and on our own server.
     bool etags_are_md5() const { return config_.official || config_.trusted_conditions; }

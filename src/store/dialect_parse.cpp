@@ -89,6 +89,10 @@ Result<XmlDocument> parse_reply(const HttpResponse& response, std::string_view r
     return document;
 }
 
+bool Dialect::tells_version(const Headers& headers) const {
+    return !own_value(headers, "version-id").empty() || !own_value(headers, "versionId").empty();
+}
+
 Result<CopyReply> Dialect::parse_copy(const HttpResponse& response) const {
     const XmlDocument document = TRY(parse_reply(response, "CopyObjectResult"));
     CopyReply reply;

@@ -62,6 +62,8 @@ HttpStore::HttpStore(const HttpStoreConfig& config, Address address,
                      CredentialsProvider& credentials, Clock& clock)
     : config_(config),
       dialect_(std::move(dialect)),
+      create_condition_(dialect_->versions_void_must_not_exist() ? CreateCondition::untried
+                                                                 : CreateCondition::heeded),
       requester_(config, std::move(address), *dialect_, transport, credentials, clock) {}
 
 Result<ObjectKey> HttpStore::whole(const ObjectKey& key) const {
@@ -114,26 +116,69 @@ Result<HttpResponse> HttpStore::create(const ObjectKey& key, bool must_not_exist
                                        const CallOptions& options, const Send& send) {
     constexpr int kNotImplemented = 501;
     if (!must_not_exist) return send(false);
-    if (!no_create_condition_) {
-        auto response = send(true);
-        if (response) return response;
-        const Error& error = response.error();
-        const bool lacking = error.http_status == kNotImplemented || error.code == "NotImplemented";
-        if (!lacking) return response;
+    if (create_condition_ != CreateCondition::heeded) {
+        TRY(check_absent(key, options));  // whose reply may tell that there is none
+        if (create_condition_ == CreateCondition::none) {
+            warn_of_race();
+            return send(false);
+        }
     }
+    auto response = send(true);
+    if (response) {
+        note_created(response->headers);
+        return response;
+    }
+    const Error& error = response.error();
+    const bool lacking = error.http_status == kNotImplemented || error.code == "NotImplemented";
+    if (!lacking) return response;
+    TRY(check_absent(key, options));
+    response = send(false);
+    if (response) {
+        create_condition_ = CreateCondition::none;
+        warn_of_race();
+    }
+    return response;
+}
+
+Result<void> HttpStore::check_absent(const ObjectKey& key, const CallOptions& options) {
     const auto there = head(key, options);
-    if (there) {
+    // Of a link whose target has gone, or is a link, the service says no more than that.
+    if (there || there.error().code == "SymlinkTargetNotExist" ||
+        there.error().code == "InvalidTargetType") {
         return fail(ErrorKind::already_exists,
                     fmt::format("\"{}\" exists already", printable(key.str())));
     }
     if (there.error().kind != ErrorKind::not_found) return there.error();
-    auto response = send(false);
-    if (response && !no_create_condition_.exchange(true)) {
-        log_warning("store",
-                    "the service has no condition for what must not exist yet: two "
-                    "clients that create one object at the same time both succeed");
+    return {};
+}
+
+void HttpStore::warn_of_race() {
+    if (race_told_.exchange(true)) return;
+    log_warning("store",
+                "the service has no condition for what must not exist yet{}: two clients that "
+                "create one object at the same time both succeed",
+                dialect_->versions_void_must_not_exist() ? " in a bucket with versions" : "");
+}
+
+void HttpStore::note_reply(const Headers& headers) {
+    if (create_condition_ == CreateCondition::none || !dialect_->versions_void_must_not_exist()) {
+        return;
     }
-    return response;
+    if (dialect_->tells_version(headers)) note_versioning("on");
+}
+
+void HttpStore::note_created(const Headers& headers) {
+    note_versioning(dialect_->tells_version(headers) ? "on" : "");
+}
+
+void HttpStore::note_versioning(std::string_view state) {
+    if (!dialect_->versions_void_must_not_exist()) return;
+    if (!state.empty()) {
+        create_condition_ = CreateCondition::none;
+        return;
+    }
+    CreateCondition untried = CreateCondition::untried;
+    create_condition_.compare_exchange_strong(untried, CreateCondition::heeded);
 }
 
 }  // namespace xbucket

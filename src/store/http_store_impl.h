@@ -9,6 +9,7 @@
 #include "dialect.h"
 #include "requester.h"
 
+#include "xbucket/base/sync.h"
 #include "xbucket/store/http_store.h"
 
 #include <atomic>
@@ -64,6 +65,8 @@ class HttpStore final : public ObjectStore {
     Result<std::vector<PendingUpload>> list_uploads(const std::string& prefix,
                                                     const CallOptions& options) override;
 
+    void watch_uploads(std::shared_ptr<UploadWatcher> watcher) override EXCLUDES(watcher_mutex_);
+
     Result<Tags> get_tags(const ObjectKey& key, const CallOptions& options) override;
     Result<void> put_tags(const ObjectKey& key, const Tags& tags,
                           const CallOptions& options) override;
@@ -108,12 +111,21 @@ class HttpStore final : public ObjectStore {
                               const std::optional<ETag>& if_match, bool must_not_exist,
                               const std::optional<KeptChecksum>& checksum,
                               const CallOptions& options);
+    std::shared_ptr<UploadWatcher> upload_watcher() const EXCLUDES(watcher_mutex_);
     ETag etag_of_parts(const ObjectKey& key, size_t parts, const CallOptions& options);
     // Sends what must create, where that is asked for, with the condition or without it. Some
-    // services have none (Alibaba's under the S3 protocol: 501); there a HEAD before must do.
+    // services have none (Alibaba's under the S3 protocol: 501), and OSS has none in a bucket with
+    // versions; there a HEAD before must do.
     using Send = std::function<Result<HttpResponse>(bool with_condition)>;
     Result<HttpResponse> create(const ObjectKey& key, bool must_not_exist,
                                 const CallOptions& options, const Send& send);
+    Result<void> check_absent(const ObjectKey& key, const CallOptions& options);
+    void warn_of_race();  // once
+    // What tells of versions: a reply that concerns an object; one that says it was created under
+    // the condition; the bucket's state.
+    void note_reply(const Headers& headers);
+    void note_created(const Headers& headers);
+    void note_versioning(std::string_view state);
     // Sends content, with its MD5 where the bucket demands that.
     Result<HttpResponse> send_content(const RequestParts& parts, const CallOptions& options);
     Result<std::vector<DeleteFailure>> remove_in_one(const std::vector<ObjectKey>& keys,
@@ -139,11 +151,16 @@ class HttpStore final : public ObjectStore {
     const std::unique_ptr<Dialect> dialect_;
     std::atomic<bool> key_hint_given_{false};
     std::atomic<bool> demands_md5_{false};
-    std::atomic<bool> no_create_condition_{false};
+    // `untried`: as long as nothing was created nobody knows; both is done then.
+    enum class CreateCondition { untried, heeded, none };
+    std::atomic<CreateCondition> create_condition_;
+    std::atomic<bool> race_told_{false};
     std::atomic<bool> adds_dispositions_{false};
     enum class BucketLock { unknown, none, possible };
     std::atomic<BucketLock> bucket_lock_{BucketLock::unknown};
     EtagDoubts etag_doubts_;
+    mutable Mutex watcher_mutex_;
+    std::shared_ptr<UploadWatcher> watcher_ GUARDED_BY(watcher_mutex_);
     Requester requester_;  // last: waits for its calls, which use the dialect
 };
 

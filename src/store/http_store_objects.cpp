@@ -55,6 +55,7 @@ Result<HeadReply> HttpStore::head(const ObjectKey& key, const CallOptions& optio
 Result<HeadReply> HttpStore::head_in(const ObjectKey& key, Result<HttpResponse> response) {
     if (!response) return with_key_hint(std::move(response.error()));
     if (dialect_->adds_disposition(response->headers)) adds_dispositions_ = true;
+    note_reply(response->headers);
     return read_head(*dialect_, key, *std::move(response));
 }
 

@@ -99,7 +99,9 @@ Result<void> HttpStore::check_access(const CallOptions& options) {
 
 Result<std::string> HttpStore::versioning(const CallOptions& options) {
     const RequestParts parts = dialect_->versioning();
-    return dialect_->parse_versioning(TRY(requester_.call(parts, options)));
+    std::string state = TRY(dialect_->parse_versioning(TRY(requester_.call(parts, options))));
+    note_versioning(state);
+    return state;
 }
 
 Result<VersionList> HttpStore::list_versions(const ObjectKey& key, size_t versions_max,

@@ -38,6 +38,16 @@ bool wants_md5(const Error& error) {
 
 }  // namespace
 
+void HttpStore::watch_uploads(std::shared_ptr<UploadWatcher> watcher) {
+    LockGuard lock(watcher_mutex_);
+    watcher_ = std::move(watcher);
+}
+
+std::shared_ptr<UploadWatcher> HttpStore::upload_watcher() const {
+    LockGuard lock(watcher_mutex_);
+    return watcher_;
+}
+
 Result<HttpResponse> HttpStore::send_content(const RequestParts& parts,
                                              const CallOptions& options) {
     if (!demands_md5_) {

@@ -16,6 +16,23 @@ bool is_same_state(const ObjectInfo& a, const ObjectInfo& b) {
            a.version_id == b.version_id && a.attributes == b.attributes;
 }
 
+// Tells whoever watches. What is not over when the copy ends is theirs to abort.
+class WatchedUpload {
+  public:
+    WatchedUpload(std::shared_ptr<UploadWatcher> watcher, const ObjectKey& key)
+        : watcher_(std::move(watcher)), ticket_(watcher_ ? watcher_->intend(key) : 0) {}
+    void made(const UploadId& id) {
+        if (watcher_) watcher_->made(ticket_, id);
+    }
+    void over() {
+        if (watcher_) watcher_->over(ticket_);
+    }
+
+  private:
+    const std::shared_ptr<UploadWatcher> watcher_;
+    const UploadWatcher::Ticket ticket_;
+};
+
 }  // namespace
 
 uint64_t copy_part_bytes(uint64_t size, const StoreTraits& traits) {
@@ -36,22 +53,31 @@ Result<CopyReply> MultipartCopy::run() {
     checksum_ = std::move(checksum);
     TRY(check_guard(source));
     const ObjectAttributes attributes = TRY(attributes_for(source));
-    const UploadId id =
-        TRY(store_.begin_upload(request_.destination, attributes, checksum_, options_));
-    auto parts = copy_parts(id, source);
+    WatchedUpload upload(store_.upload_watcher(), request_.destination);
+    const auto id = store_.begin_upload(request_.destination, attributes, checksum_, options_);
+    if (!id) {
+        if (!id.error().outcome_unknown) upload.over();
+        return id.error();
+    }
+    upload.made(*id);
+    auto parts = copy_parts(*id, source);
     auto completed =
-        parts ? complete(id, source, *parts) : Result<PutReply>(std::move(parts.error()));
+        parts ? complete(*id, source, *parts) : Result<PutReply>(std::move(parts.error()));
     if (!completed) {
         // An upload whose Complete may have been applied is no longer ours to abort.
-        if (!completed.error().outcome_unknown) {
-            if (auto aborted = store_.abort_upload(request_.destination, id, options_); !aborted) {
-                log_warning("store", "a multipart upload of \"{}\" is left behind: {}",
-                            printable(request_.destination.str()), aborted.error().describe());
-            }
-        }
+        if (!completed.error().outcome_unknown && abort(*id)) upload.over();
         return std::move(completed.error());
     }
+    upload.over();
     return compare(*completed, source);
+}
+
+bool MultipartCopy::abort(const UploadId& id) {
+    const auto aborted = store_.abort_upload(request_.destination, id, options_);
+    if (aborted || aborted.error().kind == ErrorKind::not_found) return true;
+    log_warning("store", "a multipart upload of \"{}\" is left behind: {}",
+                printable(request_.destination.str()), aborted.error().describe());
+    return false;
 }
 
 Result<void> MultipartCopy::check_guard(const ObjectInfo& source) const {
@@ -174,8 +200,27 @@ Result<CopyReply> MultipartCopy::compare(const PutReply& reply, const ObjectInfo
     out.last_modified = made.last_modified;
     out.date = made.date;
     out.version_id = reply.version_id;
-    out.source_version_id = source.version_id;
+    out.source_version_id = below(reply.version_id, source);
+    out.source_etag = source.etag;
     return out;
+}
+
+// What came in between the last HEAD and Complete lies below the copy, where versions are kept.
+VersionId MultipartCopy::below(const VersionId& made, const ObjectInfo& source) {
+    const bool in_place = request_.source == request_.destination;
+    if (!in_place || made.empty() || made.str() == "null") return source.version_id;
+    constexpr size_t kVersionsMax = 10;  // more than others can have put on top of it since
+    const auto list = store_.list_versions(request_.destination, kVersionsMax, options_);
+    if (!list) {
+        log_info("store", "\"{}\": whether a version came in between cannot be told: {}",
+                 printable(request_.source.str()), list.error().describe());
+        return source.version_id;
+    }
+    const auto& versions = list->versions;
+    const auto ours = std::find_if(versions.begin(), versions.end(),
+                                   [&](const ObjectVersion& v) { return v.id == made; });
+    if (ours == versions.end() || ours + 1 == versions.end()) return source.version_id;
+    return (ours + 1)->id;
 }
 
 }  // namespace xbucket

@@ -20,10 +20,13 @@ class MultipartCopy {
     // The guard that a single copy leaves to the service.
     Result<void> check_guard(const ObjectInfo& source) const;
     Result<ObjectAttributes> attributes_for(const ObjectInfo& source);
+    // Whether nothing is left of it.
+    bool abort(const UploadId& id);
     Result<std::vector<UploadPart>> copy_parts(const UploadId& id, const ObjectInfo& source);
     Result<PutReply> complete(const UploadId& id, const ObjectInfo& source,
                               const std::vector<UploadPart>& parts);
     Result<CopyReply> compare(const PutReply& reply, const ObjectInfo& source);
+    VersionId below(const VersionId& made, const ObjectInfo& source);
 
     HttpStore& store_;
     const CopyRequest& request_;

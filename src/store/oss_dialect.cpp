@@ -152,6 +152,8 @@ class OssDialect final : public Dialect {
         return bucket.child("Versioning").text();
     }
 
+    bool versions_void_must_not_exist() const override { return true; }
+
     Result<std::string> parse_acl(const HttpResponse& response) const override {
         const XmlDocument document = TRY(parse_reply(response, "AccessControlPolicy"));
         std::string grant = document.root().child("AccessControlList").child("Grant").text();

@@ -393,6 +393,24 @@ class Killed:
         self.change_one_byte(again / "f")
         self.assertTrue(self.client.get("f") == before[:13 * MIB] + b"changed" + before[13 * MIB + 7:])
 
+    def test_kill_while_a_copy_is_made_in_parts_for_a_change_of_metadata_or_a_rename(self):
+        for change in (lambda path: os.setxattr(path, "user.year", b"2021"),
+                       lambda path: os.rename(path, path.with_name("g"))):
+            self.client.put("f", b"content")
+            mount = self.mounted = self.mount()
+            # As of an object that is too large for a single one.
+            self.server.set_faults("copy:*:400:EntityTooLarge", "part-copy:*:stall")
+            changer = threading.Thread(target=lambda: error_of(change, mount / "f"), daemon=True)
+            changer.start()
+            wait_for(lambda: self.uploads() and self.waits(), what="a part that is copied")
+            mount.kill()
+            changer.join(20)
+            self.server.set_faults()
+            self.assertEqual(self.client.get("f"), b"content")
+            again = self.mount()
+            wait_for(lambda: not self.uploads(), what="the abort by the next mount")
+            again.stop()
+
     def test_kill_while_an_upload_is_aborted(self):
         self.client.put("f", b"old object")
         mount = self.mounted = self.mount("--part-size=5M", "--timeout=2s")

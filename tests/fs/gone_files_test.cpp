@@ -3,6 +3,9 @@
 // deleted by others. Nobody may write into such an inode believing that it is the file.
 #include "fs_fixture.h"
 
+#include <functional>
+#include <vector>
+
 namespace xbucket {
 namespace {
 
@@ -93,6 +96,27 @@ TEST_F(GoneFilesTest, file_that_was_unlinked_while_open_can_be_opened_again_by_w
     fs_->release(number, again->handle);
     EXPECT_TRUE(close(number, file->opened.handle));
     EXPECT_EQ(fs_->open(number, {}).error().kind, ErrorKind::stale);
+}
+
+TEST_F(GoneFilesTest, object_whose_attributes_are_found_deleted_is_no_file_for_who_looks_next) {
+    const std::vector<std::function<ErrorKind(InodeNumber)>> ways = {
+        [this](InodeNumber f) { return fs_->getxattr(f, "user.a", kUser).error().kind; },
+        [this](InodeNumber f) { return fs_->listxattr(f).error().kind; },
+        [this](InodeNumber f) { return fs_->setxattr(f, "user.a", "1", {}).error().kind; },
+        [this](InodeNumber f) { return fs_->setxattr(f, "user.tag.a", "1", {}).error().kind; },
+    };
+    for (const auto& way : ways) {
+        put("f", "old");
+        ASSERT_TRUE(names_in(""));
+        const InodeNumber number = ino("f");
+        meta_->forget(ObjectKey("f"));
+        ASSERT_TRUE(other_.remove(ObjectKey("f")));
+        EXPECT_EQ(way(number), ErrorKind::not_found);
+        EXPECT_EQ(fs_->getattr(number, std::nullopt)->nlink, 0u);
+        EXPECT_EQ(notifier_.entries().back(), "f");
+        EXPECT_EQ(look_up("f").error().kind, ErrorKind::not_found);
+        clock_.advance(std::chrono::seconds(6));
+    }
 }
 
 TEST_F(GoneFilesTest, what_is_written_while_a_stat_finds_the_object_deleted_is_uploaded) {

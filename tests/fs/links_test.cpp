@@ -110,6 +110,27 @@ TEST_F(OssLinksTest, renamed_link_keeps_its_text_as_on_any_file_system) {
     EXPECT_FALSE(in_bucket("link"));
 }
 
+// Copied by the service where its text means the same, made anew where it does not.
+TEST_F(OssLinksTest, renamed_link_keeps_what_others_gave_it) {
+    for (const char* name : {"f", "d/f", "x/y"}) put(name, "body");
+    const ObjectAttributes theirs{.user = {{"year", "2021"}}};
+    for (const char* to : {"moved", "d/moved", "x/moved"}) {
+        ASSERT_TRUE(other_.put_symlink(ObjectKey("link"), ObjectKey("f"), theirs));
+        ASSERT_TRUE(other_.put_tags(ObjectKey("link"), {{"k", "v"}}));
+        ASSERT_TRUE(other_.put_acl(ObjectKey("link"), "public-read"));
+        clock_.advance(std::chrono::seconds(61));
+        ASSERT_TRUE(S_ISLNK(stat("link")->mode));
+        ASSERT_TRUE(rename("link", to)) << to;
+        EXPECT_EQ(metadata_of(to).at("year"), "2021") << to;
+        EXPECT_EQ(other_.get_tags(ObjectKey(to)).value(), (Tags{{"k", "v"}})) << to;
+        EXPECT_EQ(other_.get_acl(ObjectKey(to)).value(), "public-read") << to;
+        EXPECT_FALSE(in_bucket("link"));
+        EXPECT_EQ(fs_->readlink(ino(to)).value(), "f");
+    }
+    EXPECT_EQ(count(StoreCall::copy), 1u);
+    EXPECT_EQ(count(StoreCall::put_symlink), 2u);
+}
+
 TEST_F(OssLinksTest, time_and_owner_of_a_native_link_are_recorded_and_move_with_it) {
     put("d/f", "body", {.user = {{"year", "2021"}}});
     ASSERT_TRUE(symlink("link", "./d/f"));

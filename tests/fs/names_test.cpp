@@ -137,6 +137,24 @@ TEST_F(NamesTest, mkdir_over_somebody_elses_directory_exists_and_leaves_it_alone
     EXPECT_EQ(metadata_of("d/").at("theirs"), "1");
 }
 
+class VersionedNamesTest : public FsTest {
+  protected:
+    static testing::MemoryService versioned() {
+        testing::MemoryService service = testing::MemoryService::oss();
+        service.versioning = "Suspended";
+        return service;
+    }
+    VersionedNamesTest() : FsTest(versioned()) {}
+};
+
+TEST_F(VersionedNamesTest, mkdir_replaces_no_marker_that_others_made_since) {
+    EXPECT_EQ(look_up("d").error().kind, ErrorKind::not_found);
+    const ObjectAttributes attributes{.user = {{"year", "2021"}}};
+    put("d/", "", attributes);
+    EXPECT_EQ(mkdir("d").error().kind, ErrorKind::already_exists);
+    EXPECT_EQ(metadata_of("d/"), attributes.user);
+}
+
 TEST_F(NamesTest, mkdir_hides_no_object_that_others_made_since_the_name_was_looked_up) {
     EXPECT_EQ(look_up("d").error().kind, ErrorKind::not_found);
     put("d", "theirs");

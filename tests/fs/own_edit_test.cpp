@@ -117,5 +117,41 @@ TEST_F(OwnEditTest, read_of_a_changed_file_that_is_refused_waits_for_what_is_und
     EXPECT_EQ(*bytes, std::string(4096, 'b'));
 }
 
+// One ETag is an MD5 and the other is not: of a copy in parts, as of a large object of OSS whose
+// class is changed, or of one that the bucket encrypts by default.
+class OtherEtagTest : public FsTest, public ::testing::WithParamInterface<bool> {
+  protected:
+    OtherEtagTest() : FsTest(service(GetParam())) {}
+    static MemoryService service(bool encrypts) {
+        MemoryService service = MemoryService::s3();
+        if (encrypts) {
+            service.default_encryption = "aws:kms";
+        } else {
+            service.traits.copy_bytes_max = 1U << 20;
+        }
+        return service;
+    }
+};
+
+TEST_P(OtherEtagTest, readers_and_writers_go_on_after_an_own_edit_that_gives_another_one) {
+    put("f", std::string(1U << 20, 'a') + std::string(3U << 20, 'b'));
+    clock_.advance(std::chrono::seconds(5));
+    const OpenedFile reader = open_old("f");
+    const OpenedFile writer = open_old("f", {.write = true});
+    EXPECT_EQ(read(reader, 0, 4096).value(), std::string(4096, 'a'));
+    ASSERT_TRUE(write(writer, 0, "changed"));
+    ASSERT_TRUE(setxattr("f", "user.a", "1"));
+    const Result<std::string> bytes = read(reader, kFar, 4096);
+    ASSERT_TRUE(bytes) << bytes.error().describe();
+    EXPECT_EQ(*bytes, std::string(4096, 'b'));
+    const Result<void> closed = close_file(writer);
+    ASSERT_TRUE(closed) << closed.error().describe();
+    EXPECT_EQ(body_of("f").substr(0, 8), "changeda");
+    EXPECT_EQ(metadata_of("f").at("a"), "1");
+    ASSERT_TRUE(close_file(reader));
+}
+
+INSTANTIATE_TEST_SUITE_P(PartsOrKms, OtherEtagTest, ::testing::Bool());
+
 }  // namespace
 }  // namespace xbucket

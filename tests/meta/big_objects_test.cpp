@@ -37,6 +37,18 @@ TEST_F(BigObjects, where_if_match_guards_the_end_metadata_is_changed_and_nothing
     EXPECT_EQ(now.attributes.tags, (Tags{{"Owner", "me"}}));
 }
 
+TEST_F(BigObjects, an_etag_of_parts_is_no_content_that_others_put_there) {
+    put("a", kTagged);
+    const ETag before = raw.bucket()->peek(ObjectKey("a"))->etag;
+    EXPECT_EQ(set("a", "user.y", "2"), std::nullopt);
+    const auto stat = engine->stat(ObjectKey("a"), Freshness::cached);
+    EXPECT_NE(stat->etag, before);
+    EXPECT_THAT(engine->stats_json(), HasSubstr("\"content_replaced\":0"));
+    EXPECT_EQ(raw.count(StoreCall::head), 1U) << "there is nothing to be looked at";
+    EXPECT_EQ(set("a", "user.z", "3"), std::nullopt) << "a run goes on";
+    EXPECT_EQ(raw.count(StoreCall::head), 1U);
+}
+
 // As where the bucket encrypts by default: the ETag of the copy is not the source's.
 TEST_F(BigObjects, a_rename_copies_once_where_the_copy_gets_an_etag_of_its_own) {
     put("a", kTagged);
@@ -46,6 +58,54 @@ TEST_F(BigObjects, a_rename_copies_once_where_the_copy_gets_an_etag_of_its_own) 
     EXPECT_EQ(*raw.bucket()->peek(ObjectKey("b"))->body, "body");
     EXPECT_EQ(stored("b"), (UserMetadata{{"x", "1"}}));
     EXPECT_FALSE(raw.bucket()->peek(ObjectKey("a")));
+}
+
+class BigObjectsSuspended : public EngineFixture {
+  protected:
+    static MemoryService suspended() {
+        MemoryService service = with_small_copies(MemoryService::oss());
+        service.versioning = "Suspended";
+        return service;
+    }
+    BigObjectsSuspended() : EngineFixture(suspended()) {}
+};
+
+// protocol.md 3.5: the copy overwrites the version "null".
+TEST_F(BigObjectsSuspended, versions_that_are_not_kept_any_more_guard_nothing) {
+    put("a", kTagged);
+    EXPECT_EQ(set("a", "user.y", "2"), ErrorKind::file_too_large);
+    EXPECT_EQ(stored("a"), (UserMetadata{{"x", "1"}}));
+}
+
+class KmsByDefault : public EngineFixture {
+  protected:
+    static MemoryService encrypting() {
+        MemoryService service = MemoryService::s3();
+        service.default_encryption = "aws:kms";
+        return service;
+    }
+    KmsByDefault() : EngineFixture(encrypting()) {}
+};
+
+TEST_F(KmsByDefault, an_etag_of_an_encrypted_copy_is_no_content_that_others_put_there) {
+    put("a", {.user = {{"x", "1"}}});
+    const ETag before = raw.bucket()->peek(ObjectKey("a"))->etag;
+    EXPECT_EQ(set("a", "user.y", "2"), std::nullopt);
+    const auto stat = engine->stat(ObjectKey("a"), Freshness::cached);
+    EXPECT_NE(stat->etag, before);
+    EXPECT_THAT(engine->stats_json(), HasSubstr("\"content_replaced\":0"));
+    const size_t heads = raw.count(StoreCall::head);
+    EXPECT_EQ(set("a", "user.z", "3"), std::nullopt);
+    EXPECT_EQ(raw.count(StoreCall::head), heads) << "it is known to be encrypted";
+    EXPECT_EQ(stored("a"), (UserMetadata{{"x", "1"}, {"y", "2"}, {"z", "3"}}));
+}
+
+TEST_F(KmsByDefault, content_that_others_did_put_there_is_seen) {
+    put("a", {.user = {{"x", "1"}}});
+    EXPECT_EQ(set("a", "user.y", "2"), std::nullopt);
+    ASSERT_TRUE(put_object(raw, "a", "other bytes"));
+    EXPECT_EQ(set("a", "user.z", "3"), std::nullopt);
+    EXPECT_EQ(engine->stat(ObjectKey("a"), Freshness::cached)->size, 11U);
 }
 
 class BigObjectsUnguarded : public EngineFixture {

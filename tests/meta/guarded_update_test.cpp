@@ -175,6 +175,63 @@ TEST_F(GuardedUpdates, the_acl_of_an_object_that_was_replaced_is_read_again) {
 }
 
 // A request that is repeated on its way answers its own success with 412.
+// What was copied in parts is the base's content, with what came in between below it.
+class CopiedInParts : public GuardedUpdates {
+  protected:
+    void SetUp() override {
+        begin();
+        base.info.size = 4;
+        base.info.version_id = VersionId("base");
+        answer({.head = base});
+        answer({.acl = "default"});
+        ASSERT_EQ(asked(), " copy");
+        CopyReply reply;
+        reply.etag = ETag("parts-1");
+        reply.source_etag = ETag("e");
+        reply.version_id = VersionId("ours");
+        reply.source_version_id = VersionId("theirs");
+        reply.last_modified = reply.date = at;
+        step = update->on_copied(std::move(reply), now, now + milliseconds(20));
+        const auto* version = std::get_if<ReadVersion>(&step);
+        ASSERT_NE(version, nullptr);
+        EXPECT_EQ(version->version.str(), "theirs");
+        theirs.etag = ETag("parts-1");
+        theirs.version_id = version->version;
+        theirs.attributes.user = {{"year", "2020"}, {"theirs", "1"}};
+    }
+    HeadReply base = object();
+    ObjectInfo theirs;
+};
+
+TEST_F(CopiedInParts, an_edit_that_came_in_between_is_merged_and_the_content_stays_known) {
+    theirs.size = 4;
+    step = update->on_version(theirs, now);
+    ASSERT_EQ(asked(), " copy");
+    EXPECT_EQ(sent().user, (UserMetadata{{"year", "2021"}, {"theirs", "1"}}));
+    CopyReply reply;
+    reply.etag = ETag("parts-2");
+    reply.source_etag = ETag("parts-1");
+    reply.version_id = VersionId("merged");
+    reply.source_version_id = VersionId("ours");
+    reply.last_modified = reply.date = at;
+    step = update->on_copied(std::move(reply), now, now + milliseconds(20));
+    ASSERT_EQ(asked(), " done");
+    EXPECT_EQ(update->outcome().errors.front(), std::nullopt);
+    EXPECT_EQ(update->outcome().edited.str(), "e");
+}
+
+TEST_F(CopiedInParts, content_that_came_in_between_is_told_with_its_version) {
+    theirs.size = 5;
+    step = update->on_version(theirs, now);
+    ASSERT_EQ(asked(), " done");
+    const auto& error = update->outcome().errors.front();
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->kind, ErrorKind::conflict);
+    EXPECT_TRUE(error->outcome_unknown);
+    EXPECT_NE(error->message.find("theirs"), std::string::npos);
+    EXPECT_EQ(facts.counters.replaced.load(), 1U);
+}
+
 TEST_F(GuardedUpdates, a_refusal_behind_which_some_of_ours_is_found_leaves_the_outcome_open) {
     UpdateWork work;
     work.key = ObjectKey("object");

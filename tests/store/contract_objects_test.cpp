@@ -256,6 +256,30 @@ TEST_P(ObjectStoreContract, put_that_must_not_exist_is_already_exists_and_leaves
     EXPECT_EQ(body_at("f"), "first");
 }
 
+TEST_P(ObjectStoreContract, what_must_not_exist_replaces_nothing_in_a_versioned_bucket_either) {
+    ObjectStore* kept = bucket().versioned();
+    if (kept == nullptr) GTEST_SKIP() << "no bucket with versions here";
+    MUST(put_object(*kept, "f", "first"));
+    PutRequest put;
+    put.key = ObjectKey("f");
+    put.must_not_exist = true;
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(kept->put(put).error().kind, ErrorKind::already_exists);
+    }
+    EXPECT_EQ(MUST(read_object(*kept, "f")), "first");
+    put.key = ObjectKey("g");
+    MUST(kept->put(put));
+    if (!facts().copy_must_not_exist) return;
+    CopyRequest copy;
+    copy.source = ObjectKey("g");
+    copy.destination = ObjectKey("f");
+    copy.guard.destination_must_not_exist = true;
+    const auto refused = kept->copy(copy);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::already_exists);
+    EXPECT_EQ(MUST(read_object(*kept, "f")), "first");
+}
+
 TEST_P(ObjectStoreContract, put_with_if_match_replaces_only_that_content) {
     if (!facts().put_if_match) GTEST_SKIP() << "this service has no If-Match on PUT";
     const ETag first = put("f", "first");

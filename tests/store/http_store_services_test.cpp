@@ -75,6 +75,66 @@ TEST_F(HttpStoreServices, what_is_not_implemented_for_another_reason_is_told) {
         << "nobody knows whether it is there";
 }
 
+// protocol.md 3.1: OSS ignores x-oss-forbid-overwrite where versioning is on, or was.
+class OssVersions : public StoreFixture {
+  protected:
+    const PutRequest fresh{.key = ObjectKey("k"), .must_not_exist = true};
+    const ScriptedReply plain{.headers = {{"ETag", "\"E\""}}};
+    const ScriptedReply versioned{.headers = {{"ETag", "\"E\""}, {"x-oss-version-id", "V"}}};
+    ObjectStore& store = make(oss_config());
+
+    // Asks first, and does not count on the condition.
+    void expect_asks_first() {
+        const size_t before = transport.sent().size();
+        transport.reply(object_reply("there"));
+        EXPECT_EQ(store.put(fresh).error().kind, ErrorKind::already_exists);
+        ASSERT_EQ(transport.sent().size(), before + 1);
+        EXPECT_EQ(transport.sent(before).request.method, HttpMethod::head);
+    }
+    void expect_one_request() {
+        const size_t before = transport.sent().size();
+        transport.reply(plain);
+        EXPECT_TRUE(store.put(fresh));
+        ASSERT_EQ(transport.sent().size(), before + 1);
+        EXPECT_EQ(transport.sent(before).header("x-oss-forbid-overwrite"), "true");
+    }
+};
+
+TEST_F(OssVersions, the_first_creation_looks_and_is_guarded_and_its_reply_tells_what_others_do) {
+    transport.reply(error_reply(404, "NoSuchKey"));
+    transport.reply(plain);
+    EXPECT_TRUE(store.put(fresh));
+    EXPECT_EQ(transport.sent(0).request.method, HttpMethod::head);
+    EXPECT_EQ(transport.sent(1).header("x-oss-forbid-overwrite"), "true");
+    expect_one_request();
+    // Turned on meanwhile.
+    transport.reply(versioned);
+    EXPECT_TRUE(store.put(fresh));
+    expect_asks_first();
+}
+
+TEST_F(OssVersions, what_any_reply_tells_of_versions_holds_for_what_is_created) {
+    transport.reply(object_reply("x", {{"x-oss-version-id", "null"}}));
+    EXPECT_TRUE(store.head(ObjectKey("other")));
+    expect_asks_first();
+    transport.reply(error_reply(404, "SymlinkTargetNotExist"));
+    EXPECT_EQ(store.put(fresh).error().kind, ErrorKind::already_exists) << "the link is there";
+    CopyRequest copy{.source = ObjectKey("a"), .destination = ObjectKey("b")};
+    copy.guard.destination_must_not_exist = true;
+    transport.reply(object_reply("there"));
+    EXPECT_EQ(store.copy(copy).error().kind, ErrorKind::already_exists);
+}
+
+TEST_F(OssVersions, a_bucket_that_says_that_it_never_kept_any_costs_no_request) {
+    transport.reply(xml_reply("<BucketInfo><Bucket></Bucket></BucketInfo>"));
+    EXPECT_EQ(*store.versioning(), "");
+    expect_one_request();
+    transport.reply(
+        xml_reply("<BucketInfo><Bucket><Versioning>Suspended</Versioning></Bucket></BucketInfo>"));
+    EXPECT_EQ(*store.versioning(), "Suspended");
+    expect_asks_first();
+}
+
 TEST_F(HttpStoreServices, replacing_what_was_deleted_at_the_same_time_is_a_condition_that_failed) {
     ObjectStore& store = make(s3_config());
     const PutRequest put{.key = ObjectKey("k"), .if_match = ETag("E")};

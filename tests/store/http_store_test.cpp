@@ -199,6 +199,7 @@ TEST_F(HttpStore, an_upload_reply_without_an_etag_leaves_the_outcome_unknown) {
 
 TEST_F(HttpStore, creating_what_exists_is_already_exists_in_both_dialects) {
     ObjectStore& oss = make(oss_config());
+    transport.reply(error_reply(404, "NoSuchKey"));
     transport.reply(error_reply(409, "FileAlreadyExists"));
     EXPECT_EQ(oss.put({.key = ObjectKey("k"), .must_not_exist = true}).error().kind,
               ErrorKind::already_exists);

@@ -211,6 +211,96 @@ TEST_F(MultipartCopyTest, a_result_of_another_size_is_no_success) {
     EXPECT_TRUE(reply.error().outcome_unknown);
 }
 
+// Says what it was told: "intend k, made u, over".
+class RecordingWatcher final : public UploadWatcher {
+  public:
+    Ticket intend(const ObjectKey& key) override {
+        said += "intend " + key.str();
+        return 7;
+    }
+    void made(Ticket ticket, const UploadId& id) override {
+        EXPECT_EQ(ticket, 7U);
+        said += ", made " + id.str();
+    }
+    void over(Ticket ticket) override {
+        EXPECT_EQ(ticket, 7U);
+        said += ", over";
+    }
+    std::string said;
+};
+
+class WatchedCopies : public MultipartCopyTest {
+  protected:
+    // An update that comes as far as these replies.
+    std::string told_of(const std::vector<ScriptedReply>& replies) {
+        HttpStoreConfig config = s3_config();
+        config.key_prefix = "below/";
+        ObjectStore& store = make(config);
+        const auto watcher = std::make_shared<RecordingWatcher>();
+        store.watch_uploads(watcher);
+        transport.reply(head_reply());
+        for (const ScriptedReply& reply : replies) transport.reply(reply);
+        (void)store.copy(update());
+        return watcher->said;
+    }
+    std::vector<ScriptedReply> up_to_complete(const std::vector<ScriptedReply>& rest) {
+        std::vector<ScriptedReply> replies{created()};
+        for (int i = 0; i < 12; ++i) replies.push_back(part());
+        replies.push_back(head_reply());
+        replies.insert(replies.end(), rest.begin(), rest.end());
+        return replies;
+    }
+};
+
+TEST_F(WatchedCopies, whoever_keeps_a_log_is_told_of_an_upload_as_long_as_anything_may_be_left) {
+    EXPECT_EQ(told_of(up_to_complete({completed(), head_reply("N-12")})), "intend k, made u, over");
+    EXPECT_EQ(told_of({error_reply(403, "AccessDenied")}), "intend k, over");
+    const ScriptedReply refused = error_reply(412, "PreconditionFailed");
+    EXPECT_EQ(told_of(up_to_complete({refused, {.status = 204}})), "intend k, made u, over");
+    EXPECT_EQ(told_of(up_to_complete({refused, error_reply(403, "AccessDenied")})),
+              "intend k, made u");
+    EXPECT_EQ(told_of(up_to_complete({broken(ErrorKind::network, true)})), "intend k, made u");
+}
+
+// Where versions are kept nothing guards the last round trip, and the list of them tells of it.
+class MultipartCopyVersions : public MultipartCopyTest {
+  protected:
+    // What the copy says that it was made of, where the object's versions are these.
+    std::string copied(const std::vector<std::string>& versions) {
+        ObjectStore& store = make(oss_config());
+        const Headers base{{"x-oss-version-id", "base"}};
+        ScriptedReply done = completed();
+        done.headers.set("x-oss-version-id", "ours");
+        std::string list = "<ListVersionsResult><IsTruncated>false</IsTruncated>";
+        for (const std::string& id : versions) {
+            list += "<Version><Key>k</Key><VersionId>" + id +
+                    "</VersionId><IsLatest>false</IsLatest><LastModified>2023-11-14T22:00:00.000Z"
+                    "</LastModified><ETag>\"S\"</ETag><Size>5</Size></Version>";
+        }
+        transport.reply(error_reply(400, "EntityTooLarge"));
+        transport.reply(head_reply("S", kModified, base));
+        transport.reply(created());
+        reply_parts();
+        transport.reply(head_reply("S", kModified, base));
+        transport.reply(done);
+        transport.reply(head_reply("N-12", kServiceDate, {{"x-oss-version-id", "ours"}}));
+        transport.reply(versions.empty() ? error_reply(403, "AccessDenied")
+                                         : xml(list + "</ListVersionsResult>"));
+        const auto reply = store.copy(update());
+        if (!reply) return reply.error().describe();
+        EXPECT_EQ(reply->source_etag.str(), "S");
+        return reply->source_version_id.str();
+    }
+};
+
+TEST_F(MultipartCopyVersions, what_lies_below_the_copy_is_what_it_came_on_top_of) {
+    EXPECT_EQ(copied({"ours", "base"}), "base");
+    EXPECT_EQ(copied({"ours", "theirs", "base"}), "theirs");
+    EXPECT_EQ(copied({"later", "ours", "theirs"}), "theirs");
+    EXPECT_EQ(copied({"ours"}), "base") << "an older one was deleted";
+    EXPECT_EQ(copied({}), "base") << "they may not be listed";
+}
+
 TEST_F(MultipartCopyTest, hidden_metadata_is_not_lost_silently) {
     ObjectStore& store = make(s3_config());
     transport.reply(head_reply("S", kModified, {{"x-amz-missing-meta", "1"}}));

@@ -141,6 +141,9 @@ class FaultyStore final : public ObjectStore {
                               const CallOptions& options = {}) override;
     Result<std::vector<PendingUpload>> list_uploads(const std::string& prefix,
                                                     const CallOptions& options = {}) override;
+    void watch_uploads(std::shared_ptr<UploadWatcher> watcher) override {
+        inner_.watch_uploads(std::move(watcher));
+    }
     Result<Tags> get_tags(const ObjectKey& key, const CallOptions& options = {}) override;
     Result<void> put_tags(const ObjectKey& key, const Tags& tags,
                           const CallOptions& options = {}) override;

@@ -135,11 +135,15 @@ Result<CopyReply> MemoryBucket::copy(const CopyRequest& request) {
         made.etag = content_etag(*source.body);
     }
     if (made.attributes.tags && made.attributes.tags->empty()) made.attributes.tags.reset();
+    if (!service_.default_encryption.empty() && made.attributes.sse.empty()) {
+        made.attributes.sse.algorithm = service_.default_encryption;
+        made.etag = content_etag(*source.body + " as encrypted by itself");
+    }
     made.modified = service_time();
     const VersionId source_version = source.id;
     const MemoryVersion& stored = store(request.destination, std::move(made));
-    return CopyReply{stored.etag, told(stored.modified), told(service_time()), stored.id,
-                     source_version};
+    return CopyReply{stored.etag, told(stored.modified), told(service_time()),
+                     stored.id,   source_version,        in_parts ? source.etag : ETag()};
 }
 
 }  // namespace xbucket::testing

@@ -38,6 +38,7 @@ struct MemoryService {
     bool tags_ride_along_copies = true;   // and starts of uploads; Ceph takes them on PUT only
     bool copy_makes_single_part = false;  // a multipart object's ETag changes with a copy (AWS)
     bool archived_copy_refused = true;
+    std::string default_encryption;  // of copies that name none; they get an ETag of their own
 
     // Locks of versions (protocol.md 3.7).
     bool locks_hidden = false;     // HEAD leaves them out

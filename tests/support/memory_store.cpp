@@ -155,7 +155,18 @@ Result<ObjectInfo> MemoryStore::get(const GetRequest& request, GetSink& sink,
     return content.info;
 }
 
+// A store looks first where the service heeds no condition.
+Result<void> MemoryStore::check_absent(const ObjectKey& key, const CallOptions& options) {
+    const MemoryService& service = bucket_->service();
+    if (!service.must_not_exist_ignored_when_versioned || service.versioning.empty()) return {};
+    const auto there = head(key, options);
+    if (there) return fail(ErrorKind::already_exists, "the object exists already");
+    if (there.error().kind != ErrorKind::not_found) return there.error();
+    return {};
+}
+
 Result<PutReply> MemoryStore::put(const PutRequest& request, const CallOptions& options) {
+    if (request.must_not_exist) TRY(check_absent(request.key, options));
     LoggedRequest logged{
         StoreCall::put, request.key, {}, request.attributes, options.request_class};
     note(std::move(logged));
@@ -168,6 +179,7 @@ Result<PutReply> MemoryStore::put(const PutRequest& request, const CallOptions& 
 }
 
 Result<CopyReply> MemoryStore::copy(const CopyRequest& request, const CallOptions& options) {
+    if (request.guard.destination_must_not_exist) TRY(check_absent(request.destination, options));
     note(LoggedRequest{StoreCall::copy, request.destination, request, {}, options.request_class});
     return bucket_->copy(request);
 }

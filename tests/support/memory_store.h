@@ -110,6 +110,8 @@ class MemoryStore final : public ObjectStore {
     const std::shared_ptr<MemoryBucket> bucket_;
     std::atomic<size_t> piece_bytes_{64U << 10};
 
+    Result<void> check_absent(const ObjectKey& key, const CallOptions& options);
+
     mutable Mutex mutex_;
     CondVar answers_changed_;
     std::vector<LoggedRequest> log_ GUARDED_BY(mutex_);

@@ -72,7 +72,8 @@ class Uploads {
     // Errors: stale (the base was replaced or deleted), no_space, get()'s.
     virtual Result<void> fetch(const ObjectKey& key, FileContent& content, ByteRange range) = 0;
 
-    // Aborts in the background what mounts of the same source left when they were killed.
+    // Aborts in the background what mounts of the same source left when they were killed, uploads
+    // that the store began for a copy included.
     virtual void abort_leftovers() = 0;
 };
 

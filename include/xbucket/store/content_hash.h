@@ -9,4 +9,8 @@ namespace xbucket {
 // it: not for multipart, KMS-encrypted, SSE-C, appendable or symlink objects (protocol.md 2). Pure.
 bool etag_is_content_hash(const ObjectInfo& info);
 
+// Whether what is told of two objects shows that their content differs. A copy may have an ETag of
+// its own where it is encrypted, made in parts, or made by OSS: that alone shows nothing. Pure.
+bool shows_other_content(const ObjectInfo& a, const ObjectInfo& b);
+
 }  // namespace xbucket

@@ -13,6 +13,7 @@
 #include "xbucket/base/result.h"
 #include "xbucket/http/transport.h"
 #include "xbucket/store/object_types.h"
+#include "xbucket/store/upload_watcher.h"
 
 #include <functional>
 #include <memory>
@@ -71,7 +72,12 @@ struct CopyReply {
     WallTime last_modified;  // cut to whole seconds
     WallTime date;
     VersionId version_id;
+    // Of what was copied. In place and in parts: of what lay below the copy when it was completed,
+    // where the bucket keeps versions and tells them.
     VersionId source_version_id;
+    // Of a copy in parts: its source's, which every part was guarded by. Its own ETag says nothing
+    // of the content. "" = it was made at once.
+    ETag source_etag;
 };
 
 struct GetRequest {
@@ -216,6 +222,12 @@ class ObjectStore {
                                       const CallOptions& options = {}) = 0;
     virtual Result<std::vector<PendingUpload>> list_uploads(const std::string& prefix,
                                                             const CallOptions& options = {}) = 0;
+
+    // Who is told of the uploads that copy() begins, of this store's users the last one to say so;
+    // null = nobody. Kept as long as such a copy is under way.
+    virtual void watch_uploads(std::shared_ptr<UploadWatcher> watcher) {
+        static_cast<void>(watcher);
+    }
 
     // Tagging. put_tags replaces the set; an empty set deletes it. Errors: unsupported.
     virtual Result<Tags> get_tags(const ObjectKey& key, const CallOptions& options = {}) = 0;

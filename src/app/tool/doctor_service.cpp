@@ -119,6 +119,13 @@ void check_copying(ObjectStore& store, const ObjectKey& key, const FindingSink& 
     }
 }
 
+// protocol.md 3.1
+bool is_looked_for(ObjectStore& store, const ObjectKey& key) {
+    if (store.traits().dialect != "oss") return false;
+    const auto head = store.head(key, kCall);
+    return head && !head->info.version_id.empty();
+}
+
 // The object is there, so a PUT of a new one under its name must be refused.
 void check_creating(ObjectStore& store, const ObjectKey& key, const FindingSink& found) {
     PutRequest put{.key = key};
@@ -128,6 +135,13 @@ void check_creating(ObjectStore& store, const ObjectKey& key, const FindingSink&
         found({Level::note, "create", "the condition \"only if it is not there\" is ignored",
                "two clients that create the same file or directory at once can overwrite each "
                "other's"});
+    } else if (again.error().kind == ErrorKind::already_exists && is_looked_for(store, key)) {
+        found(
+            {Level::note, "create",
+             "OSS has no condition \"only if it is not there\" in a bucket with versions, so that "
+             "xbucket looks before",
+             "two clients that create the same file or directory at once can overwrite each "
+             "other's; what was overwritten is in the history"});
     } else if (again.error().kind == ErrorKind::already_exists ||
                again.error().kind == ErrorKind::precondition_failed) {
         found({Level::good, "create", "what another client created meanwhile is not overwritten",
