@@ -510,6 +510,7 @@ void Content::rescue(const InodePtr& inode, bool open_too) {
 
 void Content::keep_content(const FileState& file, const ObjectKey& key) const {
     RecoveryNote note;
+    note.source = core_.config.source_text;
     note.key = key;
     note.base_etag = file.content->base().etag;
     note.error = file.failure.empty() ? "it was not uploaded" : file.failure;
