@@ -3,7 +3,6 @@
 
 #include "customer_key.h"
 #include "explain.h"
-#include "spool_place.h"
 
 #include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
@@ -60,10 +59,11 @@ Result<std::unique_ptr<Bucket>> Bucket::open(Config config, const Environment& e
         TRY(bucket->find_service(environment, run_program));
     }
     TRY(bucket->make_store());
-    std::string directory;
-    if (journal == Journal::beside_spool && !bucket->config_.read_only)
-        directory = TRY(prepare_spool(bucket->config_, environment)) + "/journal";
-    TRY(bucket->make_meta(directory));
+    if (journal == Journal::beside_spool && !bucket->config_.read_only) {
+        const std::string spool = TRY(prepare_spool(bucket->config_, environment));
+        bucket->journal_ = journal_place(bucket->config_, spool);
+    }
+    TRY(bucket->make_meta());
     return bucket;
 }
 
@@ -177,7 +177,7 @@ Result<void> Bucket::make_store() {
     return {};
 }
 
-Result<void> Bucket::make_meta(const std::string& journal_directory) {
+Result<void> Bucket::make_meta() {
     MetaConfig meta;
     meta.positive_life = config_.ttl;
     meta.negative_life = config_.negative_life();
@@ -188,8 +188,10 @@ Result<void> Bucket::make_meta(const std::string& journal_directory) {
     meta.big_copies = config_.big_copies;
     meta.update_deadline = config_.timeout;
     meta.senders_max = config_.editors();
-    meta.journal_directory = journal_directory;
-    if (config_.commit && !journal_directory.empty()) {
+    meta.journal_directory = journal_.directory;
+    meta.older_journals = journal_.older;
+    meta.journal_source = config_.source_text;
+    if (config_.commit && !journal_.directory.empty()) {
         meta.durability = Durability::timed;
         meta.commit_delay = *config_.commit;
         meta.journal_changes_max = config_.journal_changes;

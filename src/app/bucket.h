@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "key_finder.h"
+#include "spool_place.h"
 
 #include "xbucket/http/transport.h"
 #include "xbucket/local/server.h"
@@ -40,6 +41,7 @@ class Bucket {
     ObjectStore& store() { return *store_; }
     MetaEngine& meta() { return *meta_; }
     CredentialsProvider& credentials() { return *credentials_; }
+    const JournalPlace& journal() const { return journal_; }
     // Files that the key comes from, for whoever must let them be read.
     std::vector<std::string> credential_files() const {
         return key_finder_ ? key_finder_->files() : std::vector<std::string>();
@@ -52,9 +54,10 @@ class Bucket {
     Result<void> find_service(const Environment& environment, const ProgramRunner& run_program);
     void warn_of_open_transport() const;
     Result<void> make_store();
-    Result<void> make_meta(const std::string& journal_directory);
+    Result<void> make_meta();
 
     Config config_;
+    JournalPlace journal_;  // without a directory: none
     SystemClock clock_;
     std::unique_ptr<local::Server> server_;  // local: sources only
     std::unique_ptr<KeyFinder> key_finder_;  // other sources only

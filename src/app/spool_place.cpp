@@ -3,6 +3,8 @@
 
 #include "xbucket/base/digest.h"
 #include "xbucket/base/encoding.h"
+#include "xbucket/base/log.h"
+#include "xbucket/store/http_store.h"
 
 #include <fmt/format.h>
 
@@ -23,18 +25,41 @@ std::string scheme_of(const Source& source) {
     return source.dialect == DialectKind::oss ? "oss" : "s3";
 }
 
-}  // namespace
+// One text however the place is spelt.
+std::string place_of(const Config& config) {
+    if (config.source.local) {
+        std::error_code error;
+        const auto real = std::filesystem::weakly_canonical(config.source.directory, error);
+        return error ? config.source.directory : real.string();
+    }
+    HttpStoreConfig store;
+    store.dialect = config.source.dialect;
+    store.bucket = config.source.bucket;
+    store.endpoint = config.endpoint;
+    store.region = config.region;
+    store.signature = SignatureVersion::v1;  // asks for no region where the endpoint tells none
+    store.addressing = config.addressing;
+    return resolved_endpoint(store).value_or(config.endpoint);
+}
+
+// As it was given, which is how earlier versions told sources apart.
+std::string raw_place_of(const Config& config) {
+    return config.source.local ? config.source.directory : config.endpoint;
+}
 
 // Readable for whoever looks for a lost file.
-std::string source_name(const Config& config) {
+std::string name_of(const Config& config, const std::string& place) {
     const Source& source = config.source;
     const std::string scheme = scheme_of(source);
-    const std::string place = source.local ? source.directory : config.endpoint;
     const std::string identity =
         fmt::format("{}\n{}\n{}\n{}", scheme, place, source.bucket, source.prefix);
     const std::string hash = hex_encode(sha256(identity)).substr(0, kHashLetters);
     return fmt::format("{}-{}-{}", scheme, source.bucket, hash);
 }
+
+}  // namespace
+
+std::string source_name(const Config& config) { return name_of(config, place_of(config)); }
 
 namespace {
 
@@ -129,6 +154,25 @@ Result<std::string> examine_spool(const Config& config, const std::string& path)
     const std::string why = std::strerror(errno);
     if (there == path) return unusable(path, fmt::format("cannot be written to: {}", why));
     return unusable(path, fmt::format("cannot be made in {}: {}", there, why));
+}
+
+JournalPlace journal_place(const Config& config, const std::string& spool) {
+    JournalPlace place;
+    place.directory = spool + "/journal";
+    if (!config.spool.empty()) {
+        place.directory += "/" + source_name(config);
+        return place;
+    }
+    const std::string older = name_of(config, raw_place_of(config));
+    if (older == source_name(config)) return place;
+    const std::string older_spool = (std::filesystem::path(spool).parent_path() / older).string();
+    struct stat st {};
+    if (stat((older_spool + "/journal").c_str(), &st) != 0) return place;
+    if (const auto good = check_private(older_spool); !good)
+        log_warning("app", "event=journal_not_used reason=\"{}\"", good.error().message);
+    else
+        place.older.push_back(older_spool + "/journal");
+    return place;
 }
 
 size_t count_kept_files(const std::string& spool_directory) {

@@ -3,11 +3,14 @@
 
 #include "spool_place.h"
 
+#include "xbucket/base/encoding.h"
 #include "xbucket/base/json.h"
 #include "xbucket/base/log.h"
+#include "xbucket/meta/left_journals.h"
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <unistd.h>
 
 namespace xbucket::app {
@@ -18,6 +21,31 @@ std::string identity_json(const Config& config, const std::string& spool) {
     return fmt::format(R"("version":{},"pid":{},"source":{},"bucket":{},"spool":{})",
                        json_string(XBUCKET_VERSION), getpid(), json_string(config.source_text),
                        json_string(config.source.bucket), json_string(spool));
+}
+
+// What mounts that are gone left in a directory that --spool names and that is not this source's,
+// for all that is known.
+void log_foreign_journals(const Config& config, const std::string& spool, const std::string& own) {
+    if (config.spool.empty()) return;  // all in it is
+    for (const LeftJournal& left : left_journals(spool + "/journal")) {
+        if (left.file.starts_with(own + "/")) continue;
+        if (!left.source.empty()) {
+            log_info("app",
+                     "event=journal_of_another_source file=\"{}\" source=\"{}\" changes={} "
+                     "failures={} note=\"the next mount of that source takes it over\"",
+                     left.file, printable(left.source), left.changes, left.failures);
+            continue;
+        }
+        const std::string all = std::filesystem::path(left.file).replace_extension("*").string();
+        log_warning(
+            "app",
+            "event=journal_of_unknown_source file=\"{}\" changes={} failures={} {}note=\"it "
+            "does not say of which source it is, and is left alone: if it is of this one, "
+            "unmount, move {} to {} and mount again\"",
+            left.file, left.changes, left.failures,
+            left.unreadable.empty() ? "" : fmt::format("reason=\"{}\" ", left.unreadable), all,
+            own);
+    }
 }
 
 }  // namespace
@@ -66,10 +94,12 @@ Result<void> MountedBucket::make_files(const Environment& environment) {
                         kept, fs.spool_directory);
         }
     }
+    if (!config.read_only) log_foreign_journals(config, spool_, bucket_->journal().directory);
     fs.spool_bytes_max = config.spool_bytes;
     fs.write_memory_max = config.write_memory_bytes;
     fs.part_bytes = config.part_bytes;
     fs.source_name = source_name(config);
+    fs.source_text = config.source_text;
     fs.read_bytes_max = config.read_memory_bytes;
     fs.mount_time = bucket_->clock().wall_now();
     fs.stats_head = identity_json(config, fs.spool_directory);
@@ -130,6 +160,7 @@ ReachableFiles MountedBucket::reachable_files() const {
         for (std::string& directory : directories_of(file)) to.push_back(std::move(directory));
     };
     if (!spool_.empty()) files.written.push_back(spool_);
+    for (const std::string& older : bucket_->journal().older) files.written.push_back(older);
     if (config.source.local) files.written.push_back(config.source.directory);
     add(files.written, config.log_target);
     if (config.metrics) add(files.written, config.metrics->file);

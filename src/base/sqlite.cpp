@@ -66,6 +66,16 @@ Result<void> Connection::sync_commits(Survives survives) {
                                                     : "PRAGMA synchronous=NORMAL");
 }
 
+Result<void> Connection::sync_log() {
+    sqlite3_file* log = nullptr;
+    if (sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK)
+        return error("finding the log");
+    if (log == nullptr || log->pMethods == nullptr) return {};  // nothing was committed
+    if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) != SQLITE_OK)
+        return fail(ErrorKind::io, "the database's log cannot be written to the disk");
+    return {};
+}
+
 Result<sqlite3_stmt*> Connection::prepared(const char* sql) {
     if (const auto found = statements_.find(sql); found != statements_.end()) return found->second;
     sqlite3_stmt* statement = nullptr;

@@ -38,13 +38,14 @@ std::string missing_text(const std::vector<ByteRange>& missing) {
 std::string note_text(const RecoveryNote& note, uint64_t size,
                       const std::vector<ByteRange>& missing, const std::string& damage) {
     return fmt::format(
-        "{{\n  \"key\": {},\n  \"base_etag\": {},\n  \"bytes\": {},\n  \"time\": {},\n"
+        "{{\n  \"source\": {},\n  \"key\": {},\n  \"base_etag\": {},\n  \"bytes\": {},\n  "
+        "\"time\": {},\n"
         "  \"error\": {},\n  \"damage\": {},\n  \"attributes\": {{{}}},\n  \"missing\": [{}],\n"
         "  \"about\": \"key, attribute names and values are percent-encoded; the byte ranges that "
         "are missing are still as the object with that ETag has them\"\n}}\n",
-        json_string(percent_encode(note.key.str(), true)), json_string(note.base_etag.str()), size,
-        json_string(format_iso8601(note.time)), json_string(note.error), json_string(damage),
-        attributes_text(note), missing_text(missing));
+        json_string(note.source), json_string(percent_encode(note.key.str(), true)),
+        json_string(note.base_etag.str()), size, json_string(format_iso8601(note.time)),
+        json_string(note.error), json_string(damage), attributes_text(note), missing_text(missing));
 }
 
 class SpooledContent final : public FileContent {

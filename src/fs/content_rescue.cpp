@@ -88,6 +88,7 @@ void Content::keep_content(FileState& file, const ObjectKey& key) {
     if (std::exchange(file.kept, true)) return;
     ++core_.files_kept;
     RecoveryNote note;
+    note.source = core_.config.source_text;
     note.key = key;
     note.base_etag = file.content->base().etag;
     note.error = file.failure.empty() ? "it was not uploaded" : file.failure;

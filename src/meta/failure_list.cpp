@@ -12,6 +12,16 @@ void FailureList::add(const PendingFailure& failure) {
     (failure.reported ? told_ : untold_).insert(failure.id);
 }
 
+bool FailureList::has_same(const PendingFailure& failure) const {
+    const auto of_key = by_key_.find(failure.key.str());
+    if (of_key == by_key_.end()) return false;
+    return std::any_of(of_key->second.begin(), of_key->second.end(), [&](int64_t id) {
+        const PendingFailure& known = failures_.at(id);
+        return known.name == failure.name && known.value == failure.value &&
+               known.reason == failure.reason && known.time == failure.time;
+    });
+}
+
 std::vector<int64_t> FailureList::of(const ObjectKey& key, FailureScope scope) const {
     std::vector<int64_t> ids;
     const std::string_view prefix = key.str();

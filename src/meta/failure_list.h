@@ -22,6 +22,8 @@ class FailureList {
     size_t untold() const { return untold_.size(); }
     void add(const PendingFailure& failure);
     const PendingFailure& at(int64_t id) const { return failures_.at(id); }
+    // The same failure, whatever its id.
+    bool has_same(const PendingFailure& failure) const;
     bool has(int64_t id) const { return failures_.find(id) != failures_.end(); }
     // The oldest first.
     std::vector<int64_t> of(const ObjectKey& key, FailureScope scope) const;

@@ -188,7 +188,7 @@ void GuardedUpdate::judge() {
     const ObjectAttributes& base = base_.info.attributes;
     wanted_ = base;
     if (absent_)
-        outcome_.pending.assign(work_.pending.size(), conflicting(std::string(kGone)));
+        outcome_.pending.assign(work_.pending.size(), object_gone());
     else
         outcome_.pending = apply_pending(model_, work_.key, base_.info, work_.pending, wanted_);
     judge_patches();

@@ -600,7 +600,7 @@ UpdateStep GuardedUpdate::fail_all(Error error) {
     for (PendingResult& result : outcome_.pending) {
         if (result.error) continue;
         result = error.kind == ErrorKind::not_found
-                     ? conflicting(std::string(kGone))
+                     ? object_gone()
                      : PendingResult{PendingResult::State::failed, error};
     }
     if (!work_.posix.empty()) outcome_.posix_error = error;

@@ -28,16 +28,26 @@ using sqlite::Connection;
 using sqlite::Query;
 using sqlite::Survives;
 
-constexpr int64_t kVersion = 1;
+// 1 had neither the source nor what a rename has moved.
+constexpr int64_t kVersion = 2;
 constexpr const char* kSchema =
     "BEGIN IMMEDIATE;"
+    "CREATE TABLE mount(source BLOB NOT NULL);"
     "CREATE TABLE changes(key BLOB NOT NULL, name BLOB NOT NULL, value BLOB,"
     " replaces BLOB NOT NULL, etag BLOB NOT NULL, size INTEGER NOT NULL, time INTEGER NOT NULL,"
-    " PRIMARY KEY(key, name)) WITHOUT ROWID;"
+    " moved INTEGER NOT NULL, PRIMARY KEY(key, name)) WITHOUT ROWID;"
     "CREATE TABLE failures(id INTEGER PRIMARY KEY, key BLOB NOT NULL, name BLOB NOT NULL,"
     " value BLOB, reason BLOB NOT NULL, time INTEGER NOT NULL, reported INTEGER NOT NULL);"
-    "PRAGMA user_version=1;"
-    "COMMIT;";
+    "PRAGMA user_version=2;";
+
+Result<void> make_tables(Connection& connection, const std::string& source) {
+    TRY(connection.execute(kSchema));
+    {
+        Query label(connection, "INSERT INTO mount(source) VALUES(?)");
+        TRY(label.bytes(source).run());
+    }
+    return connection.execute("COMMIT");
+}
 
 // Values in one column: "-" for none, else the length in decimal, ":" and the bytes.
 std::string pack_values(const std::vector<MaybeValue>& values) {
@@ -86,8 +96,12 @@ Error damaged(const std::string& path, std::string_view what) {
     return fail(ErrorKind::io, fmt::format("the journal {} {}", path, what));
 }
 
-Result<void> read_changes(Connection& connection, const std::string& path, PendingByKey& changes) {
-    Query rows(connection, "SELECT key, name, value, replaces, etag, size, time FROM changes");
+Result<void> read_changes(Connection& connection, const std::string& path, int64_t version,
+                          PendingByKey& changes) {
+    Query rows(connection,
+               version == 1
+                   ? "SELECT key, name, value, replaces, etag, size, time, 0 FROM changes"
+                   : "SELECT key, name, value, replaces, etag, size, time, moved FROM changes");
     while (TRY(rows.step())) {
         PendingChange change;
         change.name = TRY(AttrName::parse(rows.bytes_at(1)));
@@ -98,6 +112,7 @@ Result<void> read_changes(Connection& connection, const std::string& path, Pendi
         change.etag = ETag(rows.string_at(4));
         change.size = static_cast<uint64_t>(rows.int_at(5));
         change.time = WallTime{std::chrono::nanoseconds(rows.int_at(6))};
+        change.moved = rows.int_at(7) != 0;
         change.tried = true;  // for all that is known
         std::string name = change.name.full;
         changes[rows.string_at(0)].insert_or_assign(std::move(name), std::move(change));
@@ -121,28 +136,26 @@ Result<void> read_failures(Connection& connection, std::vector<PendingFailure>& 
     return {};
 }
 
-// False: its mount died before there was anything in it.
-Result<bool> has_tables(Connection& connection, const std::string& path) {
+// 0: its mount died before there was anything in it.
+Result<int64_t> version_of(Connection& connection, const std::string& path) {
     Query version(connection, "PRAGMA user_version");
     if (!TRY(version.step())) return damaged(path, "says nothing of its version");
-    if (version.int_at(0) == 0) return false;
-    if (version.int_at(0) != kVersion)
+    if (version.int_at(0) > kVersion)
         return damaged(path, "was written by a later version of xbucket; mount with that");
-    return true;
+    return version.int_at(0);
 }
 
-Result<JournalContents> read_journal(const std::string& path) {
-    JournalContents contents;
-    auto connection = TRY(Connection::open(path, Survives::kill));
-    if (!TRY(has_tables(*connection, path))) return contents;
-    TRY(read_changes(*connection, path, contents.changes));
-    TRY(read_failures(*connection, contents.failures));
-    return contents;
+Result<std::string> source_in(Connection& connection) {
+    Query label(connection, "SELECT source FROM mount");
+    if (!TRY(label.step())) return std::string();
+    return label.string_at(0);
 }
 
 Result<void> count_rows(LeftJournal& journal) {
     auto connection = TRY(Connection::open_to_read(journal.file));
-    if (!TRY(has_tables(*connection, journal.file))) return {};
+    const int64_t version = TRY(version_of(*connection, journal.file));
+    if (version == 0) return {};
+    if (version > 1) journal.source = TRY(source_in(*connection));
     Query rows(*connection,
                "SELECT (SELECT count(*) FROM changes), (SELECT count(*) FROM failures)");
     if (!TRY(rows.step())) return damaged(journal.file, "cannot be counted");
@@ -170,31 +183,6 @@ bool is_held(int fd) {
     return false;
 }
 
-PendingFailure overtaken(const std::string& key, const PendingChange& change) {
-    PendingFailure failure;
-    failure.key = ObjectKey(key);
-    failure.name = change.name.full;
-    failure.value = change.value;
-    failure.reason = "another mount of this machine set the same attribute later";
-    failure.time = change.time;
-    return failure;
-}
-
-void merge(JournalContents& all, JournalContents&& one) {
-    for (auto& [key, names] : one.changes) {
-        PendingByName& there = all.changes[key];
-        for (auto& [name, change] : names) {
-            const auto [entry, is_new] = there.try_emplace(name, change);
-            if (is_new || entry->second.value == change.value) continue;
-            PendingChange& other = entry->second;
-            const bool later = other.time < change.time;
-            all.failures.push_back(overtaken(key, later ? other : change));
-            if (later) other = change;
-        }
-    }
-    std::move(one.failures.begin(), one.failures.end(), std::back_inserter(all.failures));
-}
-
 Result<void> write_one(Connection& connection, const JournalEdit& edit) {
     for (const std::string& name : edit.erase) {
         Query erase(connection, "DELETE FROM changes WHERE key=? AND name=?");
@@ -203,13 +191,13 @@ Result<void> write_one(Connection& connection, const JournalEdit& edit) {
     for (const PendingChange& change : edit.put) {
         const std::string replaces = pack_values(change.replaces);
         Query put(connection,
-                  "INSERT OR REPLACE INTO changes(key, name, value, replaces, etag, size, time)"
-                  " VALUES(?,?,?,?,?,?,?)");
+                  "INSERT OR REPLACE INTO changes(key, name, value, replaces, etag, size, time,"
+                  " moved) VALUES(?,?,?,?,?,?,?,?)");
         put.bytes(edit.key.str()).bytes(change.name.full);
         bind_value(put, change.value);
         put.bytes(replaces).bytes(change.etag.str());
         put.number(static_cast<int64_t>(change.size)).number(change.time.since_epoch.count());
-        TRY(put.run());
+        TRY(put.number(change.moved ? 1 : 0).run());
     }
     for (const PendingFailure& failure : edit.failures) {
         Query put(connection,
@@ -221,6 +209,21 @@ Result<void> write_one(Connection& connection, const JournalEdit& edit) {
         TRY(put.number(failure.reported ? 1 : 0).run());
     }
     return {};
+}
+
+// False: it was there.
+Result<bool> make_directory(const std::string& directory) {
+    if (mkdir(directory.c_str(), 0700) == 0) return true;
+    if (errno == EEXIST) return false;
+    return fail(ErrorKind::io,
+                fmt::format("the journal's directory {} cannot be made: {}; --spool chooses "
+                            "another place",
+                            directory, std::strerror(errno)));
+}
+
+void sync_or_log(const std::string& directory) {
+    const Result<void> synced = sync_directory(directory);
+    if (!synced) log_warning("meta", "{}", synced.error().message);
 }
 
 // Whether it is there and nobody else's.
@@ -251,9 +254,22 @@ Result<JournalLock> make_lock(const std::string& directory) {
 
 }  // namespace
 
-void JournalLock::remove_files() const {
+void JournalLock::remove_files(Survives survives) const {
     for (const char* ending : {".db", ".db-wal", ".db-shm", ".lock"})
         unlink((base_ + ending).c_str());
+    if (survives == Survives::power_loss)
+        sync_or_log(std::filesystem::path(base_).parent_path().string());
+}
+
+Result<JournalContents> read_journal(const JournalLock& locked) {
+    JournalContents contents;
+    const std::string path = locked.database();
+    auto connection = TRY(Connection::open(path, Survives::kill));
+    const int64_t version = TRY(version_of(*connection, path));
+    if (version == 0) return contents;
+    TRY(read_changes(*connection, path, version, contents.changes));
+    TRY(read_failures(*connection, contents.failures));
+    return contents;
 }
 
 std::vector<JournalLock> lock_orphans(const std::string& directory) {
@@ -273,30 +289,39 @@ std::vector<JournalLock> lock_orphans(const std::string& directory) {
     return locks;
 }
 
+namespace {
+
+// Where a mount holds it, or there is nothing in it: nullopt.
+std::optional<LeftJournal> look_at(const std::filesystem::path& lock) {
+    LeftJournal one;
+    one.file = (lock.parent_path() / lock.stem()).string() + ".db";
+    const FileDescriptor fd(open(lock.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.is_open() && errno == ENOENT) return std::nullopt;
+    if (!fd.is_open()) {
+        one.unreadable = fmt::format("{}: {}", lock.string(), std::strerror(errno));
+        return one;
+    }
+    std::error_code ignored;
+    if (is_held(fd.get()) || !std::filesystem::exists(one.file, ignored)) return std::nullopt;
+    const Result<void> counted = count_rows(one);
+    // Taken over in this moment.
+    if (!counted && !std::filesystem::exists(lock, ignored)) return std::nullopt;
+    if (!counted) one.unreadable = counted.error().message;
+    if (one.changes + one.failures == 0 && counted) return std::nullopt;
+    return one;
+}
+
+}  // namespace
+
 std::vector<LeftJournal> left_journals(const std::string& directory) {
     namespace stdfs = std::filesystem;
     std::vector<LeftJournal> left;
     std::error_code error;
-    for (stdfs::directory_iterator it(directory, error), end; !error && it != end;
+    for (stdfs::recursive_directory_iterator it(directory, error), end; !error && it != end;
          it.increment(error)) {
-        const stdfs::path& path = it->path();
-        if (path.extension() != ".lock") continue;
-        LeftJournal one;
-        one.file = (path.parent_path() / path.stem()).string() + ".db";
-        const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-        if (!fd.is_open() && errno == ENOENT) continue;
-        if (!fd.is_open()) {
-            one.unreadable = fmt::format("{}: {}", path.string(), std::strerror(errno));
-            left.push_back(std::move(one));
-            continue;
-        }
-        std::error_code ignored;
-        if (is_held(fd.get()) || !stdfs::exists(one.file, ignored)) continue;
-        const Result<void> counted = count_rows(one);
-        // Taken over in this moment.
-        if (!counted && !stdfs::exists(path, ignored)) continue;
-        if (!counted) one.unreadable = counted.error().message;
-        if (one.changes + one.failures > 0 || !counted) left.push_back(std::move(one));
+        if (it.depth() == 1) it.disable_recursion_pending();
+        if (it->path().extension() != ".lock") continue;
+        if (auto one = look_at(it->path())) left.push_back(*std::move(one));
     }
     if (error && error != std::errc::no_such_file_or_directory) {
         LeftJournal all;
@@ -309,20 +334,18 @@ std::vector<LeftJournal> left_journals(const std::string& directory) {
     return left;
 }
 
-Result<std::unique_ptr<Journal>> Journal::open(const std::string& directory, Survives survives) {
-    if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
-        return fail(ErrorKind::io,
-                    fmt::format("the journal's directory {} cannot be made: {}; --spool chooses "
-                                "another place",
-                                directory, std::strerror(errno)));
+Result<std::unique_ptr<Journal>> Journal::open(const std::string& directory, Survives survives,
+                                               const std::string& source) {
+    const std::string above = std::filesystem::path(directory).parent_path().string();
+    const bool made_above = TRY(make_directory(above));
+    TRY(make_directory(directory));
     JournalLock lock = TRY(make_lock(directory));
     auto connection = TRY(Connection::open(lock.database(), survives));
-    TRY(connection->execute(kSchema));
+    TRY(make_tables(*connection, source));
     if (survives == Survives::power_loss) {
-        for (const std::string& folder : {directory, directory + "/.."}) {
-            const Result<void> synced = sync_directory(folder);
-            if (!synced) log_warning("meta", "{}", synced.error().message);
-        }
+        sync_or_log(directory);
+        sync_or_log(above);
+        if (made_above) sync_or_log(above + "/..");
     }
     return std::unique_ptr<Journal>(new Journal(std::move(lock), std::move(connection), survives));
 }
@@ -336,6 +359,10 @@ Result<void> Journal::transaction(Survives survives, Body body) {
     Result<void> done = body(*connection_);
     if (done) done = connection_->execute("COMMIT");
     if (!done) static_cast<void>(connection_->execute("ROLLBACK").has_value());
+    // Whoever waits for the disk waits for what was written before as well.
+    if (done && survives != survives_) unsynced_.store(true, std::memory_order_release);
+    if (done && survives == survives_ && connection_->changes() != 0)
+        unsynced_.store(false, std::memory_order_release);
     return done;
 }
 
@@ -350,32 +377,12 @@ Result<void> Journal::write(const std::vector<JournalEdit>& edits) {
                        });
 }
 
-Result<JournalContents> Journal::adopt(const std::vector<JournalLock>& orphans) {
-    JournalContents all;
-    std::vector<const JournalLock*> read;
-    for (const JournalLock& orphan : orphans) {
-        auto contents = read_journal(orphan.database());
-        if (!contents) {
-            log_error("meta", "event=journal_unreadable file={} reason=\"{}\"", orphan.database(),
-                      contents.error().describe());
-            continue;
-        }
-        merge(all, *std::move(contents));
-        read.push_back(&orphan);
-    }
-    std::vector<JournalEdit> edits;
-    for (const auto& [key, names] : all.changes) {
-        edits.emplace_back();
-        edits.back().key = ObjectKey(key);
-        for (const auto& [name, change] : names) edits.back().put.push_back(change);
-    }
-    for (size_t i = 0; i < all.failures.size(); ++i)
-        all.failures[i].id = static_cast<int64_t>(i) + 1;
-    edits.emplace_back();
-    edits.back().failures = all.failures;
-    TRY(write(edits));
-    for (const JournalLock* orphan : read) orphan->remove_files();
-    return all;
+Result<void> Journal::sync() {
+    LockGuard lock(mutex_);
+    if (!connection_ || !unsynced_.load(std::memory_order_acquire)) return {};
+    TRY(connection_->sync_log());
+    unsynced_.store(false, std::memory_order_release);
+    return {};
 }
 
 Result<void> Journal::mark_reported(const std::vector<int64_t>& failures) {
@@ -418,7 +425,7 @@ void Journal::close_if_empty() {
         if (!row || !*row || rows.int_at(0) != 0) return;
     }
     connection_.reset();
-    lock_.remove_files();
+    lock_.remove_files(survives_);
 }
 
 }  // namespace xbucket

@@ -13,6 +13,7 @@
 #include "xbucket/base/sync.h"
 #include "xbucket/store/object_types.h"
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -56,8 +57,8 @@ class JournalLock {
     JournalLock(std::string base, FileDescriptor fd) : base_(std::move(base)), fd_(std::move(fd)) {}
 
     std::string database() const { return base_ + ".db"; }
-    // Deletes the journal, its lock last.
-    void remove_files() const;
+    // Deletes the journal, its lock last; for good, where it is to survive a power loss.
+    void remove_files(sqlite::Survives survives) const;
 
   private:
     std::string base_;
@@ -66,24 +67,26 @@ class JournalLock {
 
 // Journals of mounts that are no more, locked.
 std::vector<JournalLock> lock_orphans(const std::string& directory);
+// What one of them says. Blocks on the disk. Errors: io.
+Result<JournalContents> read_journal(const JournalLock& locked);
 
 // Thread-safe; blocks on the disk.
 class Journal {
   public:
-    // A new file in `directory`, which is made (mode 0700) where it is not there. Errors: io.
+    // A new file in `directory`, which is made (mode 0700) where it is not there, and so is the one
+    // above it. `source`: for a person who finds it. Errors: io.
     static Result<std::unique_ptr<Journal>> open(const std::string& directory,
-                                                 sqlite::Survives survives);
+                                                 sqlite::Survives survives,
+                                                 const std::string& source);
     Journal(const Journal&) = delete;
     Journal& operator=(const Journal&) = delete;
 
-    // Takes over what other journals say, and deletes them. Those that cannot be read stay where
-    // they are, and the log says so. Where two have a change of the same name, the later one is
-    // kept and the other becomes a failure. Errors: io.
-    Result<JournalContents> adopt(const std::vector<JournalLock>& orphans) EXCLUDES(mutex_);
-
     // All or nothing. When it returns, what is put has reached what `survives` asks for; what only
-    // leaves need not: finding it again does no harm. Errors: io.
+    // leaves has when sync() or another put returns. Errors: io.
     Result<void> write(const std::vector<JournalEdit>& edits) EXCLUDES(mutex_);
+    // Whether there is anything for sync() to do. Cheap.
+    bool is_unsynced() const { return unsynced_.load(std::memory_order_acquire); }
+    Result<void> sync() EXCLUDES(mutex_);
     Result<void> mark_reported(const std::vector<int64_t>& failures) EXCLUDES(mutex_);
     Result<void> move_failures(const std::vector<int64_t>& failures, const ObjectKey& to)
         EXCLUDES(mutex_);
@@ -101,6 +104,7 @@ class Journal {
 
     const JournalLock lock_;
     const sqlite::Survives survives_;
+    std::atomic<bool> unsynced_{false};
     Mutex mutex_;
     std::unique_ptr<sqlite::Connection> connection_ GUARDED_BY(mutex_);
 };

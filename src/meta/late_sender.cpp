@@ -78,7 +78,7 @@ void LateSender::run() {
                 continue;
             }
         }
-        if (parts_.behind.owes_any()) static_cast<void>(parts_.behind.write_owed().has_value());
+        parts_.behind.do_chores();
         const TimePoint now = parts_.clock.now();
         // A key whose sending fails for the moment comes up again after a while.
         const TimePoint again = now + kAgain;
@@ -104,13 +104,36 @@ void LateSender::start_jobs() {
     while (!queue_.empty() && running_ < window_.size()) {
         const ObjectKey key = std::move(queue_.front());
         queue_.pop_front();
+        if (park(key)) continue;
         Line& line = lines_.at(key);
         line.running = true;
         line.queued = false;
+        line.was_parked = false;
         ++running_;
         workers_.post(
             [this, key, waiters = std::exchange(line.waiters, {})] { run_job(key, waiters); });
     }
+}
+
+// Whether the key's turn is to be waited for without a worker. Once only: whoever comes after that
+// in the key's line is waited for as usual, or a busy key would never be sent.
+bool LateSender::park(const ObjectKey& key) {
+    Line& line = lines_.at(key);
+    if (line.was_parked || !parts_.order.when_released(key, [this, key] { unpark(key); }))
+        return false;
+    line.parked = line.was_parked = true;
+    ++parked_;
+    return true;
+}
+
+void LateSender::unpark(const ObjectKey& key) {
+    LockGuard lock(mutex_);
+    const auto line = lines_.find(key);
+    if (line == lines_.end() || !line->second.parked) return;
+    line->second.parked = false;
+    --parked_;
+    queue_.push_back(key);
+    start_jobs();
 }
 
 void LateSender::run_job(const ObjectKey& key, const std::vector<CollectedPtr>& waiters) {
@@ -128,7 +151,7 @@ void LateSender::run_job(const ObjectKey& key, const std::vector<CollectedPtr>& 
         lines_.erase(line);
     start_jobs();
     if (running_ == 0) idle_.notify_all();
-    if (parts_.behind.owes_any()) changed_.notify_one();
+    if (parts_.behind.owes_any() || parts_.behind.is_unsynced()) changed_.notify_one();
 }
 
 Result<void> LateSender::send(const ObjectKey& key) {
@@ -155,14 +178,19 @@ Result<void> LateSender::send_pending(const ObjectKey& key) {
     return sent;
 }
 
+// Whoever asked for it to be sent may tell others that it is: what they change then must not be
+// overwritten by what a power loss would bring back.
 Result<void> LateSender::flush(const ObjectKey& key) {
     const bool pending = !parts_.pending.get(key).empty() || parts_.behind.has(key);
     if (pending || parts_.rests.has(key)) TRY(send(key));
+    parts_.behind.sync_erased();
     return parts_.behind.take_failures(key, FailureScope::key);
 }
 
 Result<void> LateSender::send_below(std::string_view prefix) {
-    return send_all(keys_below(prefix));
+    auto sent = send_all(keys_below(prefix));
+    parts_.behind.sync_erased();
+    return sent;
 }
 
 std::vector<ObjectKey> LateSender::keys_below(std::string_view prefix) const {
@@ -226,8 +254,12 @@ void LateSender::end_timer() {
 void LateSender::drop_unasked() {
     queue_.clear();
     for (auto line = lines_.begin(); line != lines_.end();) {
-        if (line->second.waiters.empty()) line->second.queued = false;
-        if (line->second.queued && !line->second.running) queue_.push_back(line->first);
+        if (line->second.waiters.empty()) {
+            line->second.queued = false;
+            if (std::exchange(line->second.parked, false)) --parked_;
+        }
+        if (line->second.queued && !line->second.running && !line->second.parked)
+            queue_.push_back(line->first);
         const bool idle = !line->second.queued && !line->second.running;
         line = idle ? lines_.erase(line) : std::next(line);
     }
@@ -237,7 +269,7 @@ void LateSender::stop() {
     end_timer();
     {
         LockGuard lock(mutex_);
-        while (running_ != 0) idle_.wait(mutex_);
+        while (running_ + parked_ != 0) idle_.wait(mutex_);
     }
     workers_.drain();
 }

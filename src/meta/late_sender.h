@@ -3,7 +3,7 @@
 // write-behind what the journal holds within MetaConfig::commit_delay. What uploads left undone is
 // tried again here, too. One thread keeps the time,
 // workers send, and all that is pending of an object goes as one update. A key waits in line once,
-// however often it comes up, and takes one worker.
+// however often it comes up, and takes one worker, or none while somebody else holds its turn.
 #pragma once
 
 #include "meta_parts.h"
@@ -57,6 +57,10 @@ class LateSender {
     struct Line {
         bool running = false;
         bool queued = false;  // for another time, where it is running
+        // Queued, but somebody holds the key's turn: an upload may hold it for hours, and must not
+        // keep others from being sent.
+        bool parked = false;
+        bool was_parked = false;  // and has its place among those who wait for the turn now
         std::vector<CollectedPtr> waiters;
     };
 
@@ -71,6 +75,8 @@ class LateSender {
     // result of sending that begins after this; else null.
     void post(const ObjectKey& key, const CollectedPtr& waiter) REQUIRES(mutex_);
     void start_jobs() REQUIRES(mutex_);
+    bool park(const ObjectKey& key) REQUIRES(mutex_);
+    void unpark(const ObjectKey& key) EXCLUDES(mutex_);
     void run_job(const ObjectKey& key, const std::vector<CollectedPtr>& waiters) EXCLUDES(mutex_);
     void end_timer() EXCLUDES(mutex_);
     // Those in line that nobody waits for.
@@ -85,8 +91,9 @@ class LateSender {
     bool stopping_ GUARDED_BY(mutex_) = false;
     SendWindow window_ GUARDED_BY(mutex_);
     std::unordered_map<ObjectKey, Line> lines_ GUARDED_BY(mutex_);
-    std::deque<ObjectKey> queue_ GUARDED_BY(mutex_);  // queued and not running
+    std::deque<ObjectKey> queue_ GUARDED_BY(mutex_);  // queued, and neither running nor parked
     size_t running_ GUARDED_BY(mutex_) = 0;
+    size_t parked_ GUARDED_BY(mutex_) = 0;
     CondVar idle_;
     std::thread thread_;
 };

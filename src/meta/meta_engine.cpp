@@ -110,17 +110,17 @@ class Engine final : public MetaEngine {
         reader_.forget_headers(key);
         FinishedUpload finished = moves_.finish_upload(key, plan, reply, size);
         if (!finished.settled) sender_.wake();
-        return finished;
+        return erasing(std::move(finished));
     }
     Result<ObjectStat> rename(const ObjectKey& from, const ObjectKey& to,
                               bool no_replace) override {
         reader_.forget_headers(from);
         reader_.forget_headers(to);
-        return moves_.rename(from, to, no_replace);
+        return erasing(moves_.rename(from, to, no_replace));
     }
     Result<void> remove(const ObjectKey& key) override {
         reader_.forget_headers(key);
-        return moves_.remove(key);
+        return erasing(moves_.remove(key));
     }
 
     void replaced(const ObjectKey& key) override {
@@ -156,6 +156,12 @@ class Engine final : public MetaEngine {
     static FailureScope failures_of(const ObjectKey& key) {
         return may_lack_object(key) ? FailureScope::prefix : FailureScope::key;
     }
+    // After what may have erased rows of the journal: the disk is to have that soon.
+    template <class R>
+    R erasing(R result) {
+        if (parts_.behind.is_unsynced()) sender_.wake();
+        return result;
+    }
     Result<bool> journal(const ObjectKey& key, const AttrChange& change);
     Result<void> change_control(const ObjectKey& key, const AttrName& name, bool set);
     Result<std::string> get_known(const ObjectKey& key, const AttrNameView& name);
@@ -176,7 +182,7 @@ class Engine final : public MetaEngine {
 
 Result<void> Engine::start() {
     TRY(parts_.behind.start());
-    if (parts_.behind.size() != 0) sender_.wake();
+    sender_.wake();
     return {};
 }
 

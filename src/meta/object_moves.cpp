@@ -187,7 +187,7 @@ void ObjectMoves::carry_journaled(const ObjectKey& key, const ObjectInfo* base, 
         journaled->results =
             apply_pending(parts_.model, key, *base, journaled->changes, plan.attributes);
     else
-        journaled->results.assign(journaled->changes.size(), conflicting(std::string(kGone)));
+        journaled->results.assign(journaled->changes.size(), object_gone());
     parts_.behind.mark_tried(key);
     plan.journaled = std::move(journaled);
 }

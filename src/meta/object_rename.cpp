@@ -185,8 +185,8 @@ Result<void> Rename::resolve_unknown(const ObjectInfo& base, Error error) {
     return pause();
 }
 
-// The entries belong to the new name before the old one goes: a crash between leaves none behind
-// whose object is no more.
+// The entries belong to the new name before the old one goes, and to the old one until it has gone:
+// a crash between leaves none behind whose object is no more, and no object without its entries.
 Result<void> Rename::move_journal() {
     if (moved_) return {};
     moved_ = TRY(parts_.behind.move(from_, to_, target_));
@@ -195,7 +195,7 @@ Result<void> Rename::move_journal() {
 
 void Rename::settle_journal(bool renamed) {
     if (!renamed) {
-        if (moved_) parts_.behind.undo_move(from_, to_, *moved_);
+        if (moved_) parts_.behind.undo_move(to_, *moved_, maybe_removed_);
         return;
     }
     // Gone without our delete: by another client's.

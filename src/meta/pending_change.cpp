@@ -89,6 +89,12 @@ PendingResult conflicting(std::string reason) {
                          Error(ErrorKind::conflict, std::move(reason))};
 }
 
+PendingResult object_gone() {
+    PendingResult result = conflicting("the object does not exist any more");
+    result.gone = true;
+    return result;
+}
+
 std::vector<PendingResult> apply_pending(const AttributeModel& model, const ObjectKey& key,
                                          const ObjectInfo& base,
                                          const std::vector<PendingChange>& changes,
@@ -111,6 +117,10 @@ std::vector<PendingResult> apply_pending(const AttributeModel& model, const Obje
         if (!applied && !gone) results.back() = failing(std::move(applied).error());
     }
     return results;
+}
+
+bool needs_a_person(const Error& error) {
+    return error.kind == ErrorKind::access_denied || error.kind == ErrorKind::no_space;
 }
 
 bool is_passing(const Error& error) {

@@ -39,9 +39,12 @@ struct PendingChange {
     std::optional<WallTime> acknowledged;
     // Values of the same name that go on top in the same update: found there, this one is done.
     std::vector<MaybeValue> followed_by;
+    // A rename has put it into the new object, for which the journal has it too, and the old one is
+    // about to be deleted: gone, it is done with.
+    bool moved = false;
     // An attempt to send it was made, so that its value may be in the object.
     bool tried = false;
-    std::optional<PendingRefusal> refused;       // access
+    std::optional<PendingRefusal> refused;       // for want of rights, or of room
     std::optional<PendingRefusal> failed_alone;  // maybe for a limit that the service does not name
 };
 
@@ -71,9 +74,10 @@ struct PendingResult {
     // and by no other, as it came alone.
     bool limit_guessed = false;
     bool alone = false;
+    bool gone = false;  // conflict: there is no object any more
 };
 PendingResult conflicting(std::string reason);
-inline constexpr std::string_view kGone = "the object does not exist any more";
+PendingResult object_gone();
 
 // Applies to `attributes` what is to be applied on `base`; one result for each change, `done` where
 // it is there already or is now.
@@ -84,5 +88,7 @@ std::vector<PendingResult> apply_pending(const AttributeModel& model, const Obje
 
 // May go better later: the change stays in the journal.
 bool is_passing(const Error& error);
+// What the service says until somebody does something about it: so does the change then.
+bool needs_a_person(const Error& error);
 
 }  // namespace xbucket

@@ -78,7 +78,7 @@ void WriteBehind::add_failures(const std::vector<PendingFailure>& failures) {
     if (too_old.empty()) return;
     log_info("meta", "event=failures_dropped count={} note=\"the list holds {}; these were told\"",
              too_old.size(), kFailuresMax);
-    static_cast<void>(journal_->forget_failures(too_old).has_value());
+    static_cast<void>(journal_.load()->forget_failures(too_old).has_value());
 }
 
 // The error that tells of them, where there are any.
@@ -98,7 +98,8 @@ Result<void> WriteBehind::take_failures(const ObjectKey& key, FailureScope scope
         ids = failures_.untold_of(key, scope);
         told = tell(ids);
     }
-    if (!ids.empty()) log_unwritten(journal_->mark_reported(ids));
+    if (!ids.empty()) log_unwritten(journal_.load()->mark_reported(ids));
+    note_unsynced();
     return told;
 }
 
@@ -111,7 +112,8 @@ void WriteBehind::let_go_of(const std::vector<int64_t>& failures) {
             if (failures_.has(id)) failures_.tell(id);
         untold_ = failures_.untold();
     }
-    log_unwritten(journal_->mark_reported(failures));
+    log_unwritten(journal_.load()->mark_reported(failures));
+    note_unsynced();
 }
 
 Result<void> WriteBehind::untold_failures() const {
@@ -147,7 +149,7 @@ void WriteBehind::forget_failures(const ObjectKey& key, FailureScope scope) {
         for (const int64_t id : ids) failures_.erase(id);
         untold_ = failures_.untold();
     }
-    if (!ids.empty()) log_unwritten(journal_->forget_failures(ids));
+    if (!ids.empty()) log_unwritten(journal_.load()->forget_failures(ids));
 }
 
 }  // namespace xbucket

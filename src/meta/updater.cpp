@@ -51,7 +51,7 @@ Result<ObjectInfo> read_version(ObjectStore& store, const ObjectKey& key,
 // Nothing was said of what was asked, and asking for more is of no use now.
 bool is_away(const PendingResult& result) {
     return result.state == PendingResult::State::failed && !result.limit_guessed &&
-           (is_passing(*result.error) || result.error->kind == ErrorKind::access_denied);
+           (is_passing(*result.error) || needs_a_person(*result.error));
 }
 
 Error not_erased() {
@@ -172,6 +172,8 @@ std::vector<Result<void>> Updater::run_copies(const ObjectKey& key,
     if (outcome.refused_whole) run_apart(work, outcome);
     const JournaledSend journaled{work.pending, std::move(outcome.pending), outcome.changed};
     const std::optional<Error> waits = parts_.behind.settle(key, journaled);
+    // What is acknowledged here must not be undone by what a power loss would bring back.
+    if (!work.patches.empty()) parts_.behind.sync_erased();
     const std::optional<Error> pending_error = outcome.posix_error ? outcome.posix_error : waits;
     size_t patch = 0;
     for (size_t i = 0; i < group.size(); ++i) {

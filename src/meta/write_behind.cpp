@@ -32,41 +32,13 @@ std::vector<PendingChange> changes_in(const PendingByName& changes) {
 
 }  // namespace
 
-Result<void> WriteBehind::start() {
-    if (config_.journal_directory.empty()) return {};
-    const std::vector<JournalLock> orphans = lock_orphans(config_.journal_directory);
-    const bool timed = config_.durability == Durability::timed;
-    if (!timed && orphans.empty()) return {};
-    auto journal = TRY(Journal::open(config_.journal_directory, config_.journal_survives_power_loss
-                                                                    ? sqlite::Survives::power_loss
-                                                                    : sqlite::Survives::kill));
-    JournalContents left = TRY(journal->adopt(orphans));
-    journal_ = std::move(journal);
-    size_t changes = 0;
-    {
-        LockGuard lock(mutex_);
-        for (auto& [key, names] : left.changes) {
-            changes += names.size();
-            put(ObjectKey(key), std::move(names), clock_.now());
-        }
-    }
-    add_failures(left.failures);
-    {
-        LockGuard lock(mutex_);
-        first_own_failure_ = failures_.next_id();
-    }
-    if (changes != 0)
-        log_info("meta", "event=journal_replay objects={} changes={}", left.changes.size(),
-                 changes);
-    accepts_.store(timed, std::memory_order_release);
-    return {};
-}
-
 void WriteBehind::stop() {
     accepts_.store(false, std::memory_order_release);
-    if (!journal_) return;
+    Journal* const journal = journal_;
+    if (journal == nullptr) return;
     log_unwritten(write_owed());
-    journal_->close_if_empty();
+    sync_erased();
+    journal->close_if_empty();
 }
 
 // What only leaves, or has failed, is believed even where the disk does not take it, and written
@@ -74,7 +46,7 @@ void WriteBehind::stop() {
 void WriteBehind::write(const std::vector<JournalEdit>& edits) {
     const bool nothing =
         std::all_of(edits.begin(), edits.end(), [](const auto& edit) { return edit.empty(); });
-    if (!journal_ || nothing) return;
+    if (journal_ == nullptr || nothing) return;
     const Result<void> written = commit(edits);
     if (!written) owe(edits);
     log_unwritten(written);
@@ -82,11 +54,12 @@ void WriteBehind::write(const std::vector<JournalEdit>& edits) {
 
 // With what is owed, in one transaction: of each key the rows are as memory says then.
 Result<void> WriteBehind::commit(const std::vector<JournalEdit>& edits) {
-    if (owed_.empty()) return journal_->write(edits);
     std::vector<JournalEdit> all;
     for (const auto& [key, owed] : owed_) all.push_back(repeat_of(key, owed));
     all.insert(all.end(), edits.begin(), edits.end());
-    TRY(journal_->write(all));
+    TRY(journal_.load()->write(all));
+    note_unsynced();
+    if (owed_.empty()) return {};
     owed_.clear();
     owed_count_.store(0, std::memory_order_release);
     return {};
@@ -130,6 +103,27 @@ Result<void> WriteBehind::write_owed() {
     owed_again_ = clock_.now() + kOwedAgain;
     return std::move(written).error().with_context(
         "the journal holds what is not so any more, and cannot be written");
+}
+
+// What was erased once and is there again after a power loss would be judged again: then it is in
+// conflict or, where another client has put the old value back, sent a second time.
+void WriteBehind::note_unsynced() {
+    if (!is_unsynced()) return;
+    LockGuard lock(mutex_);
+    if (sync_at_ == TimePoint::never()) sync_at_ = clock_.now() + kSyncAfter;
+}
+
+bool WriteBehind::is_unsynced() const {
+    const Journal* journal = journal_;
+    return journal != nullptr && journal->is_unsynced();
+}
+
+void WriteBehind::sync_erased() {
+    if (!is_unsynced()) return;
+    const auto synced = journal_.load()->sync();
+    log_unwritten(synced);
+    LockGuard lock(mutex_);
+    sync_at_ = synced ? TimePoint::never() : clock_.now() + kOwedAgain;
 }
 
 void WriteBehind::log_unwritten(const Result<void>& written) {
@@ -253,7 +247,7 @@ std::optional<Error> WriteBehind::settle(const ObjectKey& key, const JournaledSe
             continue;
         }
         edit.erase.push_back(found->first);
-        if (result.error)
+        if (result.error && !(result.gone && found->second.moved))
             edit.failures.push_back(make_failure(key, found->second, result.error->message));
         names.erase(found);
     }
@@ -278,17 +272,21 @@ bool WriteBehind::stays(const ObjectKey& key, const PendingResult& result, Pendi
         return change.failed_alone->times < kAloneMax ||
                clock_.now() - change.failed_alone->since < kAloneLong;
     }
-    if (error.kind == ErrorKind::access_denied) return waits_for_access(key, error, change);
+    if (needs_a_person(error)) return waits_for_service(key, error, change);
     return is_passing(error);
 }
 
-// A refusal heals when the right is granted, the debt is paid, or the next mount has another
-// profile; unless the service has taken changes of other objects since: then it is about this one.
-bool WriteBehind::waits_for_access(const ObjectKey& key, const Error& error,
-                                   PendingChange& change) {
+// A refusal heals when the right is granted, the debt is paid, there is room again, or the next
+// mount has another profile; unless access is denied and the service has taken changes of other
+// objects since: then it is about this one.
+bool WriteBehind::waits_for_service(const ObjectKey& key, const Error& error,
+                                    PendingChange& change) {
     if (change.refused) {
         ++change.refused->times;
-        return !accepted_elsewhere(key, change.refused->since);
+        if (change.refused->error.kind != error.kind) change.refused->since = clock_.now();
+        change.refused->error = error;
+        return error.kind != ErrorKind::access_denied ||
+               !accepted_elsewhere(key, change.refused->since);
     }
     change.refused = PendingRefusal{error, clock_.now()};
     any_refused_.store(true, std::memory_order_release);
@@ -354,6 +352,7 @@ Result<MovedPending> WriteBehind::move(const ObjectKey& from, const ObjectKey& t
                                        const ObjectInfo& target) {
     LockGuard writing(writing_);
     MovedPending moved;
+    moved.from = from;
     moved.names = names_of(from);
     const PendingByName replaced = names_of(to);
     {
@@ -361,15 +360,18 @@ Result<MovedPending> WriteBehind::move(const ObjectKey& from, const ObjectKey& t
         moved.failures = failures_.of(from, FailureScope::key);
         moved.replaced_failures = failures_.untold_of(to, FailureScope::key);
     }
+    PendingByName leaving = moved.names;
+    for (auto& [name, change] : leaving) change.moved = true;
     PendingByName arriving = moved.names;
     for (auto& [name, change] : arriving) {
         change.etag = target.etag;
         change.size = target.size;
         change.tried = true;
+        change.moved = false;
         add_value(change.replaces, change.value);
     }
     if (!moved.names.empty() || !replaced.empty()) {
-        TRY(commit({{from, names_in(moved.names), {}, {}},
+        TRY(commit({{from, {}, changes_in(leaving), {}},
                     {to, names_in(replaced), changes_in(arriving), {}}}));
         LockGuard lock(mutex_);
         const auto known = entries_.find(from.str());
@@ -381,15 +383,29 @@ Result<MovedPending> WriteBehind::move(const ObjectKey& from, const ObjectKey& t
     return moved;
 }
 
-void WriteBehind::undo_move(const ObjectKey& from, const ObjectKey& to, const MovedPending& moved) {
+void WriteBehind::finish_move(const MovedPending& moved) {
+    {
+        LockGuard writing(writing_);
+        write({JournalEdit{.key = moved.from,
+                           .erase = names_in(moved.names),
+                           .put = pending(moved.from),
+                           .failures = {}}});
+    }
+    let_go_of(moved.replaced_failures);
+}
+
+void WriteBehind::undo_move(const ObjectKey& to, const MovedPending& moved, bool maybe_removed) {
+    const ObjectKey& from = moved.from;
     LockGuard writing(writing_);
     move_failures(moved.failures, from);
     if (moved.names.empty()) return;
     const PendingByName at_target = names_of(to);
-    write({{to, names_in(at_target), {}, {}}, {from, {}, changes_in(moved.names), {}}});
+    PendingByName back = moved.names;
+    for (auto& [name, change] : back) change.moved = change.moved || maybe_removed;
+    write({{to, names_in(at_target), {}, {}}, {from, {}, changes_in(back), {}}});
     LockGuard lock(mutex_);
     put(to, {}, TimePoint{});
-    put(from, moved.names, clock_.now());
+    put(from, std::move(back), clock_.now());
 }
 
 void WriteBehind::move_failures(const std::vector<int64_t>& failures, const ObjectKey& to) {
@@ -399,7 +415,8 @@ void WriteBehind::move_failures(const std::vector<int64_t>& failures, const Obje
         for (const int64_t id : failures)
             if (failures_.has(id)) failures_.move(id, to);
     }
-    log_unwritten(journal_->move_failures(failures, to));
+    log_unwritten(journal_.load()->move_failures(failures, to));
+    note_unsynced();
 }
 
 // ---- when it is due ----
@@ -421,10 +438,26 @@ std::vector<ObjectKey> WriteBehind::take_due(TimePoint now, TimePoint again) {
 }
 
 TimePoint WriteBehind::next_due() const {
-    if (size() == 0 && !owes_any()) return TimePoint::never();
     LockGuard lock(mutex_);
     const TimePoint owed = owes_any() ? owed_again_ : TimePoint::never();
-    return due_.empty() ? owed : std::min(owed, due_.begin()->first);
+    const TimePoint due = due_.empty() ? TimePoint::never() : due_.begin()->first;
+    return std::min({owed, due, sync_at_, look_at_});
+}
+
+void WriteBehind::do_chores() {
+    const TimePoint now = clock_.now();
+    bool looks = false;
+    bool syncs = false;
+    {
+        LockGuard lock(mutex_);
+        looks = look_at_ <= now;
+        syncs = sync_at_ <= now;
+        if (looks) look_at_ = now + kLookAgain;
+        if (syncs) sync_at_ = TimePoint::never();
+    }
+    static_cast<void>(write_owed().has_value());
+    if (looks) log_unwritten(adopt());
+    if (syncs) sync_erased();
 }
 
 void WriteBehind::hurry() {

@@ -33,13 +33,15 @@ struct JournaledSend {
 
 // What a rename has moved, for its end.
 struct MovedPending {
-    PendingByName names;
+    ObjectKey from;
+    PendingByName names;  // as they were there
     std::vector<int64_t> failures;
     std::vector<int64_t> replaced_failures;  // of what stood at the target
 };
 
 // Thread-safe. Whoever changes what is pending of a key holds the key's turn (KeyOrder), so that
-// nothing comes or goes while it is being sent.
+// nothing comes or goes while it is being sent; but for what is taken over from another journal,
+// which joins whatever waits then.
 class WriteBehind {
   public:
     WriteBehind(const MetaConfig& config, const AttributeModel& model, Clock& clock)
@@ -48,7 +50,7 @@ class WriteBehind {
     // Opens this mount's journal and takes over those of mounts that died; what they say is due at
     // once. Without Durability::timed there is a journal only where one was left behind.
     // Errors: io.
-    Result<void> start() EXCLUDES(mutex_);
+    Result<void> start() EXCLUDES(writing_, mutex_);
     // Deletes the journal's file where nothing is left in it. Nothing is accepted afterwards.
     void stop() EXCLUDES(writing_);
     // True where setxattr may be answered by the journal.
@@ -78,20 +80,20 @@ class WriteBehind {
     // This mount has deleted or replaced the object: nothing waits for it, and nobody is told of
     // its failures any more.
     void drop(const ObjectKey& key) EXCLUDES(writing_, mutex_);
-    // What waits for `from` waits for `to`, where `target` is, from now on; what waited there is
-    // dropped. Errors: io, and nothing has moved.
+    // What waits for `from`, which is about to be deleted, waits for `to`, where `target` is, from
+    // now on; what waited there is dropped. On disk it waits for both until one of the others is
+    // called: after a crash `from` may be there or not. Errors: io, and nothing has moved.
     Result<MovedPending> move(const ObjectKey& from, const ObjectKey& to, const ObjectInfo& target)
         EXCLUDES(writing_, mutex_);
-    void finish_move(const MovedPending& moved) EXCLUDES(mutex_) {
-        let_go_of(moved.replaced_failures);
-    }
-    void undo_move(const ObjectKey& from, const ObjectKey& to, const MovedPending& moved)
+    void finish_move(const MovedPending& moved) EXCLUDES(writing_, mutex_);
+    // `maybe_removed`: `from` may be gone all the same.
+    void undo_move(const ObjectKey& to, const MovedPending& moved, bool maybe_removed)
         EXCLUDES(writing_, mutex_);
 
     // ---- refusals ------------------------------------------------------------------------------
     // The service has accepted a write of the key's metadata that was begun then.
     void note_accepted(const ObjectKey& key, TimePoint begun) EXCLUDES(mutex_);
-    // access_denied while changes of the key wait for access.
+    // access_denied or no_space while changes of the key wait because the service says so.
     Result<void> refusal(const ObjectKey& key) const EXCLUDES(mutex_);
 
     // ---- what the disk did not take ------------------------------------------------------------
@@ -101,6 +103,16 @@ class WriteBehind {
     bool owes_any() const { return owed_count_.load(std::memory_order_acquire) != 0; }
     // Errors: io.
     Result<void> write_owed() EXCLUDES(writing_, mutex_);
+
+    // ---- what the disk did not get yet ---------------------------------------------------------
+    // Rows that are done with come back after a power loss until the disk has been waited for: that
+    // is done once for all that leave within a second, and by sync_erased(). Where the disk fails
+    // the log says so, and it is tried again.
+    bool is_unsynced() const;
+    void sync_erased() EXCLUDES(mutex_);
+    // What of all this is due, and once a minute a look for journals whose mounts have died since.
+    // What fails is tried again.
+    void do_chores() EXCLUDES(writing_, mutex_);
 
     // Keys due at `now`; each is put off to `again`, so that a failure is tried later.
     std::vector<ObjectKey> take_due(TimePoint now, TimePoint again) EXCLUDES(mutex_);
@@ -125,6 +137,8 @@ class WriteBehind {
     static constexpr size_t kFailuresMax = 10'000;
     static constexpr Duration kHurryAgain = std::chrono::seconds(1);
     static constexpr Duration kOwedAgain = std::chrono::seconds(30);
+    static constexpr Duration kSyncAfter = std::chrono::seconds(1);
+    static constexpr Duration kLookAgain = std::chrono::seconds(60);
     // A change that failed alone so often, over so long, is at fault itself.
     static constexpr unsigned kAloneMax = 3;
     static constexpr Duration kAloneLong = std::chrono::seconds(60);
@@ -150,8 +164,18 @@ class WriteBehind {
     void owe(const std::vector<JournalEdit>& edits) REQUIRES(writing_);
     JournalEdit repeat_of(const std::string& key, const Owed& owed) const EXCLUDES(mutex_);
     static void log_unwritten(const Result<void>& written);
+    void note_unsynced() EXCLUDES(mutex_);
+    // pending_adoption.cpp
+    sqlite::Survives survives() const;
+    Result<void> open_journal() REQUIRES(writing_);
+    Result<void> adopt() EXCLUDES(writing_, mutex_);
+    Result<void> adopt_one(const JournalLock& orphan) EXCLUDES(writing_, mutex_);
+    Result<void> take_over(JournalContents left) REQUIRES(writing_) EXCLUDES(mutex_);
+    std::vector<PendingFailure> not_listed(std::vector<PendingFailure> failures) const
+        EXCLUDES(mutex_);
+    void join(const ObjectKey& key, PendingByName names) EXCLUDES(mutex_);
     bool stays(const ObjectKey& key, const PendingResult& result, PendingChange& change);
-    bool waits_for_access(const ObjectKey& key, const Error& error, PendingChange& change);
+    bool waits_for_service(const ObjectKey& key, const Error& error, PendingChange& change);
     bool accepted_elsewhere(const ObjectKey& key, TimePoint since) const EXCLUDES(mutex_);
     PendingChange make(const ObjectKey& key, const AttrChange& change,
                        const ObjectInfo& info) const;
@@ -170,7 +194,7 @@ class WriteBehind {
     const MetaConfig& config_;
     const AttributeModel& model_;
     Clock& clock_;
-    std::unique_ptr<Journal> journal_;  // set once by start(), before accepts_
+    std::atomic<Journal*> journal_{nullptr};  // opened_, once there is anything for it
     std::atomic<bool> accepts_{false};
     std::atomic<size_t> count_{0};
     std::atomic<size_t> untold_{0};  // failures
@@ -180,6 +204,8 @@ class WriteBehind {
     // Held while the journal writes and what it says is taken over into memory, so that whoever
     // repeats what was not written writes what is so now.
     mutable Mutex writing_;
+    std::unique_ptr<Journal> opened_ GUARDED_BY(writing_);
+    std::set<std::string> unreadable_ GUARDED_BY(writing_);  // journals that the log has named
     std::map<std::string, Owed, std::less<>> owed_ GUARDED_BY(writing_);
 
     mutable Mutex mutex_;  // never held while the journal writes
@@ -189,6 +215,8 @@ class WriteBehind {
     int64_t first_own_failure_ GUARDED_BY(mutex_) = 1;
     TimePoint next_hurry_ GUARDED_BY(mutex_);
     TimePoint owed_again_ GUARDED_BY(mutex_);
+    TimePoint sync_at_ GUARDED_BY(mutex_) = TimePoint::never();
+    TimePoint look_at_ GUARDED_BY(mutex_) = TimePoint::never();
     Accepted accepted_ GUARDED_BY(mutex_);        // the last one
     Accepted accepted_other_ GUARDED_BY(mutex_);  // the last one of another key than that
 };

@@ -248,6 +248,12 @@ Result<Address> make_address(const HttpStoreConfig& config) {
     return address;
 }
 
+Result<std::string> resolved_endpoint(const HttpStoreConfig& config) {
+    const Address address = TRY(make_address(config));
+    const std::string port = address.port.empty() ? "" : ":" + address.port;
+    return fmt::format("{}://{}{}", address.scheme, address.host, port);
+}
+
 std::optional<Address> corrected_address(const Address& address, std::string_view hint) {
     const std::string name = to_lower(hint);
     if (name.empty() || address.style == AddressingStyle::cname) return std::nullopt;

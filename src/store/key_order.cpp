@@ -52,15 +52,34 @@ void KeyOrder::acquire_one(const ObjectKey& key) {
     while (lines_[key].serving != ticket) changed_.wait(mutex_);
 }
 
-void KeyOrder::release_one(const ObjectKey& key) {
+bool KeyOrder::when_released(const ObjectKey& key, std::function<void()> f) {
     LockGuard lock(mutex_);
     const auto it = lines_.find(key);
+    if (it == lines_.end()) return false;
+    it->second.told.push_back(std::move(f));
+    return true;
+}
+
+void KeyOrder::release_one(const ObjectKey& key) {
+    std::vector<std::function<void()>> told;
+    {
+        LockGuard lock(mutex_);
+        told = serve_next(key);
+    }
+    for (const auto& f : told) f();
+}
+
+std::vector<std::function<void()>> KeyOrder::serve_next(const ObjectKey& key) {
+    const auto it = lines_.find(key);
     CHECK(it != lines_.end());
+    auto told = std::move(it->second.told);
+    it->second.told.clear();
     if (++it->second.serving == it->second.next_ticket) {
         lines_.erase(it);
     } else {
         changed_.notify_all();
     }
+    return told;
 }
 
 }  // namespace xbucket

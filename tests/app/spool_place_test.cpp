@@ -74,6 +74,54 @@ TEST(SpoolPlace, each_source_has_one_of_its_own_and_always_the_same) {
               path(config_for("local:/srv/a#photos", "http://127.0.0.1:2")));
 }
 
+TEST(SpoolPlace, is_the_same_however_the_place_of_a_source_is_spelt) {
+    const std::string name =
+        source_name(config_for("oss://photos", "https://oss-cn-hangzhou.aliyuncs.com"));
+    for (const char* endpoint :
+         {"https://oss-cn-hangzhou.aliyuncs.com/", "https://OSS-cn-Hangzhou.aliyuncs.com",
+          "https://oss-cn-hangzhou.aliyuncs.com:443",
+          "https://photos.oss-cn-hangzhou.aliyuncs.com"}) {
+        EXPECT_EQ(source_name(config_for("oss://photos", endpoint)), name) << endpoint;
+    }
+    Config by_region = config_for("oss://photos");
+    by_region.region = "cn-hangzhou";
+    EXPECT_EQ(source_name(by_region), name);
+    by_region.region = "cn-beijing";
+    EXPECT_NE(source_name(by_region), name);
+    EXPECT_NE(source_name(config_for("s3://photos", "https://ceph.example.net:8443")),
+              source_name(config_for("s3://photos", "https://ceph.example.net")));
+
+    const TempDir dir;
+    ASSERT_EQ(mkdir((dir / "real").c_str(), 0700), 0);
+    std::filesystem::create_symlink(dir / "real", dir / "link");
+    EXPECT_EQ(source_name(config_for("local:" + (dir / "link") + "#photos")),
+              source_name(config_for("local:" + (dir / "real") + "#photos")));
+}
+
+// Only what is surely of the source may be sent to it.
+TEST(SpoolPlace, has_a_journal_for_each_source_and_finds_what_had_an_earlier_name) {
+    Config config = config_for("oss://photos", "https://oss-cn-hangzhou.aliyuncs.com/");
+    config.spool = "/srv/spool";
+    const JournalPlace given = journal_place(config, config.spool);
+    EXPECT_EQ(given.directory, "/srv/spool/journal/" + source_name(config));
+    EXPECT_THAT(given.older, ::testing::IsEmpty());
+
+    const TempDir dir;
+    const Environment state(Variables{{"XDG_STATE_HOME", dir.path()}});
+    config.spool.clear();
+    const std::string spool = *prepare_spool(config, state);
+    EXPECT_EQ(journal_place(config, spool).directory, spool + "/journal");
+    EXPECT_THAT(journal_place(config, spool).older, ::testing::IsEmpty());
+    // Of the endpoint as it was given.
+    const std::string older = dir / "xbucket/oss-photos-c2219ed6cd02";
+    std::filesystem::create_directories(older + "/journal");
+    ASSERT_EQ(chmod(older.c_str(), 0700), 0);
+    EXPECT_THAT(journal_place(config, spool).older, ::testing::ElementsAre(older + "/journal"));
+    ASSERT_EQ(chmod(older.c_str(), 0777), 0);
+    EXPECT_THAT(journal_place(config, spool).older, ::testing::IsEmpty())
+        << "others can write to it";
+}
+
 TEST(SpoolPlace, is_made_private_with_the_directories_above_it) {
     const TempDir dir;
     const Environment state(Variables{{"XDG_STATE_HOME", dir / "a/b"}});

@@ -517,7 +517,7 @@ class Mounts(ToolCase, BucketCase):
         # Kept when the last handle is released, which close(2) does not wait for.
         wait_for(lambda: any(name.endswith(".json") for _, _, names in os.walk(spool) for name in names), what="the rescue")
         said = self.tool("status", mounted.path, code=SOME_FAILED).stdout
-        self.assertIn("not uploaded: lost.txt (8 bytes", said)
+        self.assertRegex(said, r"not uploaded: lost\.txt \(8 bytes, .*, of \w+://examplebucket\)")
         path = re.search(r"its content is in (\S+)", said)[1]
         with open(path, "rb") as file:
             self.assertEqual(file.read(), b"precious")

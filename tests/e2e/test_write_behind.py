@@ -6,11 +6,12 @@ import json
 import math
 import os
 import shutil
+import sqlite3
 import subprocess
 import time
 import unittest
 
-from harness import BINARY, both_dialects, error_of, wait_for
+from harness import BINARY, Client, both_dialects, error_of, wait_for
 
 LATER = "commit=1h"  # than any test: only what is asked for is sent
 WRITES = ("put", "copy", "delete", "multi-delete", "initiate", "part", "part-copy", "complete")
@@ -175,6 +176,76 @@ class WriteBehind:
         sync(first.path)
         self.assertEqual(self.client.metadata("a")["x"], "1")
 
+    def test_a_spool_of_several_buckets_sends_to_each_what_was_meant_for_it(self):
+        spool = os.path.join(self.scratch.name, "spool")
+        other = Client(self.dialect, self.server, "otherbucket")
+        other.make_bucket()
+        for client in (self.client, other):
+            client.put("a", b"the same content")
+        mount = self.mount("-o", LATER, "--spool", spool)
+        os.setxattr(mount / "a", "user.x", b"1")
+        mount.kill()
+        second = self.mount("-o", LATER, "--spool", spool, bucket="otherbucket")
+        wait_for(lambda: "event=journal_of_another_source" in second.said(), what="the line of the log")
+        sync(second.path)
+        self.assertEqual(self.journal(second), {"objects": 0, "changes": 0, "failures": 0})
+        self.assertEqual(other.metadata("a"), {})
+        self.assertIn(f"the next mount of {self.dialect}://examplebucket sends them", self.status(code=4))
+        again = self.mount("-o", LATER, "--spool", spool)
+        wait_for(lambda: self.client.metadata("a").get("x") == "1", what="the replay")
+        self.assertEqual(other.metadata("a"), {})
+        wait_for(lambda: self.journal(again)["changes"] == 0, what="the journal to say so")
+
+    def test_a_journal_that_names_no_source_is_left_alone_in_a_given_spool(self):
+        self.client.put("a")
+        options = ("-o", LATER, "--spool", os.path.join(self.scratch.name, "spool"))
+        mount = self.mount(*options)
+        os.setxattr(mount / "a", "user.x", b"1")
+        mount.kill()
+        # As an earlier version left it: beside those of all other sources, and without a label.
+        top = os.path.join(self.scratch.name, "spool/journal")
+        own = os.path.join(top, os.listdir(top)[0])
+        for name in os.listdir(own):
+            os.rename(os.path.join(own, name), os.path.join(top, name))
+        database = next(os.path.join(top, name) for name in os.listdir(top) if name.endswith(".db"))
+        with sqlite3.connect(database) as connection:
+            connection.execute("UPDATE mount SET source = ''")
+        connection.close()
+        again = self.mount(*options)
+        wait_for(lambda: "event=journal_of_unknown_source" in again.said(), what="the line of the log")
+        self.assertIn(f"to {own} and mount again", again.said())
+        self.assertIn("it does not say which source that is", self.status(code=4))
+        again.stop()
+        self.assertEqual(self.client.metadata("a"), {})
+        for name in os.listdir(top):
+            if os.path.isfile(os.path.join(top, name)):
+                os.rename(os.path.join(top, name), os.path.join(own, name))
+        last = self.mount(*options)
+        wait_for(lambda: self.client.metadata("a").get("x") == "1", what="the replay")
+        last.stop()
+
+    def test_a_journal_is_found_however_its_source_is_spelt(self):
+        self.client.put("a")
+        mount = self.mount("-o", LATER)
+        os.setxattr(mount / "a", "user.x", b"1")
+        mount.kill()
+        again = self.mount("-o", LATER, f"--endpoint={self.server.endpoint}/")
+        wait_for(lambda: self.client.metadata("a").get("x") == "1", what="the replay")
+        again.stop()
+
+    def test_a_full_service_is_told_by_close_and_fsync_until_there_is_room(self):
+        self.client.put("a", b"body")
+        mount = self.mount("-o", LATER)
+        self.server.set_faults("copy@a:*:507:InsufficientStorage")
+        os.setxattr(mount / "a", "user.x", b"1")
+        self.assertEqual(error_of(fsync, mount / "a"), "ENOSPC")
+        fd = os.open(mount / "a", os.O_RDWR)
+        self.assertEqual(error_of(os.close, fd), "ENOSPC")
+        self.assertEqual(self.failures(mount.path), [])
+        self.server.set_faults()
+        sync(mount.path)
+        self.assertEqual(self.client.metadata("a"), {"x": "1"})
+
     def status(self, *words, code=0):
         spool = os.path.join(self.scratch.name, "spool")
         env = dict(os.environ, XDG_STATE_HOME=os.path.join(self.scratch.name, "state"))
@@ -192,7 +263,7 @@ class WriteBehind:
         os.setxattr(mount / "b", "user.x", b"1")
         self.assertNotIn("is gone", self.status(mount.path))
         mount.kill()
-        self.assertIn("2 changes of attributes to be sent: the next mount of the same source sends them",
+        self.assertIn(f"2 changes of attributes to be sent: the next mount of {self.dialect}://examplebucket sends them",
                       self.status(code=4))
         said = [json.loads(line) for line in self.status("--json", code=4).splitlines()]
         ours = [one for one in said if one.get("journal", "").startswith(self.scratch.name)]
@@ -203,8 +274,8 @@ class WriteBehind:
         wait_for(lambda: self.client.metadata("a").get("x") == "1", what="the replay")
         wait_for(lambda: self.journal(again)["failures"] == 1, what="the failure")
         again.kill()
-        self.assertIn("1 change of attributes could not be sent: the next mount of the same source lists them",
-                      self.status(code=4))
+        self.assertIn("1 change of attributes could not be sent: "
+                      f"the next mount of {self.dialect}://examplebucket lists them", self.status(code=4))
         last = self.mount(*options)
         os.removexattr(last.path, "user.xbucket.failures")
         self.assertNotIn("is gone", self.status(last.path))

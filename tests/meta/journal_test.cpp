@@ -25,10 +25,11 @@ TEST(Journals, of_mounts_that_start_at_the_same_instant_are_all_made) {
     for (int i = 0; i < kOthers; ++i)
         others.emplace_back([&] {
             while (!done)
-                for (const JournalLock& lock : lock_orphans(directory.path())) lock.remove_files();
+                for (const JournalLock& lock : lock_orphans(directory.path()))
+                    lock.remove_files(sqlite::Survives::kill);
         });
     for (int i = 0; i < kMounts; ++i) {
-        auto journal = Journal::open(directory.path(), sqlite::Survives::kill);
+        auto journal = Journal::open(directory.path(), sqlite::Survives::kill, "");
         EXPECT_TRUE(journal) << journal.error().describe();
         if (!journal) break;
         size_t locks = 0;

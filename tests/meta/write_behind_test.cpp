@@ -420,6 +420,25 @@ TEST_F(WriteBehindTest, a_crash_after_the_journal_moved_finds_the_new_name) {
     EXPECT_EQ(failures(), "[]");
 }
 
+TEST_F(WriteBehindTest, a_crash_before_the_delete_of_a_rename_leaves_both_names_complete) {
+    put("a", {.user = {{"x", "0"}}});
+    ASSERT_EQ(set("a", "user.x", "1"), std::nullopt);
+    const std::string copy = directory + "/stopped";
+    store.before(StoreCall::remove, [&] {
+        std::filesystem::copy(config.journal_directory, copy,
+                              std::filesystem::copy_options::recursive);
+    });
+    store.fail(StoreCall::remove, Error(ErrorKind::access_denied, "injected"));
+    EXPECT_FALSE(rename("a", "b"));
+    crash();
+    config.journal_directory = copy;
+    mount();
+    wait_until_sent();
+    EXPECT_EQ(stored("a"), (UserMetadata{{"x", "1"}}));
+    EXPECT_EQ(stored("b"), (UserMetadata{{"x", "1"}}));
+    EXPECT_EQ(failures(), "[]");
+}
+
 TEST_F(WriteBehindTest, a_deleted_object_drops_what_waits) {
     put("a");
     ASSERT_EQ(set("a", "user.x", "1"), std::nullopt);

@@ -60,6 +60,26 @@ TEST(KeyOrder, a_pair_of_the_same_key_is_that_key) {
     EXPECT_FALSE(order.is_held(ObjectKey("a")));
 }
 
+TEST(KeyOrder, tells_once_that_a_key_was_released_also_where_it_is_handed_on) {
+    KeyOrder order;
+    int told = 0;
+    EXPECT_FALSE(order.when_released(ObjectKey("k"), [&] { ++told; })) << "nobody holds it";
+    auto turn = order.acquire(ObjectKey("k"));
+    EXPECT_TRUE(order.when_released(ObjectKey("k"), [&] {
+        ++told;
+        static_cast<void>(order.is_held(ObjectKey("k")));  // no lock is held
+    }));
+    turn.release();
+    EXPECT_EQ(told, 1);
+    turn = order.acquire(ObjectKey("k"));
+    EXPECT_TRUE(order.when_released(ObjectKey("k"), [&] { ++told; }));
+    std::thread next([&] { static_cast<void>(order.acquire(ObjectKey("k"))); });
+    turn.release();
+    EXPECT_EQ(told, 2);
+    next.join();
+    EXPECT_EQ(told, 2);
+}
+
 TEST(KeyOrder, a_moved_turn_releases_once) {
     KeyOrder order;
     auto first = order.acquire(ObjectKey("a"));

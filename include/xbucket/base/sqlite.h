@@ -38,6 +38,8 @@ class Connection {
     Result<void> execute(const char* sql);
     // From the next transaction on.
     Result<void> sync_commits(Survives survives);
+    // Waits until the disk has all that was committed. Errors: io.
+    Result<void> sync_log();
     int64_t changes() const { return sqlite3_changes64(handle_); }
 
   private:

@@ -73,6 +73,7 @@ struct KeptContent {
 
 // What a kept file was, for its note.
 struct RecoveryNote {
+    std::string source;  // what was mounted, for a person: several may share a directory
     ObjectKey key;
     ETag base_etag;
     std::string error;

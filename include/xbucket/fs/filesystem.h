@@ -46,6 +46,7 @@ struct FsConfig {
     // Fit for a file's name, and another for every bucket: what a killed mount left in the spool
     // directory is its own to clean up.
     std::string source_name;
+    std::string source_text;  // as a person knows it, for the notes beside content that is kept
     uint64_t part_bytes = 16U << 20;  // uploads above twice this go multipart
     unsigned upload_parallel = 4;
     uint64_t read_bytes_max = 256U << 20;  // memory for what is read ahead, of all files

@@ -10,13 +10,15 @@ namespace xbucket {
 
 struct LeftJournal {
     std::string file;
+    std::string source;      // MetaConfig::journal_source; "" = an earlier version did not note it
     uint64_t changes = 0;    // acknowledged, and to be sent by the next mount of the source
     uint64_t failures = 0;   // that could not be sent
     std::string unreadable;  // why nothing is known of the others; else ""
 };
 
-// Journals in `directory` (MetaConfig::journal_directory) that no mount holds and that have
-// anything in them, by name. Changes nothing; a mount that starts meanwhile takes them over.
+// Journals in `directory` and the directories in it (see MetaConfig::journal_directory) that no
+// mount holds and that have anything in them, by name. Changes nothing; a mount that starts
+// meanwhile takes them over.
 std::vector<LeftJournal> left_journals(const std::string& directory);
 
 }  // namespace xbucket

@@ -36,9 +36,11 @@ struct MetaConfig {
     bool big_copies = false;                              // -o bigcopy (DESIGN 3.12)
     Duration update_deadline = std::chrono::seconds(60);  // 412 retries are bounded by this
     Duration posix_delay = std::chrono::seconds(2);       // chmod/chown/utimens recorded within
-    // Where journals of this source lie; "" only without write-behind. What mounts that died left
-    // there is sent by the next one, write-behind or not.
+    // Where journals of this source, and no other, lie; "" only without write-behind. What mounts
+    // that died left there, or in older_journals, is sent by the next one, write-behind or not.
     std::string journal_directory;
+    std::vector<std::string> older_journals;
+    std::string journal_source;                       // its name for a person who finds the journal
     Duration commit_delay = std::chrono::seconds(1);  // from the first change of an object
     size_t journal_changes_max = 100'000;             // above that nothing waits
     bool journal_survives_power_loss = true;          // else only the end of the process

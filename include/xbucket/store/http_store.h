@@ -38,6 +38,10 @@ struct HttpStoreConfig {
     uint64_t seed = 0;
 };
 
+// Where requests for the bucket begin: "https://oss-cn-hangzhou.aliyuncs.com", "http://[::1]:9000";
+// one text for all ways to say the same place. Pure. Errors: as make_http_store()'s.
+Result<std::string> resolved_endpoint(const HttpStoreConfig& config);
+
 // References must outlive the store. Errors: invalid_argument with what to give instead (no region
 // and none can be told from the endpoint, bad bucket name, a customer's key that is not 32 bytes or
 // would cross a network without TLS). Makes no request.

@@ -7,6 +7,7 @@
 #include "xbucket/base/types.h"
 
 #include <deque>
+#include <functional>
 #include <unordered_map>
 #include <vector>
 
@@ -37,14 +38,19 @@ class KeyOrder {
     Turn acquire(const ObjectKey& key) EXCLUDES(mutex_);
     Turn acquire(const ObjectKey& a, const ObjectKey& b) EXCLUDES(mutex_);
     bool is_held(const ObjectKey& key) const EXCLUDES(mutex_);
+    // Calls `f` once, when whoever holds `key` releases it, in his thread and without a lock.
+    // False: nobody holds it, and `f` is not called. What `f` uses must outlive all turns.
+    bool when_released(const ObjectKey& key, std::function<void()> f) EXCLUDES(mutex_);
 
   private:
     void acquire_one(const ObjectKey& key) EXCLUDES(mutex_);
     void release_one(const ObjectKey& key) EXCLUDES(mutex_);
+    std::vector<std::function<void()>> serve_next(const ObjectKey& key) REQUIRES(mutex_);
 
     struct Line {
         uint64_t next_ticket = 0;
         uint64_t serving = 0;
+        std::vector<std::function<void()>> told;  // when who is served now has been
     };
     mutable Mutex mutex_;
     CondVar changed_;

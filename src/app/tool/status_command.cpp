@@ -14,7 +14,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <map>
+#include <set>
 #include <sstream>
 #include <unistd.h>
 
@@ -24,6 +24,7 @@ namespace {
 // Content whose upload failed for good, from the note beside it.
 struct Kept {
     std::string path;
+    std::string source;  // "" = an earlier version did not note it
     std::string key;
     uint64_t bytes = 0;
     std::string time;
@@ -39,6 +40,7 @@ Kept read_note(const std::filesystem::path& note) {
     if (json.is_object()) {
         const std::string key = text_member(json, "key");
         kept.key = percent_decode(key).value_or(key);
+        kept.source = text_member(json, "source");
         kept.bytes = number_at(json, "bytes");
         kept.time = text_member(json, "time");
         kept.error = text_member(json, "error");
@@ -115,7 +117,7 @@ class StatusReport {
             }
             return;
         }
-        spools_[text_member(*stats, "spool")] = mount.source;
+        add_spool(text_member(*stats, "spool"));
         const uint64_t failures = number_at(*stats, "journal.failures");
         if (failures > 0) trouble_ = true;
         if (json_) {
@@ -151,15 +153,13 @@ class StatusReport {
             add_spool(it->path().string());
         }
     }
-    void add_spool(const std::string& spool) { spools_.try_emplace(spool); }
+    void add_spool(const std::string& spool) { spools_.insert(spool); }
 
     ExitCode finish() {
-        for (const auto& [spool, source] : spools_) {
+        for (const std::string& spool : spools_) {
             if (spool.empty()) continue;
             show_spool(spool);
-            for (const LeftJournal& one : left_journals(spool + "/journal")) {
-                show_journal(one, source);
-            }
+            for (const LeftJournal& one : left_journals(spool + "/journal")) show_journal(one);
         }
         return trouble_ ? ExitCode::some_failed : ExitCode::ok;
     }
@@ -205,17 +205,21 @@ class StatusReport {
         if (!kept->empty()) trouble_ = true;
         for (const Kept& one : *kept) {
             if (json_) {
-                print_out(json_line(Json{{"kept", json_of_bytes(one.path)},
-                                         {"key", json_of_bytes(one.key)},
-                                         {"bytes", one.bytes},
-                                         {"time", one.time},
-                                         {"error", one.error}}));
+                Json out{{"kept", json_of_bytes(one.path)},
+                         {"key", json_of_bytes(one.key)},
+                         {"bytes", one.bytes},
+                         {"time", one.time},
+                         {"error", one.error}};
+                if (!one.source.empty()) out["source"] = json_of_bytes(one.source);
+                print_out(json_line(out));
                 continue;
             }
-            const std::string what = one.time.empty()
-                                         ? fmt::format("a file of {} bytes", with_commas(one.bytes))
-                                         : fmt::format("{} ({} bytes, {})", printable(one.key),
-                                                       with_commas(one.bytes), one.time);
+            const std::string what =
+                one.time.empty()
+                    ? fmt::format("a file of {} bytes", with_commas(one.bytes))
+                    : fmt::format("{} ({} bytes, {}{}{})", printable(one.key),
+                                  with_commas(one.bytes), one.time,
+                                  one.source.empty() ? "" : ", of ", printable(one.source));
             print_out(
                 fmt::format("not uploaded: {}: {}\n"
                             "  its content is in {}\n"
@@ -225,11 +229,11 @@ class StatusReport {
     }
 
     // What a mount acknowledged and did not live to send.
-    void show_journal(const LeftJournal& one, const std::string& source) {
+    void show_journal(const LeftJournal& one) {
         trouble_ = true;
         if (json_) {
             Json out{{"journal", json_of_bytes(one.file)}};
-            if (!source.empty()) out["source"] = json_of_bytes(source);
+            if (!one.source.empty()) out["source"] = json_of_bytes(one.source);
             if (one.unreadable.empty()) {
                 out["changes"] = one.changes;
                 out["failures"] = one.failures;
@@ -248,7 +252,7 @@ class StatusReport {
             return;
         }
         const std::string next = fmt::format(
-            "the next mount of {}", source.empty() ? "the same source" : printable(source));
+            "the next mount of {}", one.source.empty() ? "the same source" : printable(one.source));
         std::string text = fmt::format("a mount that is gone left a journal: {}\n", file);
         if (one.changes > 0) {
             text += fmt::format("  {} to be sent: {} sends them\n",
@@ -258,13 +262,19 @@ class StatusReport {
             text += fmt::format("  {} could not be sent: {} lists them\n",
                                 counted(one.failures, "change", " of attributes"), next);
         }
+        if (one.source.empty()) {
+            text +=
+                "  it does not say which source that is: a mount with --spool leaves it alone, "
+                "and\n"
+                "  says in its log where its files belong\n";
+        }
         print_out(text);
     }
 
     const Arguments& arguments_;
     const bool json_;
     bool trouble_ = false;
-    std::map<std::string, std::string> spools_;  // with their sources, where a mount tells
+    std::set<std::string> spools_;
 };
 
 }  // namespace
