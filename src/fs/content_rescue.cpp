@@ -76,7 +76,10 @@ void Content::rescue(const InodePtr& inode, bool open_too) {
         inode->tidy_file_state();
     }
     core_.table.settle(inode);
-    if (!was_new) return core_.invalidate_inode(inode, true);
+    if (!was_new) {
+        core_.invalidate_inode(inode, true);
+        return;
+    }
     core_.table.remove(inode);
     core_.note_removed(key);
     core_.meta.forget(key);  // an object of somebody else's may be why

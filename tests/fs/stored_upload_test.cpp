@@ -16,7 +16,8 @@ constexpr uint64_t kPart = 100 << 10;
 class StoredUploadTest : public FsTest {
   protected:
     StoredUploadTest() : StoredUploadTest(MemoryService::oss()) {}
-    explicit StoredUploadTest(const MemoryService& service) : FsTest(service) {
+    explicit StoredUploadTest(const MemoryService& service, size_t bytes = 4 * kPart)
+        : FsTest(service), big_(content_of(bytes)) {
         FsConfig config = config_;
         config.part_bytes = kPart;
         mount(config);
@@ -38,7 +39,7 @@ class StoredUploadTest : public FsTest {
     }
     Result<void> fsync(const OpenedFile& file) { return fs_->fsync(file.ino, file.handle); }
 
-    const std::string big_ = content_of(4 * kPart);
+    const std::string big_;  // goes up in parts
 };
 
 TEST_F(StoredUploadTest, edit_that_cannot_be_applied_again_at_once_is_told_and_made_up_for) {
@@ -97,7 +98,8 @@ TEST_F(StoredUploadTest, edit_that_waits_does_not_undo_what_was_set_since) {
 
 class StoredOnCephTest : public StoredUploadTest {
   protected:
-    StoredOnCephTest() : StoredUploadTest(MemoryService::ceph()) {}
+    // Parts have 5 MiB there.
+    StoredOnCephTest() : StoredUploadTest(MemoryService::ceph(), 11U << 20) {}
 };
 
 TEST_F(StoredOnCephTest, tags_that_could_not_be_put_back_keep_no_edit_away_and_are_put_back_later) {
