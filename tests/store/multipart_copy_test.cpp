@@ -314,7 +314,8 @@ TEST_F(MultipartCopyTest, without_replacement_the_sources_metadata_goes_along) {
     copy.destination = ObjectKey("b");
     copy.source_bytes = kSize;
     copy.guard.destination_must_not_exist = true;
-    const Headers meta = {{"x-amz-meta-a", "1"}, {"Cache-Control", "no-cache"}};
+    const Headers meta = {
+        {"x-amz-meta-a", "1"}, {"Cache-Control", "no-cache"}, {"x-amz-tagging-count", "0"}};
     transport.reply(head_reply("S", kModified, meta));
     transport.reply(created());
     reply_parts();
