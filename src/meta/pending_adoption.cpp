@@ -7,6 +7,7 @@
 #include "xbucket/base/log.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace xbucket {
@@ -41,6 +42,18 @@ PendingFailure overtaken(const std::string& key, const PendingChange& change) {
     return failure;
 }
 
+void gather(JournalContents& all, JournalContents&& one) {
+    for (auto& [key, names] : one.changes) {
+        PendingByName& there = all.changes[key];
+        for (auto& [name, change] : names) {
+            const auto [known, is_new] = there.try_emplace(name, change);
+            if (!is_new && merge(known->second, change))
+                all.failures.push_back(overtaken(key, change));
+        }
+    }
+    std::move(one.failures.begin(), one.failures.end(), std::back_inserter(all.failures));
+}
+
 }  // namespace
 
 Result<void> WriteBehind::start() {
@@ -72,28 +85,31 @@ sqlite::Survives WriteBehind::survives() const {
                                                : sqlite::Survives::kill;
 }
 
+// All that are there as one: what one of them says is not sent before the others have been heard.
 Result<void> WriteBehind::adopt() {
     std::vector<std::string> directories = config_.older_journals;
     directories.push_back(config_.journal_directory);
+    std::vector<JournalLock> orphans;
     for (const std::string& directory : directories)
-        for (const JournalLock& orphan : lock_orphans(directory)) TRY(adopt_one(orphan));
-    return {};
-}
-
-Result<void> WriteBehind::adopt_one(const JournalLock& orphan) {
-    auto left = read_journal(orphan);
+        for (JournalLock& orphan : lock_orphans(directory)) orphans.push_back(std::move(orphan));
     LockGuard writing(writing_);
-    if (!left) {  // it stays where it is
-        if (unreadable_.insert(orphan.database()).second)
+    JournalContents all;
+    std::vector<const JournalLock*> read;
+    for (const JournalLock& orphan : orphans) {
+        auto left = read_journal(orphan);
+        if (left) {
+            gather(all, *std::move(left));
+            read.push_back(&orphan);
+        } else if (unreadable_.insert(orphan.database()).second) {  // it stays where it is
             log_error("meta", "event=journal_unreadable file={} reason=\"{}\"", orphan.database(),
                       left.error().describe());
-        return {};
+        }
     }
-    if (!left->changes.empty() || !left->failures.empty()) {
+    if (!all.changes.empty() || !all.failures.empty()) {
         TRY(open_journal());
-        TRY(take_over(*std::move(left)));
+        TRY(take_over(std::move(all)));
     }
-    orphan.remove_files(survives());
+    for (const JournalLock* orphan : read) orphan->remove_files(survives());
     return {};
 }
 
@@ -129,9 +145,14 @@ Result<void> WriteBehind::take_over(JournalContents left) {
 
 std::vector<PendingFailure> WriteBehind::not_listed(std::vector<PendingFailure> failures) const {
     std::vector<PendingFailure> rest;
+    FailureList seen;  // one may be in two of the journals
     LockGuard lock(mutex_);
-    for (PendingFailure& failure : failures)
-        if (!failures_.has_same(failure)) rest.push_back(std::move(failure));
+    for (PendingFailure& failure : failures) {
+        if (failures_.has_same(failure) || seen.has_same(failure)) continue;
+        failure.id = seen.next_id();
+        seen.add(failure);
+        rest.push_back(std::move(failure));
+    }
     return rest;
 }
 

@@ -169,7 +169,6 @@ class WriteBehind {
     sqlite::Survives survives() const;
     Result<void> open_journal() REQUIRES(writing_);
     Result<void> adopt() EXCLUDES(writing_, mutex_);
-    Result<void> adopt_one(const JournalLock& orphan) EXCLUDES(writing_, mutex_);
     Result<void> take_over(JournalContents left) REQUIRES(writing_) EXCLUDES(mutex_);
     std::vector<PendingFailure> not_listed(std::vector<PendingFailure> failures) const
         EXCLUDES(mutex_);
