@@ -103,7 +103,7 @@ TEST_F(Archived, new_content_goes_into_the_class_that_the_object_had) {
     const UploadPlan plan = engine->plan_upload(ObjectKey("a"), {}).value();
     EXPECT_EQ(plan.attributes.storage_class, "GLACIER");
     const auto reply = put_object(raw, "a", "new", plan.attributes).value();
-    ASSERT_TRUE(engine->finish_upload(ObjectKey("a"), plan, reply, 3));
+    ASSERT_TRUE(engine->finish_upload(ObjectKey("a"), plan, reply, 3).result());
     EXPECT_EQ(read_object(raw, "a").error().kind, ErrorKind::archived);
     EXPECT_EQ(set("a", "user.x", "1"), ErrorKind::archived);
 }
@@ -327,7 +327,7 @@ TEST_F(LocksDropped, by_copies_and_uploads_are_put_back_on_what_was_made) {
     clock.advance(seconds(20));
     const UploadPlan plan = engine->plan_upload(ObjectKey("b"), {}).value();
     const auto reply = put_object(raw, "b", "new", plan.attributes).value();
-    ASSERT_TRUE(engine->finish_upload(ObjectKey("b"), plan, reply, 3));
+    ASSERT_TRUE(engine->finish_upload(ObjectKey("b"), plan, reply, 3).result());
     EXPECT_EQ(lock_of("b"), kHeld);
 }
 
