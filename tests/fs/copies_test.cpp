@@ -272,7 +272,7 @@ TEST_F(CopyTest, file_that_is_a_copy_no_more_is_not_kept_as_one) {
               std::move(*SpoolSpace::create(config_.spool_directory, 0)));
     Content content(core);
     const ObjectKey source("a");
-    const InodePtr inode = *content.create(ObjectKey("b"), 0644, 0, 0);
+    const InodePtr inode = *content.create(ObjectKey("b"), {0644, 0, 0});
     const auto become_copy_of = [&](const std::string& key) {
         const InodePtr from =
             core.look_up_file(ObjectKey(key), *meta_->stat(ObjectKey(key), Freshness::current));
