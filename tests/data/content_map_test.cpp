@@ -199,7 +199,7 @@ TEST_F(FileContentTest, note_of_kept_content_names_what_is_missing) {
     start("0123456789");
     write(2, "ab");
     const std::string path =
-        content_->keep({ObjectKey("k"), ETag("e"), "why", WallTime::from_seconds(0), {}})
+        content_->keep({"src", ObjectKey("k"), ETag("e"), "why", WallTime::from_seconds(0), {}})
             .value()
             .path;
     std::ifstream note(path + ".json");
