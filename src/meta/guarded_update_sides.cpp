@@ -1,8 +1,10 @@
 // SPDX-FileCopyrightText: the xbucket authors
 // What a copy must carry and HEAD does not tell, or not everybody: ACL, tags, retention and legal
-// hold. Which of it is to be read for a base, and what came of reading it.
+// hold. Which of it is to be read for a base, what came of reading it, and whether a copy kept it.
 #include "guarded_update.h"
 #include "object_lock.h"
+
+#include <fmt/format.h>
 
 #include <utility>
 
@@ -119,6 +121,90 @@ ObjectLock GuardedUpdate::lock_to_send(ObjectLock lock) const {
     }
     if (lock.legal_hold.empty()) lock.legal_hold = lock_->legal_hold;
     return lock;
+}
+
+bool GuardedUpdate::tags_at_risk() const {
+    if (tags_checked_ || !tags_ || tags_->empty()) return false;
+    const TagFate fate = facts_.tag_fate();
+    return fate == TagFate::unknown || fate == TagFate::lost || fate == TagFate::rewritten;
+}
+
+UpdateStep GuardedUpdate::verify_rest(TimePoint now) {
+    if (lock_at_risk()) return verify_lock(now);
+    if (tags_at_risk()) {
+        phase_ = Phase::verify_tags;
+        if (facts_.tag_fate() == TagFate::rewritten) return write_tags_again();
+        const auto& count = result_->info.tag_count;
+        if (!count || *count != tags_->size()) return Read{{.tags = true}};
+        tags_survived();
+    }
+    if (!acl_.empty() && acl_ != traits_.default_acl && !facts_.acl_kept()) {
+        phase_ = Phase::verify_acl;
+        return Read{{.acl = true}};
+    }
+    return conclude(now);
+}
+
+void GuardedUpdate::tags_survived() {
+    tags_checked_ = true;
+    owed_tags_.reset();
+    facts_.learn_tag_fate(facts_.tag_fate() == TagFate::lost ? TagFate::sent : TagFate::kept);
+}
+
+UpdateStep GuardedUpdate::write_tags_again() {
+    tags_checked_ = true;
+    facts_.counters.put_back.fetch_add(1);
+    return WriteTags{*tags_};
+}
+
+UpdateStep GuardedUpdate::verify_tags(Result<Tags> found, TimePoint now) {
+    if (found && *found == *tags_) {
+        tags_survived();
+        return verify_rest(now);
+    }
+    // What is there although the service drops all of them is somebody's change since.
+    if (found)
+        for (const auto& [key, value] : *found) (*tags_)[key] = value;
+    facts_.learn_tag_fate(facts_.tag_fate() == TagFate::lost ? TagFate::rewritten : TagFate::lost);
+    return write_tags_again();
+}
+
+UpdateStep GuardedUpdate::verify_acl(Result<std::string> found, TimePoint begun, TimePoint now) {
+    if (found && *found == acl_) facts_.learn_acl_kept();
+    // A service that drops an ACL leaves the default; anything else is somebody's change, and what
+    // the next update of a run must send.
+    if (found && *found != traits_.default_acl) {
+        acl_ = *std::move(found);
+        acl_at_ = begun;
+        result_->acl = acl_;
+        result_->acl_read_at = begun;
+        return conclude(now);
+    }
+    facts_.counters.put_back.fetch_add(1);
+    return WriteAcl{acl_};
+}
+
+UpdateStep GuardedUpdate::on_written(Result<void> written, TimePoint now) {
+    if (!written) {
+        outcome_unknown_ = true;  // what was asked for is there; what went with it is not
+        const char* what = phase_ == Phase::verify_tags   ? "tags"
+                           : phase_ == Phase::verify_lock ? "lock"
+                                                          : "ACL";
+        return fail_all(std::move(written).error().with_context(
+            fmt::format("the service dropped the object's {}, which could not be put back", what)));
+    }
+    if (phase_ == Phase::verify_lock) {
+        result_->info.attributes.lock = sent_lock_;
+        return verify_rest(now);
+    }
+    if (phase_ == Phase::verify_tags) {
+        owed_tags_.reset();
+        // The next change of a run stands on this result, and what it says of the tags must be
+        // true.
+        result_->info.tag_count = static_cast<unsigned>(tags_->size());
+        return verify_rest(now);
+    }
+    return conclude(now);
 }
 
 bool GuardedUpdate::lock_at_risk() const {
