@@ -39,6 +39,7 @@ class Bucket {
     const Config& config() const { return config_; }
     Clock& clock() { return clock_; }
     ObjectStore& store() { return *store_; }
+    TransportStats traffic() const { return transport_->stats(); }
     MetaEngine& meta() { return *meta_; }
     CredentialsProvider& credentials() { return *credentials_; }
     const JournalPlace& journal() const { return journal_; }

@@ -191,7 +191,7 @@ ExitCode serve_until_end(MountedBucket& mount, const Serving& with) {
         with.manager.ready(with.status);
         with.manager.keep_alive([&config] { return answers(config.mountpoint); });
     };
-    const auto served = mount.run(ready, [&with] { with.ending.begin(); });
+    const auto served = mount.run(ready, [&with] { with.ending.begin_unmounted(); });
     with.manager.stopping();
     if (!served) {
         with.report.failed(ExitCode::mount_failed, served.error().message);
@@ -257,7 +257,8 @@ ExitCode serve_mount(const Config& config, const Environment& environment, const
     auto created = MountedBucket::create(config, environment, keeper.get());
     if (!created) return not_mounted(config, created.error(), report);
     mount = std::move(*created);
-    holding = std::make_unique<Ending::Holding>(ending, [&mount] { mount->abandon(); });
+    holding = std::make_unique<Ending::Holding>(
+        ending, [&mount] { mount->abandon(); }, [&mount] { return mount->bytes_moved(); });
     made = mount.get();
     if (const auto mounted = mount->mount(); !mounted) {
         return not_mounted(config, mounted.error(), report);

@@ -153,6 +153,11 @@ std::string MountedBucket::stats_json() const {
     return fs_->getxattr(kRootInode, "user.xbucket.stats", Caller{}).value_or("{}");
 }
 
+uint64_t MountedBucket::bytes_moved() const {
+    const TransportStats traffic = bucket_->traffic();
+    return traffic.bytes_in + traffic.bytes_out;
+}
+
 ReachableFiles MountedBucket::reachable_files() const {
     const Config& config = bucket_->config();
     ReachableFiles files;

@@ -41,6 +41,8 @@ class MountedBucket {
     void abandon() EXCLUDES(mutex_);
     // What user.xbucket.stats says. Never blocks.
     std::string stats_json() const;
+    // To and from the service, but for headers. Never blocks.
+    uint64_t bytes_moved() const;
     Clock& clock() { return bucket_->clock(); }
     // What of this machine's files it needs from here on.
     ReachableFiles reachable_files() const;
