@@ -113,6 +113,7 @@ PosixRecord Attributes::change_shown(Inode& inode, const SetAttr& change) {
     if (change.atime) shown.atime = *change.atime;
     if (change.mode || change.uid || change.gid || change.mtime || change.atime) {
         shown.ctime = core_.clock.wall_now();
+        shown.recorded_late = !record.empty();
     }
     return record;
 }

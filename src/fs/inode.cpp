@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <sys/stat.h>
+#include <utility>
 
 namespace xbucket {
 namespace {
@@ -98,7 +99,10 @@ Shift Inode::show(const ObjectStat& stat, const FsConfig& config, Origin origin)
         shown.atime = modified;
         shown.mtime_recorded = false;
     }
-    shown.ctime = modified;
+    // The record of what chmod or utimens set is no change of its own: whoever reads a tree
+    // meanwhile (tar) would find it changed.
+    const bool is_record = std::exchange(shown.recorded_late, false) && origin == Origin::own_edit;
+    if (!is_record || !same_content) shown.ctime = modified;
     if (stat.posix_known && origin != Origin::own_upload) take_recorded(stat.posix, config, keeps);
     if (!known || origin != Origin::service) return Shift::nothing;
     return replaced ? Shift::content : Shift::attributes;

@@ -34,6 +34,7 @@ struct Shown {
     uint32_t gid = 0;
     WallTime atime, mtime, ctime;
     bool mtime_recorded = false;  // else mtime stands for Last-Modified
+    bool recorded_late = false;   // what was set here, at `ctime`, is yet to be recorded
     TimePoint fresh_until;        // beyond it, ask meta
     // A native link's HEAD tells its target's ETag and size and the later Last-Modified of the two;
     // a listing tells the link's own. `etag` and `last_modified` are what a HEAD told then, and

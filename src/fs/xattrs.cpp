@@ -132,6 +132,10 @@ Result<void> Xattrs::change(InodeNumber ino, std::string_view name,
         return fail(ErrorKind::unsupported,
                     "the root of a bucket is no object and takes no attributes");
     }
+    {
+        LockGuard lock(inode->mutex);
+        inode->shown.recorded_late = false;  // this is a change of its own, whatever goes along
+    }
     // A journal wants to know the value before; an update at once reads its own base.
     if (core_.meta.durability() == Durability::timed) core_.walks.touched(key);
     return noticed(inode, key, core_.meta.change_attribute(key, name, std::move(value), flag));

@@ -123,6 +123,23 @@ TEST_F(AttributesTest, chmod_does_not_move_the_modification_time) {
     EXPECT_EQ(stat("f")->mtime.seconds(), before.seconds());
 }
 
+// tar says of a file or directory whose ctime moves meanwhile that it changed as it was read.
+TEST_F(AttributesTest, recording_what_chmod_and_utimens_set_does_not_move_the_change_time_again) {
+    for (const char* const name : {"f", "d"}) {
+        put(name == std::string_view("d") ? "d/" : name, "");
+        ASSERT_TRUE(chmod(name, 0700));
+        const Attr set = *stat(name);
+        clock_.advance(std::chrono::seconds(100));
+        ASSERT_TRUE(fs_->sync_below(kRootInode));
+        ASSERT_EQ(metadata_of(name == std::string_view("d") ? "d/" : name).count("mode"), 1u);
+        EXPECT_EQ(stat(name)->ctime, set.ctime);
+        clock_.advance(std::chrono::seconds(1000));  // past what is cached
+        EXPECT_EQ(stat(name)->ctime, set.ctime);
+        ASSERT_TRUE(setxattr(name, "user.a", "1"));
+        EXPECT_GT(stat(name)->ctime, set.ctime);
+    }
+}
+
 TEST_F(AttributesTest, setting_an_attribute_keeps_size_mode_and_modification_time) {
     put("f", "body");
     const Attr before = *stat("f");
