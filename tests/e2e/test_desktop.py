@@ -313,9 +313,10 @@ class FileManagers(BucketCase):
             # Looking for a name is a HEAD of it and a LIST of what may be below it. The kernel counts in ticks:
             # it may ask once in the last one that the HEAD's answer is good for, and that look is a LIST alone.
             self.assertLessEqual(lists.pop(key + "/", 0), 2 * again, key)
-        # What is left is the folder itself, in two pages, looked at by way of its name, too.
-        self.assertLessEqual(sum(lists.values()), 6 + seconds / 30, lists)
-        self.assertLessEqual(len(kinds.get("head", [])) - sum(probes.values()), 4 + seconds / 30)
+        # What is left is the folder itself, in two pages, looked at by way of its name, too. A slow machine
+        # is still at it when what was listed expires: then the first images are asked for by their names.
+        self.assertLessEqual(sum(lists.values()), 6 + seconds / 10, lists)
+        self.assertLessEqual(len(kinds.get("head", [])) - sum(probes.values()), 4 + seconds / 10)
         self.assertEqual({e["method"] for e in requests} - {"GET", "HEAD"}, set())
         self.assertLessEqual(sum(e["bytes_out"] for e in kinds.get("get", [])), self.bytes * 1.05)
         reads = [e["key"] for e in kinds.get("get", [])]
