@@ -93,6 +93,11 @@ def error_of(call, *arguments, **keywords):
     return "OK"
 
 
+def read_all(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
 class Server:
     """`xbucket serve` on a directory."""
 

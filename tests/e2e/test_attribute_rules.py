@@ -6,15 +6,10 @@ import ctypes
 import errno
 import os
 
-from harness import both_dialects, BucketCase, error_of
+from harness import both_dialects, BucketCase, error_of, read_all
 
 XATTR_CREATE, XATTR_REPLACE = os.XATTR_CREATE, os.XATTR_REPLACE
 LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def read(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def get_into(path, name, size):
@@ -129,16 +124,16 @@ class AttributeRules:
         if self.dialect == "oss":
             os.setxattr(path, "user.year", b"2021")
             self.assertEqual(os.getxattr(path, "user.object.storage-class").decode(), name)
-            self.assertEqual(read(path), b"x", "as restored as before")
+            self.assertEqual(read_all(path), b"x", "as restored as before")
             return
         # The copy would be a new object, and archived again.
         self.assertEqual(error_of(os.setxattr, path, "user.year", b"2021"), "EACCES")
         self.assertEqual(error_of(os.rename, path, path[:-5] + "b.txt"), "EACCES")
-        self.assertEqual(read(path), b"x")
+        self.assertEqual(read_all(path), b"x")
         os.setxattr(path, "user.object.storage-class", b"STANDARD")
         os.setxattr(path, "user.year", b"2021")
         self.assertEqual(self.client.metadata("a.txt"), {"year": "2021"})
-        self.assertEqual(read(path), b"x")
+        self.assertEqual(read_all(path), b"x")
 
     def test_a_name_that_cannot_be_shown_is_kept_by_updates(self):
         long = "n" * 252

@@ -14,14 +14,9 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import END, both_dialects, error_of, fusermount, wait_for
+from harness import END, both_dialects, error_of, fusermount, read_all, wait_for
 
 KIB, MIB = 1 << 10, 1 << 20
-
-
-def read_all(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def write_all(path, content):

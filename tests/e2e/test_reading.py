@@ -11,7 +11,7 @@ import subprocess
 import threading
 import unittest
 
-from harness import BINARY, both_dialects, error_of, wait_for
+from harness import BINARY, both_dialects, error_of, read_all, wait_for
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -20,11 +20,6 @@ MIB = 1 << 20
 @functools.lru_cache(maxsize=None)
 def content_of(size, seed=1):
     return random.Random(seed).randbytes(size)
-
-
-def read_all(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def open_file(test, path, flags=os.O_RDONLY):
